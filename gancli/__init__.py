@@ -1,0 +1,3 @@
+"""Train and sample GANs from the command line."""
+
+__version__ = "0.1.0"

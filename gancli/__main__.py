@@ -1,0 +1,5 @@
+"""`python -m gancli`, which is also what torchrun starts."""
+
+from gancli.cli import main
+
+main()

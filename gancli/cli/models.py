@@ -1,0 +1,54 @@
+"""`gancli list` and `gancli info`."""
+
+import dataclasses
+import json as json_format
+from typing import Annotated
+
+import typer
+
+from gancli import registry
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def list_variants(json: Json = False) -> None:
+    """List the variants that can be trained."""
+    entries = [registry.describe(name) for name in registry.names()]
+    if json:
+        print(json_format.dumps([dataclasses.asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
+        return
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        print(f"{entry.name:<{width}}  {entry.summary}")
+
+
+def info(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, or a run under ./runs.")],
+    json: Json = False,
+) -> None:
+    """Say what a checkpoint is: variant, data, hyperparameters, how long it was trained."""
+    from gancli import checkpoint, models
+
+    found = models.find(model)
+    about = dataclasses.asdict(found.about)
+    about |= {"path": str(found.path), "sha256": found.fingerprint, "resumes": checkpoint.resumes(found.path)}
+    if json:
+        print(json_format.dumps(about, ensure_ascii=False, indent=2))
+        return
+    spec, clock = found.about.spec, about["clock"]
+    rows = {
+        "checkpoint": f"{found.path} (sha256 {found.fingerprint}…)",
+        "variant": registry.describe(found.about.variant).summary if _known(found.about.variant) else found.about.variant,
+        "data": f"{about['run'].get('data', '?')}, {spec.width}x{spec.height}, {spec.channels} channels",
+        "trained": f"{clock.get('images', 0) / 1000:g} of {clock.get('total', 0) / 1000:g} kimg, {clock.get('step', 0):,} steps",
+        "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
+        "can resume": "yes" if about["resumes"] else "no: it keeps only what is used",
+        "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name != "data"),
+        "options": ", ".join(f"{name} {value}" for name, value in about["hparams"].items()),
+    }
+    for name, value in rows.items():
+        print(f"{name:<11} {value}")
+
+
+def _known(variant: str) -> bool:
+    return variant in registry.names()

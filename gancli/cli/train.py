@@ -1,0 +1,83 @@
+"""`gancli train VARIANT`: every variant is a command of its own, with exactly its options."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from gancli import registry
+from gancli.errors import UserError
+from gancli.hparams import HParams
+from gancli.options import with_options
+from gancli.run import RunOptions
+
+PANELS = ("Hyperparameters", "Data", "Length", "Run")
+
+
+class VariantCommand(TyperCommand):
+    """Stands for a variant in `train --help`; reads its hyperparameters only when they are asked for."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Make its options."""
+        if self.callback is None:
+            self.callback, self.params = self._build()
+        return super().get_params(ctx)
+
+    def _build(self) -> tuple[Callable[..., Any] | None, list[Any]]:
+        variant = str(self.name)
+
+        def command(hparams: HParams, options: RunOptions) -> int:
+            from gancli.launch import launch
+
+            return launch(variant, dataclasses.asdict(hparams), options)
+
+        groups = {"Hyperparameters": registry.hyperparameters(variant), "Run": RunOptions}
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command()(with_options(command, groups))
+        built = typer.main.get_command(app)
+        return built.callback, built.params
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options under their panels."""
+        panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                panels[getattr(param, "rich_help_panel", None) or "Run"].append(record)
+        for panel, records in panels.items():
+            if records:
+                with formatter.section(panel):
+                    formatter.write_dl(records)
+
+
+class Variants(TyperGroup):
+    """The variants as commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name all that are installed."""
+        return registry.names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> VariantCommand | None:
+        """Find one by its name or file; raises UserError for an unknown one."""
+        about = registry.describe(cmd_name)
+        return VariantCommand(
+            name=cmd_name, help=f"{about.summary}\n\n{about.idea}", short_help=about.summary, rich_markup_mode=None
+        )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Say what a misplaced option means, rather than that there is no such variant."""
+        if args and args[0].startswith("-"):
+            raise UserError(f"name the variant first: gancli train VARIANT {args[0]} …")
+        if args and Path(args[0]).is_dir():
+            raise UserError(f"{args[0]} is a folder: name the variant first, as in gancli train dcgan --data {args[0]}")
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=Variants, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def _train() -> None:
+    """Train a variant; `gancli train VARIANT --help` shows its options."""

@@ -1,0 +1,73 @@
+"""Pictures in arrays: MNIST's idx files, and npz."""
+
+import gzip
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gancli.data.pictures import Item
+from gancli.errors import UserError
+
+LARGEST = 64 * 2**30  # bytes that an array may claim
+
+
+def idx_files(folder: Path, split: str) -> tuple[Path, Path | None] | None:
+    """Find the idx files of a split in a folder: images, and labels where there are any; None if it holds none."""
+    prefix = {"train": "train", "test": "t10k"}.get(split, split)
+    images = sorted(p for p in folder.glob("*images*idx3*") if p.name.startswith(prefix))
+    labels = sorted(p for p in folder.glob("*labels*idx1*") if p.name.startswith(prefix))
+    if images:
+        return images[0], labels[0] if labels else None
+    if others := sorted(p.name for p in folder.glob("*images*idx3*")):
+        raise UserError(f"{folder} has no split '{split}', it has {', '.join(others)}: give --split train or test")
+    return None
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read an idx file of bytes, gzipped or not (the format of LeCun's MNIST page).
+
+    Raises UserError for anything else, and for one that is cut short.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            magic = file.read(4)
+            if len(magic) < 4 or magic[:3] != b"\0\0\x08":
+                raise UserError(f"{path} is not an idx file of bytes")
+            shape = [int.from_bytes(file.read(4), "big") for _ in range(magic[3])]
+            size = math.prod(shape)
+            data = file.read(min(size, LARGEST) + 1)
+    except (OSError, EOFError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    if len(data) != size:
+        raise UserError(f"{path} is damaged: it says {size:,} bytes and holds {len(data):,}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    """Read pictures (N, H, W[, C]) or (N, C, H, W), uint8, and labels (N,) from an npz; no pickle is loaded."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        raise UserError(f"{path} is not an npz of plain arrays: {error}") from None
+    pictures = [a for a in arrays.values() if a.dtype == np.uint8 and a.ndim in (3, 4)]
+    if not pictures:
+        kinds = ", ".join(f"{name} {a.dtype}{list(a.shape)}" for name, a in arrays.items())
+        raise UserError(f"{path} has no uint8 array of images (N, H, W, C), it has {kinds or 'nothing'}")
+    images = max(pictures, key=lambda a: a.size)
+    if images.ndim == 4 and images.shape[-1] not in (1, 3, 4) and images.shape[1] in (1, 3, 4):
+        images = images.transpose(0, 2, 3, 1)
+    labels = [a for a in arrays.values() if a.shape == (len(images),) and np.issubdtype(a.dtype, np.integer)]
+    return images, labels[0].astype(np.int64) if labels else None
+
+
+def items_of(images: NDArray[np.uint8], labels: NDArray | None) -> list[Item]:
+    """Make items of the rows of an array (N, H, W[, C])."""
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    marks = labels if labels is not None else np.full(len(images), -1)
+    return [Item(f"#{i}", int(mark), lambda i=i: Image.fromarray(images[i])) for i, mark in enumerate(marks)]

@@ -1,0 +1,123 @@
+"""Pictures in folders and archives. Archives are read in place: nothing is ever unpacked to disk."""
+
+import os
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from threading import Lock
+
+from PIL import Image
+
+from gancli.data.pictures import Item, open_bytes
+from gancli.errors import UserError
+
+SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jpe .jfif .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm .tga .ico .avif .jp2".split()
+)
+LARGEST = 256 * 2**20  # bytes of one picture in an archive; a larger claim is a bomb or no picture
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+
+
+def is_archive(path: Path) -> bool:
+    """Tell an archive by its name."""
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def in_folder(folder: Path) -> tuple[list[Item], list[str], list[object]]:
+    """List the pictures below a folder, sorted by name; their classes; and a key that changes when any file does.
+
+    Folders of pictures are classes when there are at least two of them and no pictures beside them.
+    """
+    found: list[tuple[str, Path]] = []
+    stamps: list[object] = []
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                about = path.stat()
+                found.append((path.relative_to(folder).as_posix(), path))
+                stamps.append((found[-1][0], about.st_size, about.st_mtime_ns))
+    if not found:
+        raise UserError(f"no images in {folder}: it should hold .png, .jpg, .webp or the like, flat or nested")
+    classes = _classes([name for name, _ in found])
+    items = [Item(name, _label(name, classes), lambda p=path: Image.open(p)) for name, path in found]
+    return items, classes, [str(folder.resolve()), *stamps]
+
+
+def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
+    """The same for a zip or tar."""
+    try:
+        read = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
+    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+        raise UserError(f"{path} is not a readable archive: {error}") from None
+    members = sorted((name, opener) for name, opener in read if PurePosixPath(name).suffix.lower() in SUFFIXES)
+    if not members:
+        raise UserError(f"no images in {path}: it should hold .png, .jpg, .webp or the like, flat or nested")
+    prefix = os.path.commonpath([str(PurePosixPath(name).parent) for name, _ in members])
+    names = [str(PurePosixPath(name).relative_to(prefix or ".")) for name, _ in members]
+    classes = _classes(names)
+    items = [Item(name, _label(name, classes), opener) for name, (_, opener) in zip(names, members)]
+    about = path.stat()
+    return items, classes, [str(path.resolve()), about.st_size, about.st_mtime_ns]
+
+
+def _classes(names: list[str]) -> list[str]:
+    tops = [PurePosixPath(name).parts for name in names]
+    classes = sorted({parts[0] for parts in tops if len(parts) > 1})
+    return classes if len(classes) > 1 and all(len(parts) > 1 for parts in tops) else []
+
+
+def _label(name: str, classes: list[str]) -> int:
+    return classes.index(PurePosixPath(name).parts[0]) if classes else -1
+
+
+def _zip_members(path: Path) -> list[tuple[str, "_Member"]]:
+    archive = zipfile.ZipFile(path)
+    lock = Lock()
+    return [(i.filename, _Member(archive, i, i.file_size, lock)) for i in archive.infolist() if not i.is_dir()]
+
+
+def _tar_members(path: Path) -> list[tuple[str, "_Member"]]:
+    archive = tarfile.open(path)  # noqa: SIM115 members are read from it later
+    lock = Lock()
+    return [(m.name, _Member(archive, m, m.size, lock)) for m in _files_of(archive)]
+
+
+def _files_of(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    return (member for member in archive if member.isfile())  # links and devices are left out
+
+
+class _Member:
+    """Opens one picture of an archive; archives are read by one thread at a time."""
+
+    def __init__(
+        self,
+        archive: zipfile.ZipFile | tarfile.TarFile,
+        member: zipfile.ZipInfo | tarfile.TarInfo,
+        size: int,
+        lock: Lock,
+    ) -> None:
+        self.archive, self.member, self.size, self.lock = archive, member, size, lock
+
+    def __lt__(self, other: object) -> bool:
+        return False  # members of one name keep their order
+
+    def __call__(self) -> Image.Image:
+        if self.size > LARGEST:
+            raise ValueError(f"{self.size:,} bytes")
+        with self.lock:
+            return open_bytes(self._read())
+
+    def _read(self) -> bytes:
+        try:
+            if isinstance(self.archive, zipfile.ZipFile):
+                assert isinstance(self.member, zipfile.ZipInfo)
+                with self.archive.open(self.member) as file:
+                    return file.read(LARGEST)
+            assert isinstance(self.member, tarfile.TarInfo)
+            file = self.archive.extractfile(self.member)
+            return file.read(LARGEST) if file else b""
+        except (zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError) as error:
+            raise OSError(str(error)) from None  # encrypted, cut or of an unknown compression

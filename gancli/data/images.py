@@ -1,0 +1,26 @@
+"""Unlabelled images."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from gancli.data.feed import Dataset
+from gancli.data.sources import Request, open_source
+from gancli.data.spec import Batch, DataSpec
+
+
+@dataclass
+class Images(Batch):
+    """Images alone, whatever labels the source may have."""
+
+    image: Tensor  # (N, C, H, W)
+
+    @classmethod
+    def open(cls, request: Request) -> Dataset[Self]:
+        """Read them from a source."""
+        pictures = open_source(request)
+        images = torch.from_numpy(pictures.images)
+        spec = DataSpec(*images.shape[1:])
+        return Dataset(pictures.name, spec, cls, {"image": images}, pictures.notes)

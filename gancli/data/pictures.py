@@ -1,0 +1,209 @@
+"""Pictures from anywhere, decoded once: files of any image mode become rows of one uint8 array."""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from gancli.data import cache
+from gancli.data.spec import halvings
+from gancli.errors import UserError
+
+Size = tuple[int, int]  # height, width
+Report = Callable[[int, int], None]  # pictures done, pictures in all
+
+LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger pictures need --size for more
+LARGEST_COMMON = 256  # pictures that all have one size, up to this, keep it
+TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)  # what Pillow raises on bad files
+
+
+class Item(NamedTuple):
+    """A picture that can be opened."""
+
+    name: str
+    label: int  # -1 for none
+    open: Callable[[], Image.Image]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked of the pictures; None: find it from them."""
+
+    size: Size | None = None
+    channels: int | None = None
+    threads: int = 4  # that decode
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures: uint8 (N, C, H, W), memory-mapped from the cache, and what there is to say of them."""
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]  # (N,), -1 for none
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def decode(
+    name: str, items: Sequence[Item], classes: Sequence[str], wanted: Wanted, key: str, report: Report | None = None
+) -> Pictures:
+    """Decode every item to one size and number of channels, once: the result is cached under `key`.
+
+    Unreadable items are skipped and named; raises UserError when they are more than 1 %, or all.
+    """
+    entry = cache.entry("images", key, wanted.size, wanted.channels)
+    about = entry.read()
+    if about is None:
+        shape = _shape(items, wanted)
+        with entry.write() as folder:
+            about = _fill(folder, items, shape, wanted.threads, report) | {"found": _found(items)}
+            (folder / cache.ABOUT).write_text(json.dumps(about))
+    images = np.load(entry.path / "images.npy", mmap_mode="c")[: about["count"]]  # never written to; "c" is what torch takes
+    labels = np.array(about["labels"], np.int64)
+    notes = [about["found"]]
+    if about["broken"]:
+        notes.append(f"skipped {len(about['broken'])} unreadable: {_listed(about['broken'])}")
+    return Pictures(name, images, labels, tuple(classes), tuple(notes))
+
+
+def _fill(folder: Path, items: Sequence[Item], shape: tuple[int, int, int], threads: int, report: Report | None) -> dict:
+    channels, *size = shape
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(items), *shape))
+    labels: list[int] = []
+    broken: list[str] = []
+
+    def read(item: Item) -> NDArray[np.uint8] | str:
+        try:
+            with item.open() as image:
+                return to_array(image, (size[0], size[1]), channels)
+        except UNREADABLE as error:
+            return f"{item.name} ({_reason(error)})"
+
+    for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads)), start=1):
+        if isinstance(result, str):
+            broken.append(result)
+        else:
+            images[len(labels)] = result
+            labels.append(item.label)
+        if report and (done % 200 == 0 or done == len(items)):
+            report(done, len(items))
+    images.flush()
+    if not labels or len(broken) > TOLERATED * len(items):
+        raise UserError(f"{len(broken)} of {len(items)} images cannot be read: {_listed(broken)}")
+    return {"count": len(labels), "labels": labels, "broken": broken}
+
+
+def _ordered(function: Callable[[Item], NDArray[np.uint8] | str], items: Sequence[Item], threads: int) -> Iterator:
+    """Map in threads, in order, with a bounded number of results waiting."""
+    with ThreadPoolExecutor(threads) as pool:
+        for i in range(0, len(items), 256):
+            yield from pool.map(function, items[i : i + 256])
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:80] or type(error).__name__
+
+
+# ------------------------------------------------------------------------------------------ size and mode
+
+
+def _shape(items: Sequence[Item], wanted: Wanted) -> tuple[int, int, int]:
+    """Channels, height and width that the data ask for, where the user has not."""
+    sizes, modes = _survey(items) if wanted.size is None or wanted.channels is None else (Counter(), Counter())
+    channels = wanted.channels or (1 if all(_is_grey(mode) for mode in modes) else 3)
+    return channels, *(wanted.size or natural_size(sizes))
+
+
+def natural_size(sizes: "Counter[Size]") -> Size:
+    """The size to train at: the pictures' own when they share one that halves evenly, else a square power of two."""
+    if len(sizes) == 1:
+        (height, width), *_ = sizes
+        if halvings(height, width) and min(height, width) <= LARGEST_COMMON:
+            return height, width
+    shorter = int(median([min(size) for size in sizes.elements()]))
+    side = 1 << (max(8, min(shorter, LARGEST_DEFAULT)).bit_length() - 1)
+    return side, side
+
+
+def _survey(items: Iterable[Item]) -> tuple["Counter[Size]", "Counter[str]"]:
+    """Count sizes and modes by reading headers only; unreadable items are left to the decoding to name."""
+    sizes: Counter[Size] = Counter()
+    modes: Counter[str] = Counter()
+    for item in items:
+        try:
+            with item.open() as image:
+                turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation: the sides are swapped
+                sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
+                modes[image.mode] += 1
+        except UNREADABLE:
+            continue
+    if not sizes:
+        raise UserError(f"none of {sum(1 for _ in items)} images can be read: {_listed([i.name for i in items])}")
+    return sizes, modes
+
+
+def _found(items: Sequence[Item]) -> str:
+    sizes, _ = _survey(items[:2000])
+    common = ", ".join(f"{width}x{height}" for (height, width), _ in sizes.most_common(3))
+    return f"{len(items):,} images, {common}{' …' if len(sizes) > 3 else ''}"
+
+
+def _is_grey(mode: str) -> bool:
+    return mode in ("1", "L", "LA", "La", "F") or mode.startswith("I")
+
+
+def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
+    """Bring a picture of any mode to uint8 (C, H, W): upright, cut to the aspect round its middle, and resized.
+
+    Transparency is kept with 4 channels, else laid on white. 16-bit values are scaled, not clipped.
+    """
+    image = _upright_rgb(image, keep_alpha=channels == 4)
+    mode = {1: "L", 3: "RGB", 4: "RGBa"}[channels]  # RGBa: premultiplied, so that hidden colours do not bleed in
+    image = image.convert(mode)
+    if image.size != (size[1], size[0]):
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
+    if channels == 4:
+        image = image.convert("RGBA")
+    array = np.asarray(image)
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def _upright_rgb(image: Image.Image, *, keep_alpha: bool) -> Image.Image:
+    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # a JPEG much larger than that is read at a fraction
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_to_8_bits(np.asarray(image, np.float64)))
+    has_alpha = image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
+    if keep_alpha or has_alpha:
+        image = image.convert("RGBA")
+    if has_alpha and not keep_alpha:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGBA" if keep_alpha else "RGB")
+
+
+def _to_8_bits(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Scale from the range that holds the values: [0, 1], 8 bits or 16."""
+    top = values.max(initial=0.0)
+    full = 1.0 if top <= 1 else 255.0 if top <= 255 else 65535.0
+    return (np.clip(values / full, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def open_bytes(data: bytes) -> Image.Image:
+    """Open a picture from the bytes of its file."""
+    return Image.open(io.BytesIO(data))

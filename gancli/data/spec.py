@@ -1,0 +1,55 @@
+"""The shape of the data, and what a batch of it is. N C H W as in gancli.gan."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from gancli.data.feed import Dataset
+    from gancli.data.sources import Request
+
+
+def halvings(height: int, width: int) -> int:
+    """Count how often both sides halve until the shorter is 4 to 7 pixels; 0 when they do not, or are below 8."""
+    count = max((min(height, width) // 4).bit_length() - 1, 0)
+    return count if height % 2**count == 0 and width % 2**count == 0 else 0
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What networks need to know of the data; read from it once, and kept in every checkpoint."""
+
+    channels: int
+    height: int
+    width: int
+    classes: tuple[str, ...] = ()  # a label is an index into them
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Build it from what `dataclasses.asdict` and JSON made of it."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
+@dataclass
+class Batch:
+    """Tensors of one batch, N rows each. Images are float32 in [-1, 1]."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, dataclasses.fields(self)[0].name))
+
+    @classmethod
+    def open(cls, request: "Request") -> "Dataset[Self]":
+        """Read the data of this kind that the command line asks for."""
+        raise NotImplementedError
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply `function` to every tensor."""
+        return type(self)(**{f.name: function(getattr(self, f.name)) for f in dataclasses.fields(self)})
+
+    def split(self, parts: int) -> list[Self]:
+        """Cut the batch into `parts` of equal size; it must divide."""
+        size = len(self) // parts
+        return [self.map(lambda t, i=i: t[i * size : (i + 1) * size]) for i in range(parts)]

@@ -1,0 +1,96 @@
+"""The few collective operations that training needs; on one process all of them do nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as td
+
+
+_alone = False
+
+
+def world() -> int:
+    """Count the processes."""
+    return td.get_world_size() if td.is_initialized() and not _alone else 1
+
+
+def rank() -> int:
+    """Number this process, from 0."""
+    return td.get_rank() if td.is_initialized() else 0
+
+
+def rows(draw: Callable[[int], Tensor], n: int) -> Tensor:
+    """Draw noise for the whole batch and keep this process's `n` rows.
+
+    All processes share one seed a step, so together they draw what a single one would.
+    """
+    if world() == 1:
+        return draw(n)
+    return draw(n * world())[rank() * n : (rank() + 1) * n]
+
+
+def mean_over_ranks(x: Tensor) -> Tensor:
+    """Average a tensor that steers training over the processes; detached."""
+    x = x.detach().clone()
+    if world() > 1:
+        td.all_reduce(x)
+        x /= world()
+    return x
+
+
+def sum_with_gradient(x: Tensor) -> Tensor:
+    """Sum over the processes, differentiably: the gradient is summed likewise."""
+    if world() == 1:
+        return x
+    from torch.distributed.nn.functional import all_reduce
+
+    return all_reduce(x)
+
+
+def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over the processes, in one flat all-reduce."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if world() == 1 or not gradients:
+        return
+    flat = torch.cat([g.flatten() for g in gradients])
+    td.all_reduce(flat)
+    flat /= world()
+    parts = [part.view_as(g) for g, part in zip(gradients, flat.split([g.numel() for g in gradients]))]
+    torch._foreach_copy_(gradients, parts)
+
+
+def broadcast(tensors: Sequence[Tensor]) -> None:
+    """Give every process the tensors of the first."""
+    if world() > 1:
+        for tensor in tensors:
+            td.broadcast(tensor, 0)
+
+
+def start() -> None:
+    """Join the processes that torchrun started, if it did."""
+    import os
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not td.is_initialized():
+        cuda = torch.cuda.is_available()
+        if cuda:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        td.init_process_group("nccl" if cuda else "gloo")
+
+
+def stop() -> None:
+    """Leave the group of processes."""
+    if td.is_initialized():
+        td.destroy_process_group()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Work as a single process for a while: what one rank draws is not shared out."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before

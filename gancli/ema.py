@@ -1,0 +1,52 @@
+"""The average of the weights that is served: it draws better than the weights of any one step."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from gancli.gan import GAN
+
+RAMP = 0.05  # the half-life is at most this share of the images seen, so that the first weights are soon forgotten
+
+
+class EMA:
+    """Exponential moving average of the served networks: their weights and batch statistics; other buffers are copied."""
+
+    def __init__(self, gan: GAN[Any]) -> None:
+        self.gan = pruned(copy.deepcopy(gan)).eval().requires_grad_(False)
+        live = {**dict(gan.named_parameters()), **dict(gan.named_buffers())}
+        statistics = {
+            f"{path}.{name}"
+            for path, module in self.gan.named_modules()
+            if isinstance(module, _BatchNorm)
+            for name in ("running_mean", "running_var")
+        }
+        mine = {**dict(self.gan.named_parameters()), **dict(self.gan.named_buffers())}
+        averaged = [name for name, _ in self.gan.named_parameters()] + sorted(statistics & mine.keys())
+        copied = sorted(mine.keys() - set(averaged))
+        self._averaged = _pairs(mine, live, averaged)
+        self._copied = _pairs(mine, live, copied)
+
+    @torch.no_grad()
+    def update(self, half_life: float, batch: int, images: int) -> None:
+        """Move towards the weights of now, after a step on `batch` images; 0 images of half-life copies them."""
+        half_life = min(half_life, RAMP * images)
+        kept = 0.5 ** (batch / half_life) if half_life else 0.0
+        torch._foreach_lerp_(*self._averaged, 1 - kept)
+        if self._copied[0]:
+            torch._foreach_copy_(*self._copied)
+
+
+def _pairs(mine: dict[str, Tensor], live: dict[str, Tensor], names: list[str]) -> tuple[list[Tensor], list[Tensor]]:
+    return [mine[name] for name in names], [live[name] for name in names]
+
+
+def pruned(gan: GAN[Any]) -> GAN[Any]:
+    """Drop the networks that only training needs; sample and translate must live without them."""
+    for name, _ in list(gan.named_children()):
+        if name not in gan.served:
+            delattr(gan, name)
+    return gan

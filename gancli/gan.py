@@ -1,0 +1,123 @@
+"""What every GAN is. Nothing here knows any of them.
+
+Shapes: N batch, C channels, H height, W width, Z latent size, K classes.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gancli.data.spec import Batch, DataSpec
+from gancli.hparams import HParams
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where training stands. Whatever changes over training is a function of it."""
+
+    step: int  # steps finished; a step is one batch and every turn played on it
+    images: int  # real images seen, over all processes
+    total: int  # real images to see before training ends
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, in [0, 1]."""
+        return min(self.images / max(self.total, 1), 1.0)
+
+    def every(self, n: int) -> bool:
+        """Tell whether this step is one in `n`; the first is."""
+        return self.step % n == 0
+
+
+@dataclass
+class Turn:
+    """One player's move: the terms that it minimises now.
+
+    The loop sums the terms, differentiates the sum with respect to this player's parameters only,
+    and steps its optimiser before `play` goes on.
+    """
+
+    player: str
+    terms: dict[str, Tensor]  # scalars; summed into the loss, each logged by name
+    stats: dict[str, Tensor] = field(default_factory=dict)  # logged only
+    fresh: bool = False  # forget this player's optimiser state first
+
+
+H = TypeVar("H", bound=HParams)
+
+
+class GAN(nn.Module, Generic[H]):
+    """A game between networks: who plays, and what each minimises in its turn.
+
+    State that outlives a step is a registered buffer, so that checkpoints hold it unasked.
+    """
+
+    hparams: ClassVar[type[HParams]]
+    data: ClassVar[type[Batch]]
+    builtin: ClassVar[str] = "shapes-easy"  # the data set it trains on when none is given
+    served: ClassVar[tuple[str, ...]] = ("G",)  # networks that use needs; averaged, and kept alone after training
+
+    def __init__(self, hp: H, spec: DataSpec) -> None:
+        super().__init__()
+        self.hp, self.spec = hp, spec
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """Give each player its optimiser. Called once, after the move to the device."""
+        raise NotImplementedError
+
+    def play(self, batch: Any, clock: Clock) -> Iterator[Turn]:
+        """Play one training step, read from top to bottom like the algorithm in the paper.
+
+        Code after a ``yield`` runs when that player's weights have moved (once a micro-batch when gradients
+        are accumulated). Never yield inside a ``with`` block.
+        """
+        raise NotImplementedError
+
+    def fakes(self, batch: Any) -> Tensor:
+        """Make the images (N, C, H, W) in [-1, 1] that grids show and metrics score."""
+        raise NotImplementedError
+
+    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
+        """Give the optimiser options that change over training, by player: ``{"D": {"lr": 1e-4}}``."""
+        del clock
+        return {}
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the weights."""
+        return next(self.parameters()).device
+
+    def adam(self, *networks: nn.Module) -> torch.optim.Adam:
+        """Make an Adam with the rates of the hyperparameters (AdamHParams) over some of the networks."""
+        hp: Any = self.hp
+        weights = nn.ModuleList(networks).parameters()  # a shared weight counts once
+        return torch.optim.Adam(weights, lr=hp.lr, betas=(hp.beta1, hp.beta2), fused=True)
+
+
+# Capabilities are methods, not flags: a variant can do what it implements.
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Draws images from latents: `sample`, `interpolate`."""
+
+    def prior(self, n: int) -> Tensor:
+        """Draw latents (n, Z)."""
+        ...
+
+    def generate(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+        """Draw images (N, C, H, W) in [-1, 1] from latents (N, Z)."""
+        ...
+
+
+@runtime_checkable
+class Truncates(Protocol):
+    """Trades variety for quality at sampling: `--truncation`."""
+
+    def truncated(self, n: int, truncation: float) -> Tensor:
+        """Draw latents (n, Z) closer to the middle of the prior."""
+        ...

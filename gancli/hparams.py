@@ -1,0 +1,56 @@
+"""Hyperparameters: dataclass fields that carry their own help and range. Imports no torch, so help is quick."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from gancli.errors import UserError
+
+
+def hparam(default: Any, help: str, *, min: float | None = None, max: float | None = None, panel: str = "") -> Any:
+    """Declare a dataclass field with the help, the closed range and the panel that its command-line option gets."""
+    return field(default=default, metadata={"help": help, "min": min, "max": max, "panel": panel})
+
+
+def words(cls: type, name: str) -> dict[str, Any]:
+    """Help and range of a field, from the nearest class in the MRO that states them.
+
+    A subclass that only changes a default (``lr: float = 1e-4``) keeps the words of its base.
+    Raises TypeError for a field without any.
+    """
+    for base in cls.__mro__:
+        declared = base.__dict__.get("__dataclass_fields__", {}).get(name)
+        if declared is not None and "help" in declared.metadata:
+            return dict(declared.metadata)
+    raise TypeError(f"{cls.__qualname__}.{name} has no help text: declare it with hparam(...)")
+
+
+def check_ranges(values: Any) -> None:
+    """Raise UserError for the first field of a dataclass instance that is outside the range it states."""
+    for f in dataclasses.fields(values):
+        value, stated = getattr(values, f.name), words(type(values), f.name)
+        low, high = stated["min"], stated["max"]
+        if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+            limits = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
+            raise UserError(f"--{f.name.replace('_', '-')} {value} is not allowed: {limits}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams:
+    """What is learnt depends on these. The loop reads the first three; variants add their own."""
+
+    batch: int = hparam(64, "real images a step, over all processes", min=1)
+    kimg: float = hparam(100.0, "length of training, in thousands of real images", min=0)
+    ema_kimg: float = hparam(10.0, "half-life of the average of the weights, in kimg; 0: no average", min=0)
+    lr: float = hparam(2e-4, "learning rate of every player", min=0)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamHParams(HParams):
+    """For players that step with Adam (Kingma and Ba 2015, arXiv:1412.6980)."""
+
+    beta1: float = hparam(0.5, "Adam's beta1: decay of the mean gradient", min=0, max=1)
+    beta2: float = hparam(0.999, "Adam's beta2: decay of the mean squared gradient", min=0, max=1)

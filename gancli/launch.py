@@ -1,0 +1,282 @@
+"""From the options of the command line to a run, and from a run to its exit code."""
+
+import dataclasses
+import json
+import math
+import os
+import platform
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import gancli
+from gancli import atomic, checkpoint, dist, images, models, plots, registry
+from gancli.data.feed import Dataset, Feed, order
+from gancli.data.pictures import Wanted
+from gancli.data.shapes import PRESETS
+from gancli.data.sources import Request, parse_size
+from gancli.display import Quiet, display_for, duration
+from gancli.ema import EMA
+from gancli.errors import UserError
+from gancli.gan import GAN, Clock
+from gancli.metrics import shapes
+from gancli.run import Folder, RunOptions, newest_folder, next_folder
+from gancli.seeds import seed_all
+from gancli.train import Evaluate, Rhythm, Training
+
+EVALUATED = 1000  # images an evaluation draws
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
+    """Train a variant with hyperparameters `values`; returns the exit code. Raises UserError for bad input."""
+    dist.start()
+    try:
+        display = display_for(quiet=options.quiet or dist.rank() > 0, json=options.json)
+        return _launch(variant, values, options, display)
+    finally:
+        dist.stop()
+
+
+def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet) -> int:
+    device = choose_device(options.device)
+    kind = registry.load(variant)
+    hp = kind.hparams(**values)
+    if hp.batch % dist.world():
+        raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
+    dataset = kind.data.open(_request(options, kind.builtin, display)).to(device)
+    total = _total_images(options, hp.kimg, hp.batch, len(dataset))
+    folder = _folder(variant, dataset.name, options)
+
+    seed_all("init", options.seed)
+    gan = kind(hp, dataset.spec).to(device, memory_format=torch.channels_last)
+    dist.broadcast([*gan.parameters(), *gan.buffers()])
+    players, ema = gan.players(), EMA(gan)
+    clock = Clock(0, 0, total)
+    about = _about(variant, gan, dataset, options, device)
+    newest = _newest(folder) if options.resume else None
+    _plan(display, about, gan, dataset, clock, folder, newest)
+    if options.dry_run:
+        return 0
+    if options.resume:
+        _check_unchanged(folder, about)
+    if newest:
+        restored = checkpoint.restore(newest, gan, players, ema)
+        clock = dataclasses.replace(restored, total=total)
+    if dist.rank() == 0:
+        atomic.write_json(folder.about, about)
+        folder.rewind(clock.step)
+
+    def describe(clock: Clock, metrics: dict[str, float]) -> checkpoint.About:
+        return checkpoint.About(
+            variant=variant,
+            hparams=about["hparams"],
+            data=dataclasses.asdict(dataset.spec),
+            clock=dataclasses.asdict(clock),
+            run={"seed": options.seed, "precision": about["precision"], "data": dataset.name, **about["versions"]},
+            metrics=metrics,
+            source=about["source"],
+        )
+
+    feed = Feed(dataset, hp.batch, options.seed, device)
+    training = Training(
+        gan, players, ema, feed, clock, folder, display, describe,
+        rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
+        evaluate=_evaluation(options.metrics, feed),
+        amp=_amp(about["precision"], device),
+        keep=options.keep,
+        seed=options.seed,
+        seconds=next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0),
+    )  # fmt: skip
+    with stoppable() as stopped, display:
+        training.stop = lambda: stopped() is not None
+        clock = training.train()
+    return _finish(training, stopped(), options, display)
+
+
+# -------------------------------------------------------------------------------------------- the choices
+
+
+def choose_device(name: str) -> torch.device:
+    """Take the device that was asked for, or the best there is; raises UserError for one that is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, present in there.items() if present)
+    if not there[name]:
+        raise UserError(f"--device {name}: this machine has {', '.join(d for d, p in there.items() if p)}")
+    return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """Take the precision that was asked for, or bf16 where the device computes in it natively."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "bf16" if device.type == "cpu" and native() else "fp32"
+
+
+def _amp(precision: str, device: torch.device) -> Callable[[], Any]:
+    return nullcontext if precision == "fp32" else lambda: torch.autocast(device.type, torch.bfloat16)
+
+
+def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
+    def report(done: int, of: int) -> None:
+        if done == of or done % 10_000 == 0:
+            display.note(f"decoded {done:,} of {of:,} images")
+
+    wanted = Wanted(parse_size(options.size), options.channels, options.workers)
+    return Request(options.data or builtin, wanted, options.split, report)
+
+
+def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:
+    if options.steps is not None and options.epochs is not None:
+        raise UserError("--steps and --epochs both say how long to train: give one")
+    if options.steps is not None:
+        return options.steps * batch
+    return round(options.epochs * rows if options.epochs is not None else kimg * 1000)
+
+
+def _folder(variant: str, data: str, options: RunOptions) -> Folder:
+    if options.out:
+        folder = Folder(options.out.expanduser())
+    else:
+        folder = (options.resume and newest_folder(variant, data)) or next_folder(variant, data)
+    if folder.path.exists() and not folder.path.is_dir():
+        raise UserError(f"--out {folder.path} is a file")
+    if folder.read_about() and not options.resume:
+        raise UserError(f"--out {folder.path} already holds a run: give --resume to go on with it, or another folder")
+    return folder
+
+
+# ---------------------------------------------------------------------------------------------- resuming
+
+
+def _newest(folder: Folder) -> Path | None:
+    """The newest checkpoint that is whole and can be resumed."""
+    return next((path for path in reversed(folder.checkpoints()) if checkpoint.resumes(path)), None)
+
+
+def _check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
+    """Raise UserError when what is learnt would change; the length may."""
+    before = folder.read_about()
+    if before is None:
+        return
+    old, new = (
+        {**a["hparams"], "variant": a["variant"], "seed": a["seed"], "data": a["data"], "image": a["spec"], "source": a["source"]}
+        for a in (before, json.loads(json.dumps(about)))
+    )
+    changed = [f"{k} was {old.get(k)}, now {new.get(k)}" for k in {**old, **new} if k != "kimg" and old.get(k) != new.get(k)]
+    if changed:
+        raise UserError(f"--resume: {folder.path} was trained otherwise: {'; '.join(changed)}")
+
+
+def _about(
+    variant: str, gan: GAN[Any], dataset: Dataset[Any], options: RunOptions, device: torch.device
+) -> dict[str, Any]:
+    given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
+    return {
+        "variant": variant,
+        "hparams": dataclasses.asdict(gan.hp),
+        "data": options.data or gan.builtin,
+        "spec": dataclasses.asdict(dataset.spec),
+        "seed": options.seed,
+        "device": str(device),
+        "precision": choose_precision(options.precision, device),
+        "processes": dist.world(),
+        "source": models.source_hash(variant),
+        "versions": {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "options": given,
+    }
+
+
+# ------------------------------------------------------------------------------------------------ telling
+
+
+def _plan(
+    display: Quiet, about: dict[str, Any], gan: GAN[Any], dataset: Dataset[Any], clock: Clock, folder: Folder, newest: Path | None
+) -> None:
+    spec, batch = dataset.spec, gan.hp.batch
+    sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
+    threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
+    ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
+    steps, epochs = math.ceil(clock.total / batch), clock.total / len(dataset)
+    start = f", resumed from {newest.name}" if newest else ""
+    display.note(f"variant   {about['variant']}")
+    for i, note in enumerate(dataset.notes):
+        display.note(f"{'data' if i == 0 else '':<10}{dataset.name + ': ' if i == 0 else ''}{note}")
+    display.note(f"image     {spec.width}x{spec.height}, {spec.channels} channel{'s' * (spec.channels > 1)}")
+    display.note(f"networks  {sizes} parameters")
+    display.note(f"device    {about['device']}{threads}{ranks}, {about['precision']}")
+    display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
+    display.note(f"out       {folder.path}{start}")
+
+
+def _count(network: torch.nn.Module) -> str:
+    return f"{sum(p.numel() for p in network.parameters()):,}"
+
+
+def _finish(training: Training, stopped: signal.Signals | None, options: RunOptions, display: Quiet) -> int:
+    folder, clock = training.folder, training.clock
+    if dist.rank() == 0:
+        plots.save_curves(folder.ticks(), folder.path / "curves.png")
+        newest = folder.checkpoints()[-1] if folder.checkpoints() else None
+        seen = f"{clock.images / 1000:g} kimg in {duration(training.seconds)}"
+        scores = "".join(f", {name.replace('_', ' ')} {_score(name, value)}" for name, value in training.metrics.items())
+        display.note(f"{'stopped after' if stopped else 'trained'} {seen}{scores}")
+        if newest:
+            display.note(f"next      gancli sample {newest}")
+        if options.json:
+            result = {"run": str(folder.path), "checkpoint": newest and str(newest), **dataclasses.asdict(clock)}
+            result |= {"seconds": training.seconds, "metrics": training.metrics, "stopped": bool(stopped)}
+            print(json.dumps(result))
+    return EXIT_CODES[stopped] if stopped else 0
+
+
+def _score(name: str, value: float) -> str:
+    return f"{value:.1%}" if name in ("valid_share", "mode_coverage") else f"{value:.4g}"
+
+
+# --------------------------------------------------------------------------------- signals and evaluation
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], signal.Signals | None]]:
+    """Hold the first Ctrl-C or SIGTERM back until the step is done and saved; the second ends the process at once."""
+    received: list[signal.Signals] = []
+
+    def hold(number: int, frame: object) -> None:
+        if received:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        received.append(signal.Signals(number))
+
+    before = {number: signal.signal(number, hold) for number in EXIT_CODES}
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
+    """Choose what to measure: the built-in shapes can be read without any network."""
+    preset = PRESETS.get(feed.dataset.name)
+    if metrics == "shapes" and preset is None:
+        raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
+    if preset is None or metrics == "none":
+        return None
+    return lambda gan: shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
+
+
+@torch.no_grad()
+def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> images.Pixels:
+    """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
+    rows = order(feed.seed, len(feed.dataset), 0, n)
+    parts = [feed.dataset.batch(index, feed.device) for index in rows.split(part)]
+    return images.np.concatenate([images.to_pixels(gan.fakes(batch)) for batch in parts])

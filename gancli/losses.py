@@ -1,0 +1,58 @@
+"""Adversarial losses as pairs: what D minimises on (logits of reals, logits of fakes), what G minimises on the latter.
+
+Pure functions of logits (N,) in any precision; they reduce to a scalar in float32.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class Adversarial(NamedTuple):
+    """The two sides of a game."""
+
+    d: Callable[[Tensor, Tensor], Tensor]
+    g: Callable[[Tensor], Tensor]
+
+
+def _nonsaturating_d(real: Tensor, fake: Tensor) -> Tensor:
+    return F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()
+
+
+def _nonsaturating_g(fake: Tensor) -> Tensor:
+    return F.softplus(-fake.float()).mean()
+
+
+def _minimax_g(fake: Tensor) -> Tensor:
+    return -F.softplus(fake.float()).mean()
+
+
+def _least_squares_d(real: Tensor, fake: Tensor) -> Tensor:
+    return ((real.float() - 1).square().mean() + fake.float().square().mean()) / 2
+
+
+def _least_squares_g(fake: Tensor) -> Tensor:
+    return (fake.float() - 1).square().mean() / 2
+
+
+def _wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
+    return fake.float().mean() - real.float().mean()
+
+
+def _wasserstein_g(fake: Tensor) -> Tensor:
+    return -fake.float().mean()
+
+
+NONSATURATING = Adversarial(_nonsaturating_d, _nonsaturating_g)
+"""D: -log s(real) - log(1 - s(fake)); G: -log s(fake). Goodfellow et al. 2014, section 3."""
+
+MINIMAX = Adversarial(_nonsaturating_d, _minimax_g)
+"""As above, but G minimises log(1 - s(fake)), which is flat where D is sure. Goodfellow et al. 2014, eq. 1."""
+
+LEAST_SQUARES = Adversarial(_least_squares_d, _least_squares_g)
+"""a, b, c = 0, 1, 1. Mao et al. 2017, eq. 2 and 9."""
+
+WASSERSTEIN = Adversarial(_wasserstein_d, _wasserstein_g)
+"""The critic's gap between fakes and reals. Arjovsky et al. 2017, eq. 2 and 3."""

@@ -1,0 +1,87 @@
+"""The convolutional networks of DCGAN: Radford et al. 2016, arXiv:1511.06434, section 3.
+
+In the form that the authors' Torch code gave them (4x4 kernels, no fully connected layer, no bias beside a norm):
+at 64 x 64 x 3, z 100 and width 64 they have 3,576,704 and 2,765,568 parameters.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from gancli.data.spec import DataSpec, halvings
+from gancli.errors import UserError
+from gancli.nets.layers import BatchNorm2d, LayerNorm2d
+
+Norm = Callable[[int], nn.Module]
+WIDEST = 8  # times `width`: deeper networks for larger images grow no wider than the paper's at 64 pixels
+
+
+def stages(spec: DataSpec) -> int:
+    """How often the images halve before their shorter side is 4 to 7 pixels; raises UserError if they do not."""
+    count = halvings(spec.height, spec.width)
+    if not count:
+        raise UserError(
+            f"convolutional networks need sides that halve to 4..7 pixels, not {spec.width}x{spec.height}: "
+            "give --size (such as 28, 32, 64 or 48x32)"
+        )
+    return count
+
+
+def _channels(width: int, spec: DataSpec) -> list[int]:
+    """Channels from the finest resolution but one to the coarsest."""
+    return [width * min(2**i, WIDEST) for i in range(stages(spec))]
+
+
+def _coarsest(spec: DataSpec) -> tuple[int, int]:
+    count = stages(spec)
+    return spec.height >> count, spec.width >> count
+
+
+class Generator(nn.Module):
+    """Fractionally strided convolutions from a latent to an image; z (N, Z) -> (N, C, H, W) in [-1, 1]."""
+
+    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
+        super().__init__()
+        channels = [z_dim, *reversed(_channels(width, spec))]
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(zip(channels, channels[1:])):
+            if i == 0:
+                layers.append(nn.ConvTranspose2d(before, after, _coarsest(spec), bias=False))
+            else:
+                layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
+            layers += [norm(after), nn.ReLU(inplace=True)]
+        layers += [nn.ConvTranspose2d(channels[-1], spec.channels, 4, 2, 1, bias=False), nn.Tanh()]
+        self.net = nn.Sequential(*layers).apply(initialise)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Draw images from latents."""
+        return self.net(z[:, :, None, None])
+
+
+class Discriminator(nn.Module):
+    """Strided convolutions in place of pooling; images (N, C, H, W) -> logits (N,)."""
+
+    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
+        super().__init__()
+        channels = [spec.channels, *_channels(width, spec)]
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(zip(channels, channels[1:])):
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
+            layers += [norm(after)] if i else []  # none on the input (section 3)
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+        self.trunk = nn.Sequential(*layers)
+        self.head = nn.Conv2d(channels[-1], 1, _coarsest(spec), bias=False)
+        self.apply(initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Judge images."""
+        return self.head(self.trunk(x)).flatten()
+
+
+def initialise(module: nn.Module) -> None:
+    """Weights from N(0, 0.02) (section 4); a norm's scale from N(1, 0.02) as in the authors' code."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, BatchNorm2d | LayerNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)

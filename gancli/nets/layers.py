@@ -1,0 +1,40 @@
+"""Layers that the frameworks lack or that must differ here."""
+
+import torch
+from torch import Tensor, nn
+
+from gancli import dist
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation over the whole batch, whichever processes hold it (Ioffe and Szegedy 2015, arXiv:1502.03167).
+
+    torch's SyncBatchNorm needs a GPU; this one needs nothing, and differentiates twice.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (N, C, H, W) by the statistics of the batch, or by the running ones in evaluation."""
+        if not self.training or dist.world() == 1:
+            return super().forward(input)
+        x = input.float()
+        count = x.numel() // x.shape[1] * dist.world()
+        mean = dist.sum_with_gradient(x.sum((0, 2, 3))) / count
+        centred = x - mean[:, None, None]
+        variance = dist.sum_with_gradient(centred.square().sum((0, 2, 3))) / count
+        self._track(mean.detach(), variance.detach() * count / (count - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        self.running_mean.lerp_(mean, self.momentum or 0.1)
+        self.running_var.lerp_(variance, self.momentum or 0.1)
+        self.num_batches_tracked.add_(1)
+
+
+class LayerNorm2d(nn.GroupNorm):
+    """Layer normalisation of feature maps: each image by its own statistics (Ba et al. 2016, arXiv:1607.06450)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(1, channels)

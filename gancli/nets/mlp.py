@@ -1,0 +1,41 @@
+"""Fully connected networks: small, quick, and blind to which pixels are neighbours."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from gancli.data.spec import DataSpec
+
+
+def _stack(sizes: Sequence[int], activation: nn.Module) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(before, after), activation]
+    return nn.Sequential(*layers[:-1])
+
+
+class Generator(nn.Module):
+    """Latents (N, Z) -> images (N, C, H, W) in [-1, 1], through hidden layers of growing width."""
+
+    def __init__(self, z_dim: int, hidden: Sequence[int], spec: DataSpec) -> None:
+        super().__init__()
+        self.shape = (spec.channels, spec.height, spec.width)
+        pixels = spec.channels * spec.height * spec.width
+        self.net = nn.Sequential(_stack([z_dim, *hidden, pixels], nn.ReLU(inplace=True)), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Draw images from latents."""
+        return self.net(z).unflatten(1, self.shape)
+
+
+class Discriminator(nn.Module):
+    """Images (N, C, H, W) -> logits (N,), through hidden layers of shrinking width."""
+
+    def __init__(self, hidden: Sequence[int], spec: DataSpec) -> None:
+        super().__init__()
+        pixels = spec.channels * spec.height * spec.width
+        self.net = _stack([pixels, *hidden, 1], nn.LeakyReLU(0.2, inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Judge images."""
+        return self.net(x.flatten(1)).squeeze(1)

@@ -1,0 +1,38 @@
+"""Dataclasses to Typer options. The only module that knows both."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from gancli.hparams import words
+
+
+def options(cls: type, panel: str) -> list[inspect.Parameter]:
+    """Make one keyword option of each field of a dataclass, with its help, range, panel and default."""
+    hints = get_type_hints(cls)
+    return [_option(cls, field, hints[field.name], panel) for field in dataclasses.fields(cls)]
+
+
+def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -> inspect.Parameter:
+    stated = words(cls, field.name)
+    # Typer takes a range for numbers only
+    limits = {key: stated[key] for key in ("min", "max") if stated[key] is not None}
+    option = typer.Option(help=stated["help"], rich_help_panel=stated["panel"] or panel, **limits)
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[hint, option], default=field.default
+    )
+
+
+def with_options(run: Callable[..., Any], groups: Mapping[str, type]) -> Callable[..., Any]:
+    """Make a function that Typer can read: its options are the fields of `groups`, handed to `run` as instances."""
+
+    def command(**values: Any) -> Any:
+        return run(*(cls(**{f.name: values[f.name] for f in dataclasses.fields(cls)}) for cls in groups.values()))
+
+    parameters = [option for panel, cls in groups.items() for option in options(cls, panel)]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__doc__ = run.__doc__
+    return command

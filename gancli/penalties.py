@@ -1,0 +1,25 @@
+"""Gradient penalties. Each differentiates D once more, in float32 whatever the autocast around it."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gancli import dist
+
+Critic = Callable[[Tensor], Tensor]  # images (N, C, H, W) -> logits (N,)
+
+
+def input_gradient(critic: Critic, x: Tensor) -> Tensor:
+    """Differentiate the logits with respect to their images `x` (N, C, H, W); differentiable once more."""
+    x = x.detach().float().requires_grad_(True)
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
+
+
+def interpolated(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """(|dD/dx| - 1)^2 at points between reals and fakes, one number a pair: Gulrajani et al. 2017, eq. 3."""
+    mix = dist.rows(lambda n: torch.rand(n, 1, 1, 1, device=real.device), len(real))
+    at = torch.lerp(real.float(), fake.detach().float(), mix)
+    norm = input_gradient(critic, at).flatten(1).norm(dim=1)
+    return (norm - 1).square().mean()

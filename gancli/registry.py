@@ -1,0 +1,174 @@
+"""Names to GANs: a module of gancli.variants, an installed entry point, or a .py file. Listing imports no torch."""
+
+import ast
+import builtins
+import importlib
+import importlib.util
+import sys
+import types
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from gancli.errors import UserError, missing
+from gancli.hparams import HParams
+
+if TYPE_CHECKING:
+    from gancli.gan import GAN
+
+GROUP = "gancli.variants"
+BUILT_IN = Path(__file__).parent / "variants"
+LIGHT = ("dataclasses", "typing", "gancli.hparams")  # imports that cost nothing, so that hyperparameters need no torch
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the source of a variant says of it."""
+
+    name: str
+    summary: str  # the first line of the module's docstring: name, authors, year, title, arXiv id
+    idea: str  # the class's docstring: the one idea, with its section
+
+
+def names() -> list[str]:
+    """List every variant that can be named."""
+    built_in = [path.stem.replace("_", "-") for path in BUILT_IN.glob("*.py") if not path.stem.startswith("_")]
+    return sorted({*built_in, *(e.name for e in _installed())})
+
+
+def load(name: str) -> "type[GAN[Any]]":
+    """Return the one GAN class that `name` stands for; import nothing else.
+
+    Raises UserError for an unknown name, and for a file without exactly one GAN class.
+    """
+    if name.endswith(".py"):
+        return _only_gan(_import_file(source(name)), name)
+    for entry in _installed():
+        if entry.name == name:
+            return entry.load()
+    source(name)
+    return _only_gan(importlib.import_module(f"gancli.variants.{name.replace('-', '_')}"), name)
+
+
+def describe(name: str) -> Entry:
+    """Read a variant's docstrings, without importing it."""
+    module = _parse(source(name))
+    gan = _gan_class(module, name)
+    summary = (ast.get_docstring(module) or name).splitlines()[0]
+    return Entry(name, summary, " ".join((ast.get_docstring(gan) or "").split("\n\n")[0].split()))
+
+
+def hyperparameters(name: str) -> type[HParams]:
+    """Return the dataclass of a variant's hyperparameters, without importing the variant or torch.
+
+    Its module is evaluated but for every statement that needs a heavy import, such as the GAN itself.
+    """
+    path = source(name)
+    gan = _gan_class(_parse(path), name)
+    stated = [s.value.id for s in gan.body if isinstance(s, ast.Assign) and _assigns_hparams(s) and _is_name(s.value)]
+    if not stated:
+        raise UserError(f"{name}: class {gan.name} must say 'hparams = …', its dataclass of hyperparameters")
+    found = _light_part(path).__dict__.get(stated[0])
+    if not (isinstance(found, type) and issubclass(found, HParams)):
+        raise UserError(f"{name}: {stated[0]} must be a dataclass on HParams that needs only {', '.join(LIGHT)}")
+    return found
+
+
+def source(name: str) -> Path:
+    """Find the file that a variant is written in; raises UserError for an unknown name."""
+    path = Path(name) if name.endswith(".py") else BUILT_IN / f"{name.replace('-', '_')}.py"
+    if path.is_file() and not path.stem.startswith("_"):
+        return path
+    for entry in _installed():
+        if entry.name == name:
+            spec = importlib.util.find_spec(entry.module)
+            if spec and spec.origin:
+                return Path(spec.origin)
+    if name.endswith(".py"):
+        raise UserError(f"no file {name}: give a variant ({', '.join(names())}) or a file with one GAN class")
+    raise missing("variant", name, names())
+
+
+def _installed() -> list[EntryPoint]:
+    return list(entry_points(group=GROUP))
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not Python: {error}") from None
+
+
+def _gan_class(module: ast.Module, name: str) -> ast.ClassDef:
+    """The class that states `hparams`: the GAN, told from its dataclasses without running anything."""
+    found = [s for s in module.body if isinstance(s, ast.ClassDef) and any(map(_assigns_hparams, s.body))]
+    if len(found) != 1:
+        raise UserError(f"{name} must define one GAN class with 'hparams = …', not {len(found)}")
+    return found[0]
+
+
+def _assigns_hparams(statement: ast.stmt) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    named = [t for target in targets for t in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    return any(isinstance(t, ast.Name) and t.id == "hparams" for t in named)
+
+
+def _is_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name)
+
+
+@lru_cache(maxsize=None)
+def _light_part(path: Path) -> ModuleType:
+    """Evaluate the statements of a module whose names are all known when heavy imports are left out."""
+    module = ModuleType(f"gancli.light.{path.stem}")
+    sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    for statement in _parse(path).body:
+        if isinstance(statement, ast.ImportFrom):
+            module.__dict__.update(_light_import(statement))
+        elif not isinstance(statement, ast.Import) and _names_used(statement) <= {*module.__dict__, *dir(builtins)}:
+            exec(compile(ast.Module([statement], []), str(path), "exec"), module.__dict__)  # noqa: S102
+    return module
+
+
+def _light_import(statement: ast.ImportFrom) -> dict[str, Any]:
+    imported = statement.module or ""
+    if imported in LIGHT:
+        names_of: dict[str, Any] = vars(importlib.import_module(imported))
+    elif imported.startswith("gancli.variants."):
+        names_of = vars(_light_part(BUILT_IN / f"{imported.removeprefix('gancli.variants.')}.py"))
+    else:
+        return {}
+    return {a.asname or a.name: names_of[a.name] for a in statement.names if a.name in names_of}
+
+
+def _names_used(statement: ast.stmt) -> set[str]:
+    nodes = list(ast.walk(statement))
+    stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound = {a.arg for n in nodes if isinstance(n, ast.arguments) for a in (*n.args, *n.kwonlyargs)}
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - stored - bound
+
+
+def _import_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+def _only_gan(module: types.ModuleType, name: str) -> "type[GAN[Any]]":
+    from gancli.gan import GAN
+
+    found = [
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and issubclass(c, GAN) and c.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise UserError(f"{name} must define one GAN class, not {len(found)}")
+    return found[0]

@@ -1,0 +1,139 @@
+"""A run: the options that every variant has, and the folder that holds all of it. Imports no torch."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gancli import atomic
+from gancli.hparams import check_ranges, hparam
+
+RUNS = Path("runs")
+RESUMABLE = 2  # the newest checkpoints that keep all that training needs; older ones keep what is served
+DATA, BUDGET, RUN = "Data", "Length", "Run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How to run it, whatever the variant. What is learnt depends on the first half of these only."""
+
+    data: str | None = hparam(
+        None, "folder, .zip/.tar, .npz, idx files, a torchvision name, or a built-in; default: the variant's", panel=DATA
+    )
+    size: str | None = hparam(None, "pixels to train at: 64, or WIDTHxHEIGHT; default: from the data", panel=DATA)
+    channels: int | None = hparam(None, "1 grey, 3 colour, 4 with alpha; default: from the data", min=1, max=4, panel=DATA)
+    split: str = hparam("train", "split of data sets that have them: train or test", panel=DATA)
+    workers: int = hparam(4, "threads that decode images", min=1, max=64, panel=DATA)
+    epochs: float | None = hparam(None, "length in passes over the data, in place of --kimg", min=0, panel=BUDGET)
+    steps: int | None = hparam(None, "length in steps, in place of --kimg", min=0, panel=BUDGET)
+    out: Path | None = hparam(None, "folder of the run; default: runs/VARIANT-DATA-N", panel=RUN)
+    resume: bool = hparam(False, "go on where the run in --out (or the newest of its kind) stopped", panel=RUN)
+    seed: int = hparam(0, "seed of every random choice", min=0, panel=RUN)
+    device: Literal["auto", "cpu", "cuda", "mps"] = hparam("auto", "where to compute", panel=RUN)
+    precision: Literal["auto", "fp32", "bf16"] = hparam(
+        "auto", "bf16: mixed precision; auto: where the device has it natively", panel=RUN
+    )
+    save_every: float | None = hparam(None, "kimg between checkpoints; default: 5 minutes", min=0, panel=RUN)
+    sample_every: float | None = hparam(None, "kimg between grids; default: at 1, 2, 4, 8 … kimg", min=0, panel=RUN)
+    eval_every: float | None = hparam(None, "kimg between evaluations; default: at the end", min=0, panel=RUN)
+    metrics: Literal["auto", "none", "shapes"] = hparam(
+        "auto", "shapes: valid share and mode coverage of the built-in shapes; auto: what the data allow", panel=RUN
+    )
+    keep: int = hparam(5, "checkpoints to keep; the newest two can be resumed, the others only used", min=2, panel=RUN)
+    dry_run: bool = hparam(False, "say what would happen, and stop", panel=RUN)
+    quiet: bool = hparam(False, "print nothing but errors", panel=RUN)
+    json: bool = hparam(False, "print one JSON object at the end; everything else goes to stderr", panel=RUN)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of a run."""
+
+    path: Path
+
+    @property
+    def about(self) -> Path:
+        """All that is needed to repeat the run."""
+        return self.path / "run.json"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a tick."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def best(self) -> Path:
+        """The best checkpoint by metric."""
+        return self.path / "checkpoints" / "best.safetensors"
+
+    def grid(self, images: int) -> Path:
+        """A grid of samples, by images seen."""
+        return self.path / "samples" / f"{images:09d}.png"
+
+    def checkpoint(self, images: int) -> Path:
+        """A checkpoint, by images seen."""
+        return self.path / "checkpoints" / f"{images:09d}.safetensors"
+
+    def checkpoints(self) -> list[Path]:
+        """List the numbered ones, oldest first."""
+        found = (self.path / "checkpoints").glob("*.safetensors")
+        return sorted(path for path in found if re.fullmatch(r"\d{9,}", path.stem))
+
+    def read_about(self) -> dict[str, Any] | None:
+        """Read run.json; None when the folder holds no run."""
+        try:
+            return json.loads(self.about.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def append(self, tick: dict[str, Any]) -> None:
+        """Add a line to the log."""
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(tick) + "\n")
+
+    def ticks(self) -> list[dict[str, Any]]:
+        """Read the log; a line that a crash cut short ends it."""
+        found: list[dict[str, Any]] = []
+        if self.log.is_file():
+            for line in self.log.read_text(encoding="utf-8").splitlines():
+                try:
+                    found.append(json.loads(line))
+                except ValueError:
+                    break
+        return found
+
+    def rewind(self, step: int) -> None:
+        """Forget the ticks after a step: the run goes on from there."""
+        kept = [tick for tick in self.ticks() if tick["step"] <= step]
+        atomic.write_text(self.log, "".join(json.dumps(tick) + "\n" for tick in kept))
+
+
+def runs() -> list[str]:
+    """List the runs under ./runs."""
+    return sorted(path.parent.name for path in RUNS.glob("*/run.json"))
+
+
+def next_folder(variant: str, data: str) -> Folder:
+    """Name a new run: runs/VARIANT-DATA-N with the next free number."""
+    stem = _stem(variant, data)
+    return Folder(RUNS / f"{stem}-{max(_numbers(stem), default=0) + 1}")
+
+
+def newest_folder(variant: str, data: str) -> Folder | None:
+    """Find the newest run of a variant on some data."""
+    stem = _stem(variant, data)
+    numbers = _numbers(stem)
+    return Folder(RUNS / f"{stem}-{max(numbers)}") if numbers else None
+
+
+def _stem(variant: str, data: str) -> str:
+    name = Path(variant).stem if variant.endswith(".py") else variant
+    return f"{name}-{re.sub(r'[^A-Za-z0-9._-]+', '-', data).strip('-.') or 'data'}"
+
+
+def _numbers(stem: str) -> list[int]:
+    return [int(path.name[len(stem) + 1 :]) for path in RUNS.glob(f"{stem}-*") if path.name[len(stem) + 1 :].isdigit()]

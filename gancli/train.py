@@ -1,0 +1,284 @@
+"""The training loop. It names no variant, no network and no loss."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gancli import checkpoint, dist, images
+from gancli.data.feed import Feed
+from gancli.ema import EMA
+from gancli.errors import Diverged
+from gancli.gan import GAN, Clock, Turn
+from gancli.run import RESUMABLE, Folder
+from gancli.seeds import seed_all
+
+Amp = Callable[[], AbstractContextManager[Any]]
+Evaluate = Callable[[GAN[Any]], dict[str, float]]
+
+TICKS = 200  # ticks a run, at most
+SAVE_SECONDS = 300
+GRID = 64  # images in the grids of a run
+
+
+# ------------------------------------------------------------------------------------------------ a step
+
+
+def parameters(player: Optimizer) -> list[nn.Parameter]:
+    """List what a player moves."""
+    return [p for group in player.param_groups for p in group["params"]]
+
+
+def play_step(
+    gan: GAN[Any], players: Mapping[str, Optimizer], parts: Sequence[Any], clock: Clock, amp: Amp = nullcontext
+) -> dict[str, Tensor]:
+    """Play one step on a batch given in micro-batches; return every term and stat by name.
+
+    The micro-batches' games advance in lockstep: each turn is accumulated over all of them before its
+    player moves.
+    """
+    for name, options in gan.schedule(clock).items():
+        for group in players[name].param_groups:
+            group.update(options)
+    log: dict[str, Tensor] = {}
+    games = [gan.play(part, clock) for part in parts]
+    while turns := list(_next_turns(games, amp, players, log)):
+        player = players[turns[0].player]
+        dist.average_gradients(parameters(player))
+        player.step()
+    return log
+
+
+def _next_turns(
+    games: Sequence[Iterator[Turn]], amp: Amp, players: Mapping[str, Optimizer], log: dict[str, Tensor]
+) -> Iterator[Turn]:
+    """Play every game up to its next turn, and accumulate that turn's gradients."""
+    for i, game in enumerate(games):
+        with amp():
+            turn = next(game, None)
+        if turn is None:
+            continue
+        player = players[turn.player]
+        if i == 0:
+            player.zero_grad(set_to_none=True)
+            if turn.fresh:
+                player.state.clear()
+        loss = torch.stack([term.float() for term in turn.terms.values()]).sum() / len(games)
+        loss.backward(inputs=parameters(player))  # this player's gradients and no other's
+        for name, value in (turn.terms | turn.stats).items():
+            key, share = f"{turn.player}/{name}", value.detach().float() / len(games)
+            log[key] = log[key] + share if key in log else share
+        yield turn
+
+
+def check_game(gan: GAN[Any], players: Mapping[str, Optimizer]) -> None:
+    """Raise ValueError for a weight that no player moves: a variant has forgotten it."""
+    moved = {p for player in players.values() for p in parameters(player)}
+    idle = [name for name, p in gan.named_parameters() if p not in moved and p.requires_grad]
+    if idle:
+        raise ValueError(f"{type(gan).__name__}: no player moves {', '.join(idle[:3])}")
+
+
+class Meter:
+    """Means of terms and stats since the last reading, summed on the device: only reading them waits for it."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, log: Mapping[str, Tensor]) -> None:
+        """Add one step."""
+        for name, value in log.items():
+            if name in self._sums:
+                self._sums[name] += value
+            else:
+                self._sums[name] = value.clone()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def read(self) -> dict[str, float]:
+        """Return the means over steps and processes, and start anew."""
+        if not self._sums:
+            return {}
+        totals = dist.mean_over_ranks(torch.stack(list(self._sums.values()))).tolist()
+        means = {name: total / self._counts[name] for name, total in zip(self._sums, totals)}
+        self._sums, self._counts = {}, {}
+        return means
+
+
+# ------------------------------------------------------------------------------------------------- a run
+
+
+class Display(Protocol):
+    """Who watches."""
+
+    def advance(self, clock: Clock) -> None:
+        """A step is done."""
+
+    def tick(self, tick: Mapping[str, Any]) -> None:
+        """There are new means."""
+
+    def note(self, text: str) -> None:
+        """Something happened that people want to know."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """When to write what. Times are in images seen; None: the default."""
+
+    save: float | None = None  # default: by the clock, every SAVE_SECONDS
+    sample: float | None = None  # default: at powers of two of 1,000 images
+    evaluate: float | None = None  # default: at the end
+
+    def grid_due(self, before: int, now: int) -> bool:
+        """Tell whether a grid's time lies in (before, now]."""
+        if self.sample:
+            return _crossed(before, now, self.sample)
+        return now >= 1000 and (before < 1000 or int(math.log2(before / 1000)) < int(math.log2(now / 1000)))
+
+
+def _crossed(before: int, now: int, every: float | None) -> bool:
+    return bool(every) and int(before // every) < int(now // every)  # pyright: ignore  bool(every) guards
+
+
+@dataclass
+class Training:
+    """A run in progress: all that moves, where it is written, and who watches."""
+
+    gan: GAN[Any]
+    players: Mapping[str, Optimizer]
+    ema: EMA
+    feed: Feed[Any]
+    clock: Clock
+    folder: Folder
+    display: Display
+    describe: Callable[[Clock, dict[str, float]], checkpoint.About]
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    evaluate: Evaluate | None = None
+    amp: Amp = nullcontext
+    keep: int = RESUMABLE
+    seed: int = 0
+    seconds: float = 0.0  # of training so far, over resumed parts
+    metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
+    stop: Callable[[], bool] = lambda: False
+
+    def train(self) -> Clock:
+        """Train until the clock has run out, or someone says stop; raises Diverged when the terms leave the numbers."""
+        self._begin()
+        meter, tick_every = Meter(), self._tick_every()
+        last_tick, saved_at, saved = self.clock, time.monotonic(), self.clock.images
+        tick_at = time.monotonic()
+        while self.clock.images < self.clock.total and not self._stopped(tick_every):
+            before = self.clock.images
+            meter.add(self.step())
+            now = self.clock.images
+            self.display.advance(self.clock)
+            if self.clock.step % tick_every == 0 or now >= self.clock.total:
+                elapsed = time.monotonic() - tick_at
+                self._tick(meter.read(), elapsed, now - last_tick.images)
+                last_tick, tick_at = self.clock, time.monotonic()
+            if self.rhythm.grid_due(before, now):
+                self._grid()
+            if _crossed(before, now, self.rhythm.evaluate):
+                self._evaluate()
+            late = self.rhythm.save is None and time.monotonic() - saved_at > SAVE_SECONDS
+            if late or _crossed(before, now, self.rhythm.save):
+                self._save()
+                saved_at, saved = time.monotonic(), now
+        if self.clock.images >= self.clock.total:
+            self._grid()
+            if not self.metrics or self.clock.images > saved:
+                self._evaluate()
+        if self.clock.images > saved or not self.folder.checkpoints():
+            self._save()
+        return self.clock
+
+    def step(self) -> dict[str, Tensor]:
+        """Play one step on the next batch."""
+        clock, feed = self.clock, self.feed
+        seed_all("step", self.seed, clock.step)  # a resumed run draws what an unbroken one would
+        self.gan.train()
+        log = play_step(self.gan, self.players, [feed.at(clock.images)], clock, self.amp)
+        self.clock = Clock(clock.step + 1, clock.images + feed.batch, clock.total)
+        self.ema.update(self.gan.hp.ema_kimg * 1000, feed.batch, self.clock.images)
+        return log
+
+    def _begin(self) -> None:
+        check_game(self.gan, self.players)
+        if self.clock.step == 0 and dist.rank() == 0:
+            real = self.feed.first(GRID)
+            reals = next(t for t in vars(real).values() if t.dim() == 4)
+            images.save_png(images.grid(images.to_pixels(reals)), self.folder.path / "reals.png", {"synthetic": False})
+            self._grid()
+
+    def _tick_every(self) -> int:
+        steps = self.clock.total / self.feed.batch
+        return max(1, min(500, int(steps / TICKS)))
+
+    def _stopped(self, tick_every: int) -> bool:
+        if dist.world() == 1:
+            return self.stop()
+        if self.clock.step % tick_every:  # the processes agree on a step to stop at
+            return False
+        return bool(dist.mean_over_ranks(torch.tensor(float(self.stop()), device=self.gan.device)) > 0)
+
+    def _tick(self, means: dict[str, float], elapsed: float, seen: int) -> None:
+        self.seconds += elapsed
+        tick = {
+            "step": self.clock.step,
+            "images": self.clock.images,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(seen / max(elapsed, 1e-9), 2),
+            **means,
+        }
+        bad = [name for name, value in means.items() if not math.isfinite(value)]
+        if bad:
+            raise Diverged(f"{', '.join(bad)} left the finite numbers before step {self.clock.step}")
+        if dist.rank() == 0:
+            self.folder.append(tick)
+            self.display.tick(tick)
+
+    def _grid(self) -> None:
+        if dist.rank() == 0:
+            pixels = images.to_pixels(self.draw(GRID))
+            about = {"variant": self.describe(self.clock, {}).variant, "images": self.clock.images}
+            images.save_png(images.grid(pixels), self.folder.grid(self.clock.images), about)
+
+    @torch.no_grad()
+    def draw(self, n: int) -> Tensor:
+        """Draw `n` images from the averaged networks, always from the same noise."""
+        with aside("grid", self.seed):
+            return self.ema.gan.fakes(self.feed.first(n))
+
+    def _evaluate(self) -> None:
+        if self.evaluate is None or dist.rank() != 0:
+            return
+        with aside("evaluate", self.seed):
+            self.metrics = self.evaluate(self.ema.gan)
+        tick = {"step": self.clock.step, "images": self.clock.images, "seconds": round(self.seconds, 3), **self.metrics}
+        self.folder.append(tick)
+        self.display.tick(tick)
+
+    def _save(self) -> None:
+        if dist.rank() != 0:
+            return
+        about = self.describe(self.clock, self.metrics)
+        checkpoint.save(self.folder.checkpoint(self.clock.images), about, self.gan, self.players, self.ema)
+        kept = self.folder.checkpoints()
+        for path in kept[: -self.keep]:
+            path.unlink()
+        for path in kept[-self.keep : -RESUMABLE]:
+            checkpoint.strip(path)
+
+
+@contextmanager
+def aside(*key: int | str) -> Iterator[None]:
+    """Draw from a seed of its own, on one process, and leave the generators as they were."""
+    with torch.random.fork_rng(), dist.alone():
+        seed_all(*key)
+        yield

@@ -1,0 +1,11 @@
+"""LSGAN: Mao et al. 2017, "Least Squares Generative Adversarial Networks", arXiv:1611.04076."""
+
+from gancli import losses
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+class LSGAN(NoiseToImage[NoiseHParams]):
+    """Squared errors pull fakes to the data even where D is sure of them, and logits stay raw (section 3.2)."""
+
+    hparams = NoiseHParams
+    adversarial = losses.LEAST_SQUARES

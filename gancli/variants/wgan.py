@@ -1,0 +1,52 @@
+"""WGAN: Arjovsky et al. 2017, "Wasserstein GAN", arXiv:1701.07875."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import Optimizer, RMSprop
+
+from gancli import losses
+from gancli.data.images import Images
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import dcgan
+from gancli.variants._noise import LatentHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(LatentHParams):
+    """Algorithm 1. The authors' code also gives the critic 100 turns at first; the loop's rhythm here is even."""
+
+    lr: float = 5e-5
+    n_critic: int = 5
+    clip: float = hparam(0.01, "the critic's weights are kept in [-clip, clip], c in Algorithm 1", min=0)
+
+
+class WGAN(NoiseToImage[HParams]):
+    """The critic estimates a distance; a box around its weights bounds its slope (section 3, Algorithm 1)."""
+
+    hparams = HParams
+    adversarial = losses.WASSERSTEIN
+
+    def discriminator(self) -> nn.Module:
+        """A critic without batch norm: clipping would squeeze the norm's scale too."""
+        return dcgan.Discriminator(self.hp.width, self.spec, norm=lambda _: nn.Identity())
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """RMSprop: momentum makes this critic unstable (section 4.3)."""
+        return {"D": RMSprop(self.D.parameters(), self.hp.lr), "G": RMSprop(self.G.parameters(), self.hp.lr)}
+
+    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+        """Clip after each turn of the critic (Algorithm 1, line 7): so the bound holds whenever anyone looks."""
+        for turn in super().play(batch, clock):
+            yield turn
+            if turn.player == "D":
+                self.clip_critic()
+
+    @torch.no_grad()
+    def clip_critic(self) -> None:
+        """Put every weight of the critic back into the box."""
+        for weight in self.D.parameters():
+            weight.clamp_(-self.hp.clip, self.hp.clip)

@@ -1,0 +1,38 @@
+"""WGAN-GP: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", arXiv:1704.00028."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from gancli import losses, penalties
+from gancli.hparams import hparam
+from gancli.nets import dcgan
+from gancli.nets.layers import LayerNorm2d
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """Algorithm 1's defaults."""
+
+    lr: float = 1e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
+    n_critic: int = 5
+    gp_weight: float = hparam(10.0, "weight of the gradient penalty, lambda in eq. 3", min=0)
+
+
+class WGANGP(NoiseToImage[HParams]):
+    """The critic's slope is held near 1 between reals and fakes, each image on its own (section 4)."""
+
+    hparams = HParams
+    adversarial = losses.WASSERSTEIN
+
+    def discriminator(self) -> nn.Module:
+        """Layer norm in place of batch norm, which would tie the images' penalties together (section 4)."""
+        return dcgan.Discriminator(self.hp.width, self.spec, norm=LayerNorm2d)
+
+    def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The Wasserstein gap and the penalty (eq. 3)."""
+        penalty = self.hp.gp_weight * penalties.interpolated(self.D, real, fake)
+        return super().d_terms(real, fake) | {"gradient_penalty": penalty}
