@@ -1,0 +1,48 @@
+"""Every variant at a size that runs in milliseconds."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from gancli import registry
+from gancli.data.feed import Dataset, Feed
+from gancli.data.spec import DataSpec
+from gancli.ema import EMA
+from gancli.gan import GAN, Clock
+from gancli.seeds import seed_all
+from gancli.train import play_step
+
+SMALL = {"batch": 8, "width": 4, "z_dim": 6, "depth": 2}
+SPEC = DataSpec(3, 16, 16)
+
+
+def make(name: str, spec: DataSpec = SPEC, **options: Any) -> GAN[Any]:
+    kind = registry.load(name)
+    fields = {f.name for f in dataclasses.fields(kind.hparams)}
+    seed_all("init", 0)
+    return kind(kind.hparams(**{k: v for k, v in (SMALL | options).items() if k in fields}), spec)
+
+
+def feed(gan: GAN[Any], rows: int = 32, seed: int = 0) -> Feed[Any]:
+    spec = gan.spec
+    generator = torch.Generator().manual_seed(1)
+    shape = (rows, spec.channels, spec.height, spec.width)
+    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+    dataset = Dataset("noise", spec, gan.data, {"image": images})
+    return Feed(dataset, gan.hp.batch, seed, torch.device("cpu"))
+
+
+def steps(gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA, count: int, clock: Clock | None = None) -> Clock:
+    """Play some steps as the loop does."""
+    clock = clock or Clock(0, 0, 1000)
+    data = feed(gan)
+    for _ in range(count):
+        seed_all("step", 0, clock.step)
+        gan.train()
+        play_step(gan, players, [data.at(clock.images)], clock)
+        clock = Clock(clock.step + 1, clock.images + data.batch, clock.total)
+        ema.update(gan.hp.ema_kimg * 1000, data.batch, clock.images)
+    return clock

@@ -1,0 +1,169 @@
+"""What holds for every variant. A new one is tested because it exists."""
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from gancli import checkpoint, models, registry
+from gancli.data.spec import DataSpec
+from gancli.ema import EMA, pruned
+from gancli.gan import GAN, Clock, Samples, Truncates
+from gancli.seeds import seed_all
+from gancli.train import check_game, parameters, play_step
+from tests.variants.small import SPEC, feed, make, steps
+
+NAMES = registry.names()
+SPECS = [DataSpec(1, 16, 16), DataSpec(3, 28, 28), DataSpec(4, 16, 24), DataSpec(3, 64, 32)]
+
+pytestmark = pytest.mark.parametrize("name", NAMES)
+
+
+def about(name: str, gan: GAN, clock: Clock) -> checkpoint.About:
+    hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
+    return checkpoint.About(name, hp, spec, dataclasses.asdict(clock), {}, {})
+
+
+def state(gan: GAN) -> dict[str, Tensor]:
+    return {k: v.clone() for k, v in gan.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_each_turn_moves_its_player_and_no_other(name: str) -> None:
+    gan = make(name)
+    players, clock, batch = gan.players(), Clock(0, 0, 1000), feed(gan).at(0)
+    check_game(gan, players)
+    moved: set[str] = set()
+    names = {p: n for n, p in gan.named_parameters()}
+    for turn in gan.play(batch, clock):
+        before = {n: p.detach().clone() for n, p in gan.named_parameters()}
+        player = players[turn.player]
+        player.zero_grad()
+        loss = torch.stack(list(turn.terms.values())).sum()
+        assert torch.isfinite(loss)
+        loss.backward(inputs=parameters(player))
+        player.step()
+        now = {n for n, p in gan.named_parameters() if not torch.equal(p, before[n])}
+        assert now <= {names[p] for p in parameters(player)}
+        assert now
+        moved |= now
+    assert moved == {n for n, p in gan.named_parameters() if p.requires_grad}
+
+
+def test_resume_is_bit_exact(name: str, tmp_path: Path) -> None:
+    whole = make(name)
+    players, ema = whole.players(), EMA(whole)
+    end = steps(whole, players, ema, 9)
+
+    first = make(name)
+    its_players, its_ema = first.players(), EMA(first)
+    clock = steps(first, its_players, its_ema, 4)
+    file = tmp_path / "c.safetensors"
+    checkpoint.save(file, about(name, first, clock), first, its_players, its_ema)
+
+    resumed = models.build(checkpoint.describe(file))
+    resumed_players, resumed_ema = resumed.players(), EMA(resumed)
+    clock = checkpoint.restore(file, resumed, resumed_players, resumed_ema)
+    assert steps(resumed, resumed_players, resumed_ema, 5, clock) == end
+    assert same(whole.state_dict(), resumed.state_dict())
+    assert same(ema.gan.state_dict(), resumed_ema.gan.state_dict())
+
+
+def test_without_averaging_the_served_copy_draws_what_the_gan_draws(name: str, tmp_path: Path) -> None:
+    gan = make(name, ema_kimg=0)
+    players, ema = gan.players(), EMA(gan)
+    clock = steps(gan, players, ema, 3)
+    file = tmp_path / "c.safetensors"
+    checkpoint.save(file, about(name, gan, clock), gan, players, ema)
+    checkpoint.strip(file)
+    served = models.load(models.Model(file, checkpoint.describe(file), ""))
+    batch = feed(gan).at(0)
+    seed_all("draw")
+    expected = gan.eval().fakes(batch)
+    seed_all("draw")
+    assert torch.equal(served.fakes(batch), expected)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_shapes_follow_the_data(name: str, spec: DataSpec) -> None:
+    gan = make(name, spec)
+    batch = feed(gan).at(0)
+    fakes = gan.fakes(batch)
+    assert fakes.shape == (len(batch), spec.channels, spec.height, spec.width)
+    assert fakes.dtype == torch.float32
+    assert fakes.abs().max() <= 1
+    for value in play_step(gan, gan.players(), [batch], Clock(0, 0, 1000)).values():
+        assert value.dim() == 0
+        assert torch.isfinite(value)
+
+
+def test_steps_read_no_value_back(name: str) -> None:
+    """A turn on meta tensors raises at `.item()` and the like, which would make a GPU wait."""
+    gan = make(name).to("meta")
+    batch = feed(make(name)).at(0).map(lambda t: t.to("meta"))
+    for turn in gan.play(batch, Clock(0, 0, 1000)):
+        torch.stack(list(turn.terms.values())).sum()
+
+
+def test_micro_batches_give_the_gradient_of_the_batch(name: str) -> None:
+    """Where no statistics tie the images of a batch together, and given the noise of each image."""
+    gan = make(name).eval()  # batch norms use their running statistics
+    if not isinstance(gan, Samples):
+        pytest.skip("draws from its batch alone")
+    batch = feed(gan).at(0)
+    noise = gan.prior(len(batch))
+    mix = torch.rand(len(batch), 1, 1, 1)
+
+    def gradients(parts: int) -> list[Tensor]:
+        copied = copy.deepcopy(gan)
+        share = len(batch) // parts
+        players = copied.players()
+        turn_gradients: list[Tensor] = []
+        for i, part in enumerate(batch.split(parts)):
+            rows = slice(i * share, (i + 1) * share)
+            copied.prior = lambda n, rows=rows: noise[rows]  # type: ignore[method-assign]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(torch, "rand", lambda *a, rows=rows, **k: mix[rows])
+                turn = next(iter(copied.play(part, Clock(0, 0, 1000))))
+            weights = parameters(players[turn.player])
+            (torch.stack(list(turn.terms.values())).sum() / parts).backward(inputs=weights)
+            turn_gradients = [p.grad for p in weights if p.grad is not None]
+        return turn_gradients
+
+    for whole, split in zip(gradients(1), gradients(4), strict=True):
+        torch.testing.assert_close(whole, split, rtol=1e-4, atol=1e-6)
+
+
+def test_bf16_steps_are_finite_and_images_stay_float32(name: str) -> None:
+    gan = make(name)
+    log = play_step(
+        gan, gan.players(), [feed(gan).at(0)], Clock(0, 0, 1000), lambda: torch.autocast("cpu", torch.bfloat16)
+    )
+    assert all(torch.isfinite(value) for value in log.values())
+
+
+def test_hyperparameters_read_without_torch_are_those_of_the_class(name: str) -> None:
+    light, real = registry.hyperparameters(name), registry.load(name).hparams
+    assert dataclasses.asdict(light()) == dataclasses.asdict(real())
+    assert [f.name for f in dataclasses.fields(light)] == [f.name for f in dataclasses.fields(real)]
+
+
+def test_truncation_bounds_every_latent(name: str) -> None:
+    gan = make(name)
+    if not isinstance(gan, Truncates):
+        pytest.skip("has no truncation")
+    z = gan.truncated(64, 0.7)
+    assert z.abs().max() <= 0.7
+    assert z.std() > 0.3  # drawn again, not clamped: no pile at the ends
+    assert (z.abs() == 0.7).sum() == 0
+
+
+def test_pruning_leaves_what_is_served(name: str) -> None:
+    gan = pruned(make(name, SPEC))
+    assert {child for child, _ in gan.named_children()} == set(gan.served)
