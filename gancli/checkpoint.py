@@ -52,7 +52,7 @@ class About:
 def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
     """Write everything that training needs to go on, bit for bit."""
     tensors = {f"gan.{name}": tensor for name, tensor in gan.state_dict().items()} | _served(ema)
-    names = {parameter: name for name, parameter in gan.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in gan.named_parameters()}
     for who, player in players.items():
         for parameter, state in player.state.items():
             for field, value in state.items():
@@ -63,8 +63,8 @@ def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimize
 def strip(path: Path) -> None:
     """Leave only what use needs in a checkpoint: the averaged networks."""
     with _opened(path) as file:
-        kept = {name: file.get_tensor(name) for name in file.keys() if name.startswith("ema.")}
-        if len(kept) < len(file.keys()):
+        kept = {name: file.get_tensor(name) for name in _names(file) if name.startswith("ema.")}
+        if len(kept) < len(_names(file)):
             _write(path, describe(path), kept)
 
 
@@ -74,7 +74,9 @@ def _served(ema: EMA) -> dict[str, Tensor]:
 
 def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
     # a copy each: safetensors refuses storage that two names share
-    unique = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+    unique = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
     with atomic.replacing(path) as temporary:
         save_file(unique, temporary, metadata={KEY: json.dumps(dataclasses.asdict(about))})
 
@@ -91,6 +93,10 @@ def _opened(path: Path) -> Iterator[Any]:
         raise UserError(f"{path} is not a whole safetensors file: {error}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _names(file: Any) -> list[str]:
+    return list(file.keys())
 
 
 def describe(path: Path) -> About:
@@ -125,7 +131,7 @@ def resumes(path: Path) -> bool:
     """Tell whether training can go on from a file: it is whole, and was not stripped."""
     try:
         with _opened(path) as file:
-            return any(name.startswith("gan.") for name in file.keys())
+            return any(name.startswith("gan.") for name in _names(file))
     except UserError:
         return False
 
@@ -133,13 +139,13 @@ def resumes(path: Path) -> bool:
 def load_served(path: Path, gan: GAN[Any]) -> None:
     """Read the averaged networks, and nothing else of the file, into a pruned GAN."""
     with _opened(path) as file:
-        _fill(path, gan, {name[4:]: file.get_tensor(name) for name in file.keys() if name.startswith("ema.")})
+        _fill(path, gan, {name[4:]: file.get_tensor(name) for name in _names(file) if name.startswith("ema.")})
 
 
 def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> Clock:
     """Read everything back in place; returns where training stood."""
     with _opened(path) as file:
-        tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}
+        tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in _names(file)}
     _fill(path, gan, _below(tensors, "gan."))
     _fill(path, ema.gan, _below(tensors, "ema."))
     parameters = dict(gan.named_parameters())

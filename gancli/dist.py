@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as td
 
-
 _alone = False
 
 
@@ -58,7 +57,7 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
     td.all_reduce(flat)
     flat /= world()
     parts = [part.view_as(g) for g, part in zip(gradients, flat.split([g.numel() for g in gradients]))]
-    torch._foreach_copy_(gradients, parts)
+    torch._foreach_copy_(gradients, parts)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def broadcast(tensors: Sequence[Tensor]) -> None:

@@ -13,7 +13,7 @@ RAMP = 0.05  # the half-life is at most this share of the images seen, so that t
 
 
 class EMA:
-    """Exponential moving average of the served networks: their weights and batch statistics; other buffers are copied."""
+    """Exponential moving average of the served networks: weights and batch statistics; other buffers are copied."""
 
     def __init__(self, gan: GAN[Any]) -> None:
         self.gan = pruned(copy.deepcopy(gan)).eval().requires_grad_(False)
@@ -35,9 +35,9 @@ class EMA:
         """Move towards the weights of now, after a step on `batch` images; 0 images of half-life copies them."""
         half_life = min(half_life, RAMP * images)
         kept = 0.5 ** (batch / half_life) if half_life else 0.0
-        torch._foreach_lerp_(*self._averaged, 1 - kept)
+        torch._foreach_lerp_(*self._averaged, 1 - kept)  # pyright: ignore[reportPrivateImportUsage]
         if self._copied[0]:
-            torch._foreach_copy_(*self._copied)
+            torch._foreach_copy_(*self._copied)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _pairs(mine: dict[str, Tensor], live: dict[str, Tensor], names: list[str]) -> tuple[list[Tensor], list[Tensor]]:

@@ -109,7 +109,7 @@ class Samples(Protocol):
         """Draw latents (n, Z)."""
         ...
 
-    def generate(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+    def generate(self, z: Tensor) -> Tensor:
         """Draw images (N, C, H, W) in [-1, 1] from latents (N, Z)."""
         ...
 
@@ -120,4 +120,13 @@ class Truncates(Protocol):
 
     def truncated(self, n: int, truncation: float) -> Tensor:
         """Draw latents (n, Z) closer to the middle of the prior."""
+        ...
+
+
+@runtime_checkable
+class Classes(Protocol):
+    """Draws what it is asked for: `--class`. Labels are a part of the latent, so walks pass from class to class."""
+
+    def of_class(self, z: Tensor, label: Tensor) -> Tensor:
+        """Give latents (N, Z) the labels (N,) in place of their own."""
         ...

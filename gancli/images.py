@@ -95,7 +95,8 @@ def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
 
 
 def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float) -> None:
-    suffix, first, options = path.suffix.lower(), frames[0], {}
+    suffix, first = path.suffix.lower(), frames[0]
+    options: dict[str, Any] = {}
     if suffix == ".gif":
         options = {"comment": _provenance(about).encode()}
     elif suffix == ".webp":
@@ -107,9 +108,7 @@ def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[st
         text.add_itxt(TEXT, _provenance(about))
         options = {"pnginfo": text, "format": "PNG"}
     with atomic.replacing(path) as temporary:
-        first.save(
-            temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0, **options
-        )
+        first.save(temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0, **options)
 
 
 def _save_video(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float) -> None:

@@ -53,7 +53,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     folder = _folder(variant, dataset.name, options)
 
     seed_all("init", options.seed)
-    gan = kind(hp, dataset.spec).to(device, memory_format=torch.channels_last)
+    gan = kind(hp, dataset.spec).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     dist.broadcast([*gan.parameters(), *gan.buffers()])
     players, ema = gan.players(), EMA(gan)
     clock = Clock(0, 0, total)
@@ -168,10 +168,19 @@ def _check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
     if before is None:
         return
     old, new = (
-        {**a["hparams"], "variant": a["variant"], "seed": a["seed"], "data": a["data"], "image": a["spec"], "source": a["source"]}
+        {
+            **a["hparams"],
+            "variant": a["variant"],
+            "seed": a["seed"],
+            "data": a["data"],
+            "image": a["spec"],
+            "source": a["source"],
+        }
         for a in (before, json.loads(json.dumps(about)))
     )
-    changed = [f"{k} was {old.get(k)}, now {new.get(k)}" for k in {**old, **new} if k != "kimg" and old.get(k) != new.get(k)]
+    changed = [
+        f"{k} was {old.get(k)}, now {new.get(k)}" for k in {**old, **new} if k != "kimg" and old.get(k) != new.get(k)
+    ]
     if changed:
         raise UserError(f"--resume: {folder.path} was trained otherwise: {'; '.join(changed)}")
 
@@ -199,7 +208,13 @@ def _about(
 
 
 def _plan(
-    display: Quiet, about: dict[str, Any], gan: GAN[Any], dataset: Dataset[Any], clock: Clock, folder: Folder, newest: Path | None
+    display: Quiet,
+    about: dict[str, Any],
+    gan: GAN[Any],
+    dataset: Dataset[Any],
+    clock: Clock,
+    folder: Folder,
+    newest: Path | None,
 ) -> None:
     spec, batch = dataset.spec, gan.hp.batch
     sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
@@ -227,7 +242,9 @@ def _finish(training: Training, stopped: signal.Signals | None, options: RunOpti
         plots.save_curves(folder.ticks(), folder.path / "curves.png")
         newest = folder.checkpoints()[-1] if folder.checkpoints() else None
         seen = f"{clock.images / 1000:g} kimg in {duration(training.seconds)}"
-        scores = "".join(f", {name.replace('_', ' ')} {_score(name, value)}" for name, value in training.metrics.items())
+        scores = "".join(
+            f", {name.replace('_', ' ')} {_score(name, value)}" for name, value in training.metrics.items()
+        )
         display.note(f"{'stopped after' if stopped else 'trained'} {seen}{scores}")
         if newest:
             display.note(f"next      gancli sample {newest}")
@@ -250,7 +267,7 @@ def stoppable() -> Iterator[Callable[[], signal.Signals | None]]:
     """Hold the first Ctrl-C or SIGTERM back until the step is done and saved; the second ends the process at once."""
     received: list[signal.Signals] = []
 
-    def hold(number: int, frame: object) -> None:
+    def hold(number: int, _frame: object) -> None:
         if received:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

@@ -34,7 +34,9 @@ def find(model: str, *, best: bool = False) -> Model:
     elif not path.is_file():
         folder = RUNS / model
         if not folder.is_dir():
-            raise missing("model", model, [f"{RUNS.name}/{name}" for name in runs()] or ["none yet: gancli train dcgan"])
+            raise missing(
+                "model", model, [f"{RUNS.name}/{name}" for name in runs()] or ["none yet: gancli train dcgan"]
+            )
         path = _in_folder(Folder(folder), best)
     return Model(path, checkpoint.describe(path), checkpoint.fingerprint(path))
 

@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import types
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -68,7 +68,8 @@ def hyperparameters(name: str) -> type[HParams]:
     """
     path = source(name)
     gan = _gan_class(_parse(path), name)
-    stated = [s.value.id for s in gan.body if isinstance(s, ast.Assign) and _assigns_hparams(s) and _is_name(s.value)]
+    values = [s.value for s in gan.body if isinstance(s, ast.Assign) and _assigns_hparams(s)]
+    stated = [value.id for value in values if isinstance(value, ast.Name)]
     if not stated:
         raise UserError(f"{name}: class {gan.name} must say 'hparams = …', its dataclass of hyperparameters")
     found = _light_part(path).__dict__.get(stated[0])
@@ -117,11 +118,7 @@ def _assigns_hparams(statement: ast.stmt) -> bool:
     return any(isinstance(t, ast.Name) and t.id == "hparams" for t in named)
 
 
-def _is_name(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name)
-
-
-@lru_cache(maxsize=None)
+@cache
 def _light_part(path: Path) -> ModuleType:
     """Evaluate the statements of a module whose names are all known when heavy imports are left out."""
     module = ModuleType(f"gancli.light.{path.stem}")
@@ -154,7 +151,8 @@ def _names_used(statement: ast.stmt) -> set[str]:
 
 def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
     spec.loader.exec_module(module)

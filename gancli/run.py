@@ -19,10 +19,14 @@ class RunOptions:
     """How to run it, whatever the variant. What is learnt depends on the first half of these only."""
 
     data: str | None = hparam(
-        None, "folder, .zip/.tar, .npz, idx files, a torchvision name, or a built-in; default: the variant's", panel=DATA
+        None,
+        "folder, .zip/.tar, .npz, idx files, a torchvision name, or a built-in; default: the variant's",
+        panel=DATA,
     )
     size: str | None = hparam(None, "pixels to train at: 64, or WIDTHxHEIGHT; default: from the data", panel=DATA)
-    channels: int | None = hparam(None, "1 grey, 3 colour, 4 with alpha; default: from the data", min=1, max=4, panel=DATA)
+    channels: int | None = hparam(
+        None, "1 grey, 3 colour, 4 with alpha; default: from the data", min=1, max=4, panel=DATA
+    )
     split: str = hparam("train", "split of data sets that have them: train or test", panel=DATA)
     workers: int = hparam(4, "threads that decode images", min=1, max=64, panel=DATA)
     epochs: float | None = hparam(None, "length in passes over the data, in place of --kimg", min=0, panel=BUDGET)

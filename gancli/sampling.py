@@ -67,7 +67,9 @@ def repeat(picture: Path, model: str | None) -> Request:
         raise UserError(f"{picture} does not say which seeds drew it: --like takes what gancli sample wrote") from None
     found = models.find(request.model)
     if found.fingerprint != wanted:
-        raise UserError(f"{picture} was drawn by checkpoint {wanted}, {found.path} is {found.fingerprint}: name its MODEL")
+        raise UserError(
+            f"{picture} was drawn by checkpoint {wanted}, {found.path} is {found.fingerprint}: name its MODEL"
+        )
     return request
 
 

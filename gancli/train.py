@@ -166,37 +166,37 @@ class Training:
     seconds: float = 0.0  # of training so far, over resumed parts
     metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
     stop: Callable[[], bool] = lambda: False
+    _meter: "Meter" = field(default_factory=Meter)
+    _ticked: tuple[float, int] = (0.0, 0)  # when and where the last tick was
+    _saved_at: float = 0.0
 
     def train(self) -> Clock:
         """Train until the clock has run out, or someone says stop; raises Diverged when the terms leave the numbers."""
         self._begin()
-        meter, tick_every = Meter(), self._tick_every()
-        last_tick, saved_at, saved = self.clock, time.monotonic(), self.clock.images
-        tick_at = time.monotonic()
-        while self.clock.images < self.clock.total and not self._stopped(tick_every):
+        while self.clock.images < self.clock.total and not self._stopped():
             before = self.clock.images
-            meter.add(self.step())
-            now = self.clock.images
+            self._meter.add(self.step())
             self.display.advance(self.clock)
-            if self.clock.step % tick_every == 0 or now >= self.clock.total:
-                elapsed = time.monotonic() - tick_at
-                self._tick(meter.read(), elapsed, now - last_tick.images)
-                last_tick, tick_at = self.clock, time.monotonic()
-            if self.rhythm.grid_due(before, now):
-                self._grid()
-            if _crossed(before, now, self.rhythm.evaluate):
-                self._evaluate()
-            late = self.rhythm.save is None and time.monotonic() - saved_at > SAVE_SECONDS
-            if late or _crossed(before, now, self.rhythm.save):
-                self._save()
-                saved_at, saved = time.monotonic(), now
+            self._after_step(before)
         if self.clock.images >= self.clock.total:
             self._grid()
-            if not self.metrics or self.clock.images > saved:
-                self._evaluate()
-        if self.clock.images > saved or not self.folder.checkpoints():
-            self._save()
+            self._evaluate()
+        self._save()
         return self.clock
+
+    def _after_step(self, before: int) -> None:
+        now = self.clock.images
+        if self.clock.step % self._tick_every() == 0 or now >= self.clock.total:
+            self._tick()
+        if now >= self.clock.total:
+            return
+        if self.rhythm.grid_due(before, now):
+            self._grid()
+        if _crossed(before, now, self.rhythm.evaluate):
+            self._evaluate()
+        late = self.rhythm.save is None and time.monotonic() - self._saved_at > SAVE_SECONDS
+        if late or _crossed(before, now, self.rhythm.save):
+            self._save()
 
     def step(self) -> dict[str, Tensor]:
         """Play one step on the next batch."""
@@ -210,6 +210,8 @@ class Training:
 
     def _begin(self) -> None:
         check_game(self.gan, self.players)
+        self._saved_at = time.monotonic()
+        self._ticked = self._saved_at, self.clock.images
         if self.clock.step == 0 and dist.rank() == 0:
             real = self.feed.first(GRID)
             reals = next(t for t in vars(real).values() if t.dim() == 4)
@@ -220,14 +222,17 @@ class Training:
         steps = self.clock.total / self.feed.batch
         return max(1, min(500, int(steps / TICKS)))
 
-    def _stopped(self, tick_every: int) -> bool:
+    def _stopped(self) -> bool:
         if dist.world() == 1:
             return self.stop()
-        if self.clock.step % tick_every:  # the processes agree on a step to stop at
+        if self.clock.step % self._tick_every():  # the processes agree on a step to stop at
             return False
         return bool(dist.mean_over_ranks(torch.tensor(float(self.stop()), device=self.gan.device)) > 0)
 
-    def _tick(self, means: dict[str, float], elapsed: float, seen: int) -> None:
+    def _tick(self) -> None:
+        means, (then, images_then) = self._meter.read(), self._ticked
+        self._ticked = time.monotonic(), self.clock.images
+        elapsed, seen = self._ticked[0] - then, self.clock.images - images_then
         self.seconds += elapsed
         tick = {
             "step": self.clock.step,
@@ -265,6 +270,7 @@ class Training:
         self.display.tick(tick)
 
     def _save(self) -> None:
+        self._saved_at = time.monotonic()
         if dist.rank() != 0:
             return
         about = self.describe(self.clock, self.metrics)

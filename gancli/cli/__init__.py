@@ -29,7 +29,9 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _gancli(version: bool = typer.Option(False, "--version", help="Print the version.", callback=_print_version)) -> None:
+def _gancli(
+    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_print_version),
+) -> None:
     """Train and sample GANs."""
 
 

@@ -16,14 +16,17 @@ def command(
     mode: Annotated[
         Literal["slerp", "lerp"], typer.Option(help="Along arcs, which Gaussian priors want, or straight.")
     ] = "slerp",
-    axis: Annotated[int | None, typer.Option(help="Move along this latent axis alone, from the first seed.", min=0)] = None,
+    axis: Annotated[
+        int | None, typer.Option(help="Move along this latent axis alone, from the first seed.", min=0)
+    ] = None,
     reach: Annotated[float, typer.Option(help="How far to move along --axis, to both sides.", min=0)] = 3.0,
     grid: Annotated[bool, typer.Option("--grid", help="A still grid between four seeds, one at each corner.")] = False,
     strip: Annotated[bool, typer.Option("--strip", help="A still strip of the frames in place of a film.")] = False,
     loop: Annotated[bool, typer.Option("--loop", help="Come back to the first seed.")] = False,
     fps: Annotated[float, typer.Option(help="Frames a second.", min=1)] = 25,
     out: Annotated[
-        Path | None, typer.Option(help="A .gif, .webp, .png (animated), .mp4, or a folder; default: walk.gif, walk.png.")
+        Path | None,
+        typer.Option(help="A .gif, .webp, .png (animated), .mp4, or a folder; default: walk.gif, walk.png."),
     ] = None,
     best: Annotated[bool, typer.Option("--best", help="The run's best checkpoint, not its newest.")] = False,
     device: Device = "auto",

@@ -38,9 +38,9 @@ def info(
     spec, clock = found.about.spec, about["clock"]
     rows = {
         "checkpoint": f"{found.path} (sha256 {found.fingerprint}…)",
-        "variant": registry.describe(found.about.variant).summary if _known(found.about.variant) else found.about.variant,
+        "variant": _summary(found.about.variant),
         "data": f"{about['run'].get('data', '?')}, {spec.width}x{spec.height}, {spec.channels} channels",
-        "trained": f"{clock.get('images', 0) / 1000:g} of {clock.get('total', 0) / 1000:g} kimg, {clock.get('step', 0):,} steps",
+        "trained": f"{_kimg(clock, 'images')} of {_kimg(clock, 'total')} kimg, {clock.get('step', 0):,} steps",
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
         "can resume": "yes" if about["resumes"] else "no: it keeps only what is used",
         "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name != "data"),
@@ -50,5 +50,9 @@ def info(
         print(f"{name:<11} {value}")
 
 
-def _known(variant: str) -> bool:
-    return variant in registry.names()
+def _summary(variant: str) -> str:
+    return registry.describe(variant).summary if variant in registry.names() else variant
+
+
+def _kimg(clock: dict[str, int], name: str) -> str:
+    return f"{clock.get(name, 0) / 1000:g}"

@@ -19,9 +19,9 @@ def command(
     truncation: Annotated[
         float | None, typer.Option(help="Draw latents nearer to the middle: quality for variety.", min=0)
     ] = None,
-    out: Annotated[
-        Path, typer.Option(help="A .png (one grid), an .npz, or a folder/ (a file a seed).")
-    ] = Path("samples.png"),
+    out: Annotated[Path, typer.Option(help="A .png (one grid), an .npz, or a folder/ (a file a seed).")] = Path(
+        "samples.png"
+    ),
     cols: Annotated[int | None, typer.Option(help="Columns of the grid.", min=1)] = None,
     like: Annotated[Path | None, typer.Option(help="Draw a PNG of gancli sample again.")] = None,
     best: Annotated[bool, typer.Option("--best", help="The run's best checkpoint, not its newest.")] = False,

@@ -1,0 +1,1 @@
+"""Data: from anywhere to batches."""

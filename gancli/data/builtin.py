@@ -31,7 +31,9 @@ def _shapes(preset: shapes.Preset, wanted: Wanted) -> Pictures:
     f = shapes.factors(preset, shapes.SEED, np.arange(SHAPE_IMAGES))
     sizes = [preset.counts[mode] for mode in preset.modes]
     modes = np.ravel_multi_index([f[mode] for mode in preset.modes], sizes)
-    note = f"{SHAPE_IMAGES:,} images drawn, {height}x{width}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
+    note = (
+        f"{SHAPE_IMAGES:,} images drawn, {height}x{width}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
+    )
     return Pictures(preset.name, shapes.render(preset, f, height), f["shape"], shapes.SHAPES, (note,))
 
 

@@ -11,23 +11,23 @@ from gancli import dist
 from gancli.data.spec import Batch, DataSpec
 from gancli.seeds import seed_of
 
-B = TypeVar("B", bound=Batch)
+B_co = TypeVar("B_co", bound=Batch, covariant=True)
 
 
 @dataclass(frozen=True)
-class Dataset(Generic[B]):
-    """Rows to make batches of: uint8 images (N, C, H, W), which become float32 in [-1, 1], and anything else as it is."""
+class Dataset(Generic[B_co]):
+    """Rows to make batches of: uint8 images (N, C, H, W), become float32 in [-1, 1]; the rest stays as it is."""
 
     name: str
     spec: DataSpec
-    kind: type[B]
+    kind: type[B_co]
     columns: dict[str, Tensor]  # by field of the batch
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
-    def to(self, device: torch.device) -> "Dataset[B]":
+    def to(self, device: torch.device) -> "Dataset[B_co]":
         """Move the rows to the device when they take at most a quarter of its free memory."""
         if device.type != "cuda":
             return self
@@ -37,7 +37,7 @@ class Dataset(Generic[B]):
         moved = {name: column.to(device) for name, column in self.columns.items()}
         return Dataset(self.name, self.spec, self.kind, moved, self.notes)
 
-    def batch(self, index: Tensor, device: torch.device) -> B:
+    def batch(self, index: Tensor, device: torch.device) -> B_co:
         """Make a batch of the rows at `index` (N,) on the device; images are laid out channels last."""
         return self.kind(**{name: _ready(column, index, device) for name, column in self.columns.items()})
 
@@ -50,21 +50,21 @@ def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Feed(Generic[B]):
+class Feed(Generic[B_co]):
     """This process's share of every batch of a run."""
 
-    dataset: Dataset[B]
+    dataset: Dataset[B_co]
     batch: int  # over all processes
     seed: int
     device: torch.device
 
-    def at(self, images: int) -> B:
+    def at(self, images: int) -> B_co:
         """Give the batch that comes after `images` images were seen."""
         share = self.batch // dist.world()
         first = images + dist.rank() * share
         return self.dataset.batch(order(self.seed, len(self.dataset), first, share), self.device)
 
-    def first(self, n: int) -> B:
+    def first(self, n: int) -> B_co:
         """Give the first `n` rows of the data in the order of the run, whole on every process."""
         return self.dataset.batch(order(self.seed, len(self.dataset), 0, min(n, len(self.dataset))), self.device)
 

@@ -12,9 +12,9 @@ from PIL import Image
 from gancli.data.pictures import Item, open_bytes
 from gancli.errors import UserError
 
-SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .webp .gif .bmp .tif .tiff .ppm .pgm .pbm .pnm .tga .ico .avif .jp2".split()
-)
+COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+RARE = (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".avif", ".jp2")
+SUFFIXES = frozenset(COMMON + RARE)
 LARGEST = 256 * 2**20  # bytes of one picture in an archive; a larger claim is a bomb or no picture
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 

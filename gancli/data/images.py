@@ -18,9 +18,10 @@ class Images(Batch):
     image: Tensor  # (N, C, H, W)
 
     @classmethod
-    def open(cls, request: Request) -> Dataset[Self]:
+    def open(cls, request: Request) -> "Dataset[Self]":
         """Read them from a source."""
         pictures = open_source(request)
         images = torch.from_numpy(pictures.images)
-        spec = DataSpec(*images.shape[1:])
+        channels, height, width = images.shape[1:]
+        spec = DataSpec(channels, height, width)
         return Dataset(pictures.name, spec, cls, {"image": images}, pictures.notes)

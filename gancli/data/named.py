@@ -72,6 +72,4 @@ def _fetch(name: str, make: Any, options: dict[str, Any]) -> Any:
     except Exception as error:  # whatever its downloaders raise: the network, a mirror, an archive
         place = getattr(make, "base_folder", None) or f"{make.__name__}/raw"
         reason = " ".join(str(error).split())[:120]
-        raise UserError(
-            f"{name} cannot be fetched ({reason}): put torchvision's files into {root() / place}"
-        ) from None
+        raise UserError(f"{name} cannot be fetched ({reason}): put torchvision's files into {root() / place}") from None

@@ -24,7 +24,13 @@ Report = Callable[[int, int], None]  # pictures done, pictures in all
 LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger pictures need --size for more
 LARGEST_COMMON = 256  # pictures that all have one size, up to this, keep it
 TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
-UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)  # what Pillow raises on bad files
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    Image.DecompressionBombError,
+)  # what Pillow raises on bad files
 
 
 class Item(NamedTuple):
@@ -69,7 +75,9 @@ def decode(
         with entry.write() as folder:
             about = _fill(folder, items, shape, wanted.threads, report) | {"found": _found(items)}
             (folder / cache.ABOUT).write_text(json.dumps(about))
-    images = np.load(entry.path / "images.npy", mmap_mode="c")[: about["count"]]  # never written to; "c" is what torch takes
+    images = np.load(entry.path / "images.npy", mmap_mode="c")[
+        : about["count"]
+    ]  # never written to; "c" is what torch takes
     labels = np.array(about["labels"], np.int64)
     notes = [about["found"]]
     if about["broken"]:
@@ -77,7 +85,9 @@ def decode(
     return Pictures(name, images, labels, tuple(classes), tuple(notes))
 
 
-def _fill(folder: Path, items: Sequence[Item], shape: tuple[int, int, int], threads: int, report: Report | None) -> dict:
+def _fill(
+    folder: Path, items: Sequence[Item], shape: tuple[int, int, int], threads: int, report: Report | None
+) -> dict:
     channels, *size = shape
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(items), *shape))
     labels: list[int] = []

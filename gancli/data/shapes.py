@@ -126,8 +126,8 @@ def _moon() -> NDArray:
     centre = 0.62
     reach = math.hypot(outer[0, 0] - centre, outer[0, 1])
     bite = math.degrees(math.atan2(outer[0, 1], outer[0, 0] - centre))
-    inner = _polar(reach, np.linspace(360 - bite, bite, 90))[1:-1] + [centre, 0]
-    return np.concatenate([outer, inner]) + [0.3, 0]
+    inner = _polar(reach, np.linspace(360 - bite, bite, 90))[1:-1] + np.array((centre, 0.0))
+    return np.concatenate([outer, inner]) + np.array((0.3, 0.0))
 
 
 def _drop() -> NDArray:
@@ -137,7 +137,7 @@ def _drop() -> NDArray:
 def _cross() -> NDArray:
     w = 0.34
     right = [(w, 1), (w, w), (1, w), (1, -w), (w, -w), (w, -1)]
-    return np.array(right + [(-x, -y) for x, y in right])
+    return np.array([*right, *[(-x, -y) for x, y in right]])
 
 
 def _arrow() -> NDArray:
@@ -195,7 +195,7 @@ def _distance(shape: NDArray, u: Array, v: Array) -> Array:
     gx = np.clip((u + np.float32(EXTENT)) * scale - np.float32(0.5), 0, CELLS - 1.001)
     gy = np.clip((np.float32(EXTENT) - v) * scale - np.float32(0.5), 0, CELLS - 1.001)
     ix, iy = gx.astype(np.int32), gy.astype(np.int32)
-    fx, fy = gx - ix, gy - iy
+    fx, fy = (gx - ix).astype(np.float32), (gy - iy).astype(np.float32)
     at, table = (shape.astype(np.int32) * CELLS + iy) * CELLS + ix, _tables()
     top = table.take(at) * (1 - fx) + table.take(at + 1) * fx
     bottom = table.take(at + CELLS) * (1 - fx) + table.take(at + CELLS + 1) * fx
@@ -234,8 +234,12 @@ def _column(values: NDArray) -> NDArray:
     return np.asarray(values).reshape(-1, 1, 1)
 
 
+def _clip(values: NDArray) -> Array:
+    return np.clip(values, 0, 1).astype(np.float32, copy=False)
+
+
 def _line(distance: Array, scale: Array) -> Array:
-    return np.clip(0.5 + (LINE - np.abs(distance + LINE)) * scale, 0, 1)
+    return _clip(0.5 + (LINE - np.abs(distance + LINE)) * scale)
 
 
 def _object_coordinates(f: Factors, side: int, shift: tuple[float, float] = (0, 0)) -> tuple[Array, Array, Array]:
@@ -255,7 +259,7 @@ def _second_tone(texture: NDArray, u: Array, v: Array, scale: Array) -> Array:
     du, dv = (w / 0.52 - np.round(w / 0.52) for w in (u, v))
     dots = 0.5 + (0.27 - np.hypot(du, dv)) * soft * 4
     tone = np.where(texture == "striped", stripes, np.where(texture == "dotted", dots, 0))
-    return np.clip(tone, 0, 1)
+    return _clip(tone)
 
 
 def _render(f: Factors, preset: Preset, side: int) -> NDArray[np.uint8]:

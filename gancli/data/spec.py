@@ -30,7 +30,8 @@ class DataSpec:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Build it from what `dataclasses.asdict` and JSON made of it."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        return cls(**plain)
 
 
 @dataclass

@@ -46,7 +46,7 @@ def read(preset: Preset, images: NDArray[np.uint8]) -> tuple[Factors, Array]:
 
 
 def _read(preset: Preset, images: NDArray[np.uint8]) -> tuple[Factors, Array]:
-    pixels = np.repeat(images, 3 // images.shape[1], 1).astype(np.float32) / 255  # (B, 3, S, S)
+    pixels = np.repeat(images, 3 // images.shape[1], 1).astype(np.float32) / np.float32(255)  # (B, 3, S, S)
     ground, mask = _foreground(preset, pixels)
     colour = _colour(preset, pixels, mask)
     candidates = _candidates(preset, mask, {"ground": ground, "colour": colour})
@@ -75,13 +75,13 @@ def _foreground(preset: Preset, pixels: Array) -> tuple[NDArray, Array]:
 def _colour(preset: Preset, pixels: Array, mask: Array) -> NDArray:
     """The nearest palette colour (B,) in chroma, which light and shade leave alone."""
     weight = np.clip(np.ptp(pixels, 1) - 0.15, 0, 1) * mask
-    mean = (pixels * weight[:, None]).sum((2, 3)) / (weight.sum((1, 2))[:, None] + 1e-6)
+    mean: Array = (pixels * weight[:, None]).sum((2, 3)) / (weight.sum((1, 2))[:, None] + np.float32(1e-6))
     palette = np.array(list(preset.colours.values()), np.float32) / 255
     return (_unit(mean) @ _unit(palette).T).argmax(1)
 
 
-def _unit(rows: Array) -> Array:
-    centred = rows - rows.mean(1, keepdims=True)
+def _unit(rows: NDArray) -> Array:
+    centred: Array = (rows - rows.mean(1, keepdims=True)).astype(np.float32)
     return centred / (np.linalg.norm(centred, axis=1, keepdims=True) + 1e-6)
 
 
@@ -163,4 +163,4 @@ def _best(preset: Preset, images: NDArray[np.uint8], candidates: list[Factors]) 
     )  # (candidates, B)
     chosen = error.argmin(0), np.arange(len(images))
     picked = {name: np.stack([f[name] for f in candidates])[chosen] for name in candidates[0]}
-    return picked, np.sqrt(error[chosen]) / 255
+    return picked, (np.sqrt(error[chosen]) / 255).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Networks: building blocks and backbones, each with its paper; no losses."""

@@ -5,6 +5,7 @@ at 64 x 64 x 3, z 100 and width 64 they have 3,576,704 and 2,765,568 parameters.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -44,7 +45,7 @@ class Generator(nn.Module):
         super().__init__()
         channels = [z_dim, *reversed(_channels(width, spec))]
         layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(zip(channels, channels[1:])):
+        for i, (before, after) in enumerate(pairwise(channels)):
             if i == 0:
                 layers.append(nn.ConvTranspose2d(before, after, _coarsest(spec), bias=False))
             else:
@@ -65,7 +66,7 @@ class Discriminator(nn.Module):
         super().__init__()
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(zip(channels, channels[1:])):
+        for i, (before, after) in enumerate(pairwise(channels)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))

@@ -27,7 +27,9 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         self.running_mean.lerp_(mean, self.momentum or 0.1)
         self.running_var.lerp_(variance, self.momentum or 0.1)
         self.num_batches_tracked.add_(1)

@@ -1,6 +1,7 @@
 """Fully connected networks: small, quick, and blind to which pixels are neighbours."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -9,7 +10,7 @@ from gancli.data.spec import DataSpec
 
 def _stack(sizes: Sequence[int], activation: nn.Module) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(sizes, sizes[1:]):
+    for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), activation]
     return nn.Sequential(*layers[:-1])
 

@@ -21,7 +21,9 @@ class LatentHParams(HParams):
     """What every member of the family can be told."""
 
     z_dim: int = hparam(100, "size of the latent z", min=1)
-    width: int = hparam(64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1)
+    width: int = hparam(
+        64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
+    )
     n_critic: int = hparam(1, "D turns for each G turn", min=1)
 
 
@@ -82,7 +84,7 @@ class NoiseToImage(GAN[H]):
             z = torch.where(outside, self.prior(n), z)
         return z
 
-    def generate(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+    def generate(self, z: Tensor) -> Tensor:
         """Draw images from latents; in float32, so that they can cross to any network."""
         return self.G(z).float()
 

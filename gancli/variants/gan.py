@@ -13,7 +13,9 @@ from gancli.variants._noise import NoiseHParams, NoiseToImage
 class HParams(NoiseHParams):
     """The paper's MNIST networks used maxout and dropout; these are the plain ones that are taught today."""
 
-    width: int = hparam(256, "units of G's first hidden layer; they double in each that follows, and D mirrors them", min=1)
+    width: int = hparam(
+        256, "units of G's first hidden layer; they double in each that follows, and D mirrors them", min=1
+    )
     depth: int = hparam(3, "hidden layers of each network", min=1, max=8)
 
     @property

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -114,20 +115,19 @@ def test_steps_read_no_value_back(name: str) -> None:
 def test_micro_batches_give_the_gradient_of_the_batch(name: str) -> None:
     """Where no statistics tie the images of a batch together, and given the noise of each image."""
     gan = make(name).eval()  # batch norms use their running statistics
-    if not isinstance(gan, Samples):
-        pytest.skip("draws from its batch alone")
     batch = feed(gan).at(0)
+    assert isinstance(gan, Samples)
     noise = gan.prior(len(batch))
     mix = torch.rand(len(batch), 1, 1, 1)
 
     def gradients(parts: int) -> list[Tensor]:
-        copied = copy.deepcopy(gan)
+        copied: Any = copy.deepcopy(gan)
         share = len(batch) // parts
         players = copied.players()
         turn_gradients: list[Tensor] = []
         for i, part in enumerate(batch.split(parts)):
             rows = slice(i * share, (i + 1) * share)
-            copied.prior = lambda n, rows=rows: noise[rows]  # type: ignore[method-assign]
+            copied.prior = lambda n, rows=rows: noise[rows]
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(torch, "rand", lambda *a, rows=rows, **k: mix[rows])
                 turn = next(iter(copied.play(part, Clock(0, 0, 1000))))
