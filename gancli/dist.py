@@ -67,6 +67,12 @@ def broadcast(tensors: Sequence[Tensor]) -> None:
             td.broadcast(tensor, 0)
 
 
+def wait() -> None:
+    """Wait until every process is here."""
+    if world() > 1:
+        td.barrier()
+
+
 def start() -> None:
     """Join the processes that torchrun started, if it did."""
     import os

@@ -51,6 +51,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     dataset = kind.data.open(_request(options, kind.builtin, display)).to(device)
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = _folder(variant, dataset.name, options)
+    dist.wait()  # all have chosen the folder before one of them writes to it
 
     seed_all("init", options.seed)
     gan = kind(hp, dataset.spec).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
