@@ -68,9 +68,6 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     if newest:
         restored = checkpoint.restore(newest, gan, players, ema)
         clock = dataclasses.replace(restored, total=total)
-    if dist.rank() == 0:
-        atomic.write_json(folder.about, about)
-        folder.rewind(clock.step)
 
     def describe(clock: Clock, metrics: dict[str, float]) -> checkpoint.About:
         return checkpoint.About(
@@ -94,6 +91,9 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         seconds=next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0),
     )  # fmt: skip
     with stoppable() as stopped, display:
+        if dist.rank() == 0:
+            atomic.write_json(folder.about, about)
+            folder.rewind(clock.step)
         training.stop = lambda: stopped() is not None
         clock = training.train()
     return _finish(training, stopped(), options, display)
@@ -128,7 +128,7 @@ def _amp(precision: str, device: torch.device) -> Callable[[], Any]:
 
 def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
     def report(done: int, of: int) -> None:
-        if done == of or done % 10_000 == 0:
+        if done % 10_000 == 0:  # fewer take no time worth a word
             display.note(f"decoded {done:,} of {of:,} images")
 
     wanted = Wanted(parse_size(options.size), options.channels, options.workers)

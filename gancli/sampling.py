@@ -27,6 +27,7 @@ class Request:
     seeds: tuple[int, ...]
     truncation: float | None = None
     columns: int | None = None
+    bare: bool = False  # one image as it is, without the frame of a grid
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def repeat(picture: Path, model: str | None) -> Request:
     """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
     about = images.read_about(picture)
     try:
-        request = Request(model or about["model"], tuple(about["seeds"]), about["truncation"], about["columns"])
+        drawn = (tuple(about["seeds"]), about["truncation"], about["columns"], about["bare"])
+        request = Request(model or about["model"], *drawn)
         wanted = about["sha256"]
     except (KeyError, TypeError):
         raise UserError(f"{picture} does not say which seeds drew it: --like takes what gancli sample wrote") from None
@@ -88,13 +90,14 @@ def sample(request: Request, out: Path, device: str, *, best: bool = False) -> l
             np.savez_compressed(temporary, images=pixels, labels=np.full(len(pixels), -1))
         return [out]
     if kind == "grid":
-        said = about | {"seeds": list(request.seeds), "columns": request.columns}
-        images.save_png(images.grid(pixels, request.columns), out, said)
+        said = about | {"seeds": list(request.seeds), "columns": request.columns, "bare": request.bare}
+        picture = images.to_picture(pixels[0]) if request.bare else images.grid(pixels, request.columns)
+        images.save_png(picture, out, said)
         return [out]
     written = []
     for seed, image in zip(request.seeds, pixels):
         path = out / f"seed{seed:05d}.png"
-        images.save_png(images.to_picture(image), path, about | {"seeds": [seed], "columns": 1, "single": True})
+        images.save_png(images.to_picture(image), path, about | {"seeds": [seed], "columns": None, "bare": True})
         written.append(path)
     return written
 
