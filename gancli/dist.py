@@ -45,15 +45,15 @@ def sum_with_gradient(x: Tensor) -> Tensor:
     return x if world() == 1 else _Sum.apply(x)  # pyright: ignore[reportReturnType]  apply is untyped
 
 
-class _Sum(torch.autograd.Function):
+class _Sum(torch.autograd.Function):  # ctx is the name that torch calls it by
     @staticmethod
-    def forward(_ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         total = x.clone()
         td.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(_ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         return sum_with_gradient(gradients[0])
 
 

@@ -74,7 +74,7 @@ def plain(folder: Path) -> Iterator[None]:
             g_optimizer.zero_grad()
             g_loss.backward()
             g_optimizer.step()
-            d_loss.item(), g_loss.item()
+            _ = d_loss.item(), g_loss.item()
             yield
 
 
