@@ -82,7 +82,7 @@ def _read(item: Item, spec: DataSpec) -> Tensor | None:
     except UNREADABLE as error:
         print(f"gancli: skipped {item.name}: {error}", file=sys.stderr)
         return None
-    return torch.from_numpy(np.ascontiguousarray(pixels)).float().div_(127.5).sub_(1)
+    return torch.from_numpy(np.array(pixels)).float().div_(127.5).sub_(1)
 
 
 def to_csv(found: Sequence[Named]) -> str:
