@@ -20,6 +20,12 @@ def command(
         int | None, typer.Option(help="Move along this latent axis alone, from the first seed.", min=0)
     ] = None,
     reach: Annotated[float, typer.Option(help="How far to move along --axis, to both sides.", min=0)] = 3.0,
+    of_class: Annotated[
+        str | None,
+        typer.Option(
+            "--class", metavar="NAME[:NAME…]|all", help="Walk from class to class at the first seed, or within one."
+        ),
+    ] = None,
     grid: Annotated[bool, typer.Option("--grid", help="A still grid between four seeds, one at each corner.")] = False,
     strip: Annotated[bool, typer.Option("--strip", help="A still strip of the frames in place of a film.")] = False,
     loop: Annotated[bool, typer.Option("--loop", help="Come back to the first seed.")] = False,
@@ -35,6 +41,6 @@ def command(
     """Walk between images: one frame after another, from seed to seed."""
     from gancli import sampling
 
-    path = sampling.Walk(sampling.parse_seeds(seeds, 0), frames, mode, axis, reach, grid, strip, loop, fps)
+    path = sampling.Walk(sampling.parse_seeds(seeds, 0), frames, mode, axis, reach, grid, strip, loop, fps, of_class)
     written = sampling.interpolate(model, path, out, device, best=best)
     print(json_format.dumps({"files": [str(written)], "frames": frames}) if json else written)

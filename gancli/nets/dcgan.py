@@ -60,9 +60,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Strided convolutions in place of pooling; images (N, C, H, W) -> logits (N,)."""
+    """Strided convolutions in place of pooling; images (N, C, H, W) -> logits (N,), or (N, outputs) for several."""
 
-    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
+    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, outputs: int = 1) -> None:
         super().__init__()
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
@@ -71,12 +71,24 @@ class Discriminator(nn.Module):
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.trunk = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], 1, _coarsest(spec), bias=False)
+        self.head = nn.Conv2d(channels[-1], outputs, _coarsest(spec), bias=False)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """Judge images."""
-        return self.head(self.trunk(x)).flatten()
+        return self.head(self.trunk(x)).flatten(1).squeeze(1)
+
+
+def code_head(D: Discriminator, hidden: int, outputs: int) -> nn.Sequential:
+    """Build a head for D's trunk with a hidden layer: features -> (N, outputs)."""
+    layers = nn.Sequential(
+        nn.Conv2d(D.head.in_channels, hidden, D.head.kernel_size, bias=False),  # pyright: ignore[reportArgumentType]
+        BatchNorm2d(hidden),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(hidden, outputs, 1),
+        nn.Flatten(),
+    )
+    return layers.apply(initialise)
 
 
 def initialise(module: nn.Module) -> None:
