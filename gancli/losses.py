@@ -56,3 +56,12 @@ LEAST_SQUARES = Adversarial(_least_squares_d, _least_squares_g)
 
 WASSERSTEIN = Adversarial(_wasserstein_d, _wasserstein_g)
 """The critic's gap between fakes and reals. Arjovsky et al. 2017, eq. 2 and 3."""
+
+
+# ----------------------------------------------------------------------------------------------- of codes
+
+
+def kl_from_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mean, exp(logvar)) || N(0, I)) summed over the code (N, Z): Kingma and Welling 2014, appendix B."""
+    mean, logvar = mean.float(), logvar.float()
+    return (mean.square() + logvar.exp() - 1 - logvar).sum(1).mean() / 2

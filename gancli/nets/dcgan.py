@@ -7,6 +7,7 @@ at 64 x 64 x 3, z 100 and width 64 they have 3,576,704 and 2,765,568 parameters.
 from collections.abc import Callable
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec, halvings
@@ -59,10 +60,10 @@ class Generator(nn.Module):
         return self.net(z[:, :, None, None])
 
 
-class Discriminator(nn.Module):
-    """Strided convolutions in place of pooling; images (N, C, H, W) -> logits (N,)."""
+class Encoder(nn.Module):
+    """Strided convolutions in place of pooling; images (N, C, H, W) -> codes (N, Z)."""
 
-    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
+    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
         super().__init__()
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
@@ -71,12 +72,47 @@ class Discriminator(nn.Module):
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.trunk = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], 1, _coarsest(spec), bias=False)
+        self.head = nn.Conv2d(channels[-1], z_dim, _coarsest(spec), bias=False)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Read codes off images."""
+        return self.head(self.trunk(x)).flatten(1)
+
+
+class Discriminator(Encoder):
+    """An encoder to one number: images (N, C, H, W) -> logits (N,)."""
+
+    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
+        super().__init__(1, width, spec, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
         """Judge images."""
-        return self.head(self.trunk(x)).flatten()
+        return super().forward(x).squeeze(1)
+
+
+class JointDiscriminator(nn.Module):
+    """Judges pairs of an image and its latent: (N, C, H, W) and (N, Z) -> logits (N,).
+
+    The latent joins what the convolutions saw before two hidden layers: a D that adds it in its last, linear
+    layer could not tell a pair that belongs together from one that does not (Donahue et al. 2017, appendix C).
+    """
+
+    def __init__(self, z_dim: int, width: int, spec: DataSpec, hidden: int = 512) -> None:
+        super().__init__()
+        self.image = Encoder(hidden, width, spec)
+        self.joint = nn.Sequential(
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden + z_dim, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, 1),
+        )
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Judge pairs."""
+        return self.joint(torch.cat([self.image(x), z], 1)).squeeze(1)
 
 
 def initialise(module: nn.Module) -> None:

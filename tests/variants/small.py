@@ -30,8 +30,11 @@ def feed(gan: GAN[Any], rows: int = 32, seed: int = 0) -> Feed[Any]:
     spec = gan.spec
     generator = torch.Generator().manual_seed(1)
     shape = (rows, spec.channels, spec.height, spec.width)
-    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-    dataset = Dataset("noise", spec, gan.data, {"image": images})
+    columns = {
+        field.name: torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+        for field in dataclasses.fields(gan.data)
+    }
+    dataset = Dataset("noise", spec, gan.data, columns)
     return Feed(dataset, gan.hp.batch, seed, torch.device("cpu"))
 
 
