@@ -7,7 +7,6 @@ at 64 x 64 x 3, z 100 and width 64 they have 3,576,704 and 2,765,568 parameters.
 from collections.abc import Callable
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec, halvings
@@ -89,30 +88,6 @@ class Discriminator(Encoder):
     def forward(self, x: Tensor) -> Tensor:
         """Judge images."""
         return super().forward(x).squeeze(1)
-
-
-class JointDiscriminator(nn.Module):
-    """Judges pairs of an image and its latent: (N, C, H, W) and (N, Z) -> logits (N,).
-
-    The latent joins what the convolutions saw before two hidden layers: a D that adds it in its last, linear
-    layer could not tell a pair that belongs together from one that does not (Donahue et al. 2017, appendix C).
-    """
-
-    def __init__(self, z_dim: int, width: int, spec: DataSpec, hidden: int = 512) -> None:
-        super().__init__()
-        self.image = Encoder(hidden, width, spec)
-        self.joint = nn.Sequential(
-            nn.LeakyReLU(0.2),
-            nn.Linear(hidden + z_dim, hidden),
-            nn.LeakyReLU(0.2),
-            nn.Linear(hidden, hidden),
-            nn.LeakyReLU(0.2),
-            nn.Linear(hidden, 1),
-        )
-
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Judge pairs."""
-        return self.joint(torch.cat([self.image(x), z], 1)).squeeze(1)
 
 
 def initialise(module: nn.Module) -> None:

@@ -1,14 +1,13 @@
 """What all have that draw images from z ~ N(0, I), however they are trained."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from gancli import dist
 from gancli.data.images import Images
-from gancli.data.spec import Batch
 from gancli.gan import GAN
 from gancli.hparams import HParams, hparam
 
@@ -44,6 +43,6 @@ class FromLatents(GAN[H]):
         """Draw images from latents; in float32, so that they can cross to any network."""
         return self.G(z).float()
 
-    def fakes(self, batch: Batch) -> Tensor:
+    def fakes(self, batch: Any) -> Tensor:
         """As many images as the batch holds."""
         return self.generate(self.prior(len(batch)))

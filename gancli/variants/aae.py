@@ -15,13 +15,13 @@ from gancli.errors import UserError
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import mlp
-from gancli.variants._codes import Autoencoder, AutoencoderHParams
+from gancli.variants._codes import Coded, CodeHParams
 
 PLANAR = {"mixture": priors.mixture, "swissroll": priors.swissroll}
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(AutoencoderHParams):
+class HParams(CodeHParams):
     """The latent of the paper's figures; the paper steps with SGD and momentum, at a rate for each data set."""
 
     z_dim: int = 2
@@ -30,11 +30,10 @@ class HParams(AutoencoderHParams):
     )
 
 
-class AAE(Autoencoder[HParams]):
+class AAE(Coded[HParams]):
     """An autoencoder whose codes an adversary makes follow the prior; it never sees an image (section 2)."""
 
     hparams = HParams
-    builtin = "digits"
     adversarial = losses.NONSATURATING
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

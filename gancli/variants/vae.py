@@ -11,11 +11,11 @@ from gancli import dist, losses
 from gancli.data.images import Images
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.variants._codes import Autoencoder, AutoencoderHParams
+from gancli.variants._codes import Coded, CodeHParams
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(AutoencoderHParams):
+class HParams(CodeHParams):
     """The paper steps with Adagrad; Adam came later, by the same author."""
 
     z_dim: int = 20
@@ -27,11 +27,10 @@ class HParams(AutoencoderHParams):
     )  # fmt: skip
 
 
-class VAE(Autoencoder[HParams]):
+class VAE(Coded[HParams]):
     """E gives a distribution of codes, and both networks raise one lower bound of the likelihood (eq. 10)."""
 
     hparams = HParams
-    builtin = "digits"
     codes = 2  # mean and log variance
 
     def players(self) -> Mapping[str, Optimizer]:
