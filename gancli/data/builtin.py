@@ -34,8 +34,7 @@ def _shapes(preset: shapes.Preset, wanted: Wanted) -> Pictures:
     note = (
         f"{SHAPE_IMAGES:,} images drawn, {height}x{width}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
     )
-    labels, classes = (f["texture"], preset.textures) if preset is shapes.DOMAINS else (f["shape"], shapes.SHAPES)
-    return Pictures(preset.name, shapes.render(preset, f, height), labels, classes, (note,))
+    return Pictures(preset.name, shapes.render(preset, f, height), f["shape"], shapes.SHAPES, (note,))
 
 
 def _digits(wanted: Wanted) -> Pictures:

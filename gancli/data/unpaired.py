@@ -7,10 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gancli.data import shapes
 from gancli.data.feed import Dataset
 from gancli.data.sources import Request, open_source
 from gancli.data.spec import Batch, DataSpec
 from gancli.errors import UserError
+
+TEXTURES = ("outlined", "solid")  # A and B of the built-in shapes
 
 
 @dataclass
@@ -22,12 +25,21 @@ class Unpaired(Batch):
 
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
-        """Read the two classes of a source, or the two textures of built-in shapes."""
+        """Read two sub-folders of a source, or two textures of built-in shapes: no shape is in both domains."""
         pictures = open_source(request)
-        if len(pictures.classes) != 2:
+        if len(domains := _domains(request.data, pictures.labels, len(pictures.classes))) != 2:
             raise UserError(f"--data {request.data}: two domains want two sub-folders, not {len(pictures.classes)}")
-        of_class = [np.flatnonzero(pictures.labels == label) for label in (0, 1)]
-        rows = min(map(len, of_class))
-        a, b = (torch.from_numpy(pictures.images[index[:rows]]) for index in of_class)
+        rows = min(map(len, domains))
+        a, b = (torch.from_numpy(pictures.images[index[:rows]]) for index in domains)
         channels, height, width = pictures.images.shape[1:]
-        return Dataset(pictures.name, DataSpec(channels, height, width), cls, {"a": a, "b": b}, pictures.notes)
+        notes = (*pictures.notes, f"{rows:,} images of each domain, none matched")
+        return Dataset(pictures.name, DataSpec(channels, height, width), cls, {"a": a, "b": b}, notes)
+
+
+def _domains(name: str, labels: np.ndarray, classes: int) -> list[np.ndarray]:
+    """The rows of each domain."""
+    preset = shapes.PRESETS.get(name)
+    if preset is None or not set(TEXTURES) <= set(preset.textures):
+        return [np.flatnonzero(labels == label) for label in range(classes)]
+    texture = shapes.factors(preset, shapes.SEED, np.arange(len(labels)))["texture"]
+    return [np.flatnonzero(texture == preset.textures.index(name)) for name in TEXTURES]

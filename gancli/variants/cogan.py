@@ -33,7 +33,7 @@ class CoGAN(FromLatents[HParams]):
 
     hparams = HParams
     data = Unpaired
-    builtin = "shapes-domains"
+    builtin = "shapes-mono"
     adversarial = losses.NONSATURATING
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
