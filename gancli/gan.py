@@ -91,6 +91,13 @@ class GAN(nn.Module, Generic[H]):
         """Make the images (N, C, H, W) in [-1, 1] that grids show and metrics score."""
         raise NotImplementedError
 
+    def panels(self, batch: Any) -> list[Tensor]:
+        """Make the pictures of a run's grids: for each of them a row, and below it a row of the next.
+
+        Each is (N, C, H, W), and a column is one row of the batch: a source and, below it, what became of it.
+        """
+        return [self.fakes(batch)]
+
     def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
         """Give the optimiser options that change over training, by player: ``{"D": {"lr": 1e-4}}``."""
         del clock
@@ -148,6 +155,27 @@ class Classes(Protocol):
 
     def label_of(self, z: Tensor) -> Tensor:
         """Read the labels (N,) of latents (N, Z)."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Reads the latent off an image: `interpolate --images`, reconstructions."""
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Find the latents (N, Z) of images (N, C, H, W) in [-1, 1]; the same image always has the same."""
+        ...
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """Draws what is missing from an image: `translate --mask`."""
+
+    def fill(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Fill images (N, C, H, W) in [-1, 1] where the mask (N, 1, H, W) is 1; every other pixel stays to the bit.
+
+        What the image holds in the hole is not looked at.
+        """
         ...
 
 

@@ -61,3 +61,12 @@ WASSERSTEIN = Adversarial(_wasserstein_d, _wasserstein_g)
 def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
     """Squared distance between the batch means of D's features (N, …): Salimans et al. 2016, section 3.1."""
     return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+
+
+# ----------------------------------------------------------------------------------------------- of codes
+
+
+def kl_from_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mean, exp(logvar)) || N(0, I)) summed over the code (N, Z): Kingma and Welling 2014, appendix B."""
+    mean, logvar = mean.float(), logvar.float()
+    return (mean.square() + logvar.exp() - 1 - logvar).sum(1).mean() / 2

@@ -73,3 +73,8 @@ def load(model: Model) -> GAN[Any]:
 def source_hash(variant: str) -> str:
     """Name the content of a variant that is a file of the user's; empty for all others."""
     return sha256(Path(variant).read_bytes()).hexdigest() if variant.endswith(".py") else ""
+
+
+def able(capability: type) -> list[str]:
+    """Name the variants that can do something, a protocol of gancli.gan."""
+    return [name for name in registry.names() if issubclass(registry.load(name), capability)]

@@ -12,14 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gancli import atomic, images, latents, models
+from gancli import atomic, images, latents, models, photos
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, Samples, Truncates, each_class
+from gancli.gan import GAN, Classes, Encodes, Samples, Truncates, each_class
 from gancli.launch import choose_device
 from gancli.seeds import seed_all
 
 MOST_SEEDS = 1_000_000
 ALL = "all"  # in place of a class: every one of them
+SEEDS = (0, 1, 2, 3)  # of a walk
+PLANE_DRAWS = 50_000  # from the prior, to find its quantiles
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Request:
 class Walk:
     """Which way to go."""
 
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] | None  # None: wherever it is best to begin
+    photos: tuple[Path, ...]
     frames: int
     mode: str
     axis: int | None
@@ -199,12 +202,10 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     if still and out.suffix.lower() != ".png":
         raise UserError(f"--out {out}: a grid or strip is written as a .png")
     model, gan = _load(name, best)
-    stops = latents_of(gan, walk.seeds)
-    if walk.classes is not None:
-        stops, walk = _over_classes(walk, _classes_of(gan, model), stops)
-    z, columns = _path(walk, stops)
+    z, columns = _path(walk, gan, model)
     pixels = draw(gan.to(choose_device(device)), z)
-    about = _about(model) | {"walk": {name: value for name, value in vars(walk).items() if name != "fps"}}
+    said = {name: value for name, value in vars(walk).items() if name != "fps"}
+    about = _about(model) | {"walk": said | {"photos": [path.name for path in walk.photos]}}
     if still:
         images.save_png(images.grid(pixels, columns), out, about)
     else:
@@ -225,15 +226,13 @@ def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> tuple[Tensor, Walk
     return gan.of_class(stops[:1].repeat(len(names), 1), labels), dataclasses.replace(walk, mode="lerp")
 
 
-def _path(walk: Walk, stops: Tensor) -> tuple[Tensor, int | None]:
+def _path(walk: Walk, gan: GAN[Any], model: models.Model) -> tuple[Tensor, int | None]:
     """The latents of all frames (T, Z), and the columns of a still picture of them."""
+    stops = _stops(walk, gan)
+    if walk.classes is not None:
+        stops, walk = _over_classes(walk, _classes_of(gan, model), stops)
     if walk.grid:
-        if len(stops) != 4:
-            raise UserError(f"--grid goes between four seeds, one a corner, not {len(stops)}")
-        side = max(2, round(walk.frames**0.5))
-        left, right = (latents.walk(stops[[i, i + 2]], side, walk.mode) for i in (0, 1))
-        rows = [latents.walk(torch.stack(ends), side, walk.mode) for ends in zip(left, right)]
-        return torch.cat(rows), side
+        return _still(walk, gan, stops)
     if walk.axis is not None:
         size = stops.shape[1]
         if walk.axis >= size:
@@ -244,5 +243,41 @@ def _path(walk: Walk, stops: Tensor) -> tuple[Tensor, int | None]:
     if walk.loop:
         stops = torch.cat([stops, stops[:1]])
     if len(stops) < 2:
-        raise UserError("a walk needs two seeds or more, such as --seeds 3,8,21")
+        raise UserError("a walk needs two stops or more, such as --seeds 3,8,21 or --images a.png b.png")
     return latents.walk(stops, walk.frames, walk.mode), walk.frames
+
+
+def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
+    """The latents of a square grid: of the whole plane of a 2-D latent, or between four stops."""
+    side = max(2, round(walk.frames**0.5))
+    if stops.shape[1] == 2 and walk.seeds is None and not walk.photos:
+        return plane(gan, side), side
+    if len(stops) != 4:
+        raise UserError(f"--grid goes between four seeds or images, one a corner, not {len(stops)}")
+    left, right = (latents.walk(stops[[i, i + 2]], side, walk.mode) for i in (0, 1))
+    rows = [latents.walk(torch.stack(ends), side, walk.mode) for ends in zip(left, right)]
+    return torch.cat(rows), side
+
+
+@torch.no_grad()
+def _stops(walk: Walk, gan: GAN[Any]) -> Tensor:
+    """The latents (S, Z) of the images or seeds that the walk passes."""
+    if not walk.photos:
+        return latents_of(gan, SEEDS if walk.seeds is None else walk.seeds)
+    if walk.seeds is not None:
+        raise UserError("--images and --seeds both say where to walk: give one")
+    if not isinstance(gan, Encodes):
+        able = ", ".join(models.able(Encodes))
+        raise UserError(f"--images: {type(gan).__name__} cannot read latents off images; these can: {able}")
+    return gan.encode(photos.read(walk.photos, gan.spec))
+
+
+def plane(gan: GAN[Any], side: int) -> Tensor:
+    """Give a 2-D latent's plane as a grid (side * side, 2), from the top left: the prior's quantiles along both axes.
+
+    Each column, and each row, stands for as much of what the model draws as any other.
+    """
+    seed_all("plane")
+    drawn = cast(Samples, gan).prior(PLANE_DRAWS)
+    x, y = drawn.quantile((torch.arange(side) + 0.5) / side, dim=0).unbind(1)
+    return torch.cartesian_prod(y.flip(0), x).flip(1)

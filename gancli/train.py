@@ -26,6 +26,7 @@ TICKS = 200  # ticks a run, at most
 SAVE_SECONDS = 300
 GRID = 64  # images in the grids of a run
 ROW, MOST_ROWS = 10, 32  # where classes are drawn: images of a class in a row, and classes
+COLUMNS = 8
 
 
 # ------------------------------------------------------------------------------------------------ a step
@@ -251,16 +252,16 @@ class Training:
 
     def _grid(self) -> None:
         if dist.rank() == 0:
-            drawn, columns = self.draw_classes() if isinstance(self.gan, Classes) else (self.draw(GRID), None)
+            drawn, columns = self.draw_classes() if isinstance(self.gan, Classes) else (self.draw(GRID), COLUMNS)
             pixels = images.to_pixels(drawn)
             about = {"variant": self.describe(self.clock, {}).variant, "images": self.clock.images}
             images.save_png(images.grid(pixels, columns), self.folder.grid(self.clock.images), about)
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
-        """Draw `n` images from the averaged networks, always from the same noise."""
+        """Draw the panels of the first `n` rows of the data with the averaged networks, always from the same noise."""
         with aside("grid", self.seed):
-            return self.ema.gan.fakes(self.feed.first(n))
+            return interleaved(self.ema.gan.panels(self.feed.first(n)))
 
     @torch.no_grad()
     def draw_classes(self) -> tuple[Tensor, int]:
@@ -290,6 +291,15 @@ class Training:
             path.unlink()
         for path in kept[-self.keep : -RESUMABLE]:
             checkpoint.strip(path)
+
+
+def interleaved(panels: Sequence[Tensor]) -> Tensor:
+    """Order panels (N, C, H, W) for a grid: a row of the first, below it the same row of the second, and so on."""
+    if len(panels) == 1 or len(panels[0]) < COLUMNS:
+        return torch.cat(list(panels))
+    whole = len(panels[0]) // COLUMNS
+    rows = [panel[: whole * COLUMNS].unflatten(0, (whole, COLUMNS)) for panel in panels]
+    return torch.stack(rows, 1).flatten(0, 2)
 
 
 @contextmanager

@@ -7,11 +7,19 @@ from typing import Annotated, Literal
 import typer
 
 from gancli.cli.sample import MODEL, Device
+from gancli.errors import UserError
 
 
 def command(
     model: Annotated[str, MODEL],
-    seeds: Annotated[str, typer.Option(help="Seeds to walk through, in this order.")] = "0,1,2,3",
+    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds to walk through, in this order.", show_default="0,1,2,3")
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(help="Pictures to walk between, of models that encode: --images a.png b.png."),
+    ] = None,
     frames: Annotated[int, typer.Option(help="Frames of the whole walk.", min=2)] = 60,
     mode: Annotated[
         Literal["slerp", "lerp"], typer.Option(help="Along arcs, which Gaussian priors want, or straight.")
@@ -26,7 +34,12 @@ def command(
             "--class", metavar="NAME[:NAME…]|all", help="Walk from class to class at the first seed, or within one."
         ),
     ] = None,
-    grid: Annotated[bool, typer.Option("--grid", help="A still grid between four seeds, one at each corner.")] = False,
+    grid: Annotated[
+        bool,
+        typer.Option(
+            "--grid", help="A still grid: of the plane of a 2-D latent, else between four stops, one a corner."
+        ),
+    ] = False,
     strip: Annotated[bool, typer.Option("--strip", help="A still strip of the frames in place of a film.")] = False,
     loop: Annotated[bool, typer.Option("--loop", help="Come back to the first seed.")] = False,
     fps: Annotated[float, typer.Option(help="Frames a second.", min=1)] = 25,
@@ -41,6 +54,10 @@ def command(
     """Walk between images: one frame after another, from seed to seed."""
     from gancli import sampling
 
-    path = sampling.Walk(sampling.parse_seeds(seeds, 0), frames, mode, axis, reach, grid, strip, loop, fps, of_class)
+    if more and not images:
+        raise UserError(f"{more[0]}: a walk takes one MODEL, and pictures after --images")
+    stops = None if seeds is None else sampling.parse_seeds(seeds, 0)
+    photos = (*(images or ()), *(more or ()))  # options take one value each: the others come as arguments
+    path = sampling.Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class)
     written = sampling.interpolate(model, path, out, device, best=best)
     print(json_format.dumps({"files": [str(written)], "frames": frames}) if json else written)

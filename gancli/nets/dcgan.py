@@ -59,10 +59,10 @@ class Generator(nn.Module):
         return self.net(z[:, :, None, None])
 
 
-class Discriminator(nn.Module):
-    """Strided convolutions in place of pooling; images (N, C, H, W) -> logits (N,), or (N, outputs) for several."""
+class Encoder(nn.Module):
+    """Strided convolutions in place of pooling; images (N, C, H, W) -> codes (N, Z)."""
 
-    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, outputs: int = 1) -> None:
+    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
         super().__init__()
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
@@ -71,12 +71,23 @@ class Discriminator(nn.Module):
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.trunk = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], outputs, _coarsest(spec), bias=False)
+        self.head = nn.Conv2d(channels[-1], z_dim, _coarsest(spec), bias=False)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Read codes off images."""
+        return self.head(self.trunk(x)).flatten(1)
+
+
+class Discriminator(Encoder):
+    """An encoder to one number: images (N, C, H, W) -> logits (N,), or (N, outputs) for several."""
+
+    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, outputs: int = 1) -> None:
+        super().__init__(outputs, width, spec, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
         """Judge images."""
-        return self.head(self.trunk(x)).flatten(1).squeeze(1)
+        return super().forward(x).squeeze(1)
 
 
 def code_head(D: Discriminator, hidden: int, outputs: int) -> nn.Sequential:

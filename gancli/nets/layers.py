@@ -35,6 +35,14 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked.add_(1)
 
 
+class BatchNorm1d(BatchNorm2d):
+    """The same for features (N, C)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (N, C)."""
+        return super().forward(input[:, :, None, None]).flatten(1)
+
+
 class LayerNorm2d(nn.GroupNorm):
     """Layer normalisation of feature maps: each image by its own statistics (Ba et al. 2016, arXiv:1607.06450)."""
 

@@ -8,19 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gancli import dist, losses
+from gancli import losses
 from gancli.data.images import Images
 from gancli.data.spec import DataSpec
-from gancli.gan import GAN, Clock, Turn
-from gancli.hparams import AdamHParams, HParams, hparam
+from gancli.gan import Clock, Turn
+from gancli.hparams import AdamHParams, hparam
 from gancli.nets import dcgan
+from gancli.variants._latents import FromLatents, SizeHParams
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentHParams(HParams):
+class LatentHParams(SizeHParams):
     """What every member of the family can be told."""
 
-    z_dim: int = hparam(100, "size of the latent z", min=1)
     width: int = hparam(
         64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
     )
@@ -35,10 +35,9 @@ class NoiseHParams(LatentHParams, AdamHParams):
 H = TypeVar("H", bound=LatentHParams)
 
 
-class NoiseToImage(GAN[H]):
+class NoiseToImage(FromLatents[H]):
     """D every step, G every `n_critic` steps. A variant changes a loss, a network, a term or the order."""
 
-    data = Images
     adversarial = losses.NONSATURATING
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
@@ -72,26 +71,3 @@ class NoiseToImage(GAN[H]):
     def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
         """What G minimises."""
         return {"adversarial": self.adversarial.g(self.D(fake))}
-
-    def noise(self, n: int) -> Tensor:
-        """Draw N(0, I), (n, z_dim): all of the latent, or its head where a variant appends labels or codes."""
-        return dist.rows(lambda rows: torch.randn(rows, self.hp.z_dim, device=self.device), n)
-
-    def prior(self, n: int) -> Tensor:
-        """Draw z, (n, Z)."""
-        return self.noise(n)
-
-    def truncated(self, n: int, truncation: float) -> Tensor:
-        """Draw z with every |z| <= truncation: draws beyond it are made again (Brock et al. 2019, section 3.1)."""
-        noise, rest = self.prior(n).tensor_split([self.hp.z_dim], 1)
-        while (outside := noise.abs() > truncation).any():
-            noise = torch.where(outside, self.noise(n), noise)
-        return torch.cat([noise, rest], 1)
-
-    def generate(self, z: Tensor) -> Tensor:
-        """Draw images from latents; in float32, so that they can cross to any network."""
-        return self.G(z).float()
-
-    def fakes(self, batch: Images) -> Tensor:
-        """As many images as the batch holds."""
-        return self.generate(self.prior(len(batch)))

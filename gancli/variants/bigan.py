@@ -1,0 +1,53 @@
+"""BiGAN: Donahue et al. 2017, "Adversarial Feature Learning", arXiv:1605.09782."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch.optim import Optimizer
+
+from gancli import losses
+from gancli.data.images import Images
+from gancli.data.spec import DataSpec
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import mlp
+from gancli.nets.layers import BatchNorm1d
+from gancli.variants._codes import Coded, CodeHParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(CodeHParams):
+    """The networks are those of the paper's MNIST experiments in small; its z was uniform, ours is N(0, I)."""
+
+    z_dim: int = 16  # the paper's 50 takes longer to learn to invert, and gains nothing on small images
+    decay: float = hparam(0.01, "what is left of the learning rate at the end; it falls in the second half", min=0)
+
+
+class BiGAN(Coded[HParams]):
+    """D tells (x, E(x)) from (G(z), z), and to fool it E must invert G; pixels are never compared (section 3)."""
+
+    hparams = HParams
+    adversarial = losses.NONSATURATING
+    norm = BatchNorm1d
+
+    def __init__(self, hp: HParams, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.D = mlp.JointDiscriminator(hp.z_dim, hp.hidden, spec)
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """G and E are one player: both kinds of pairs must fool D (section 3.4)."""
+        return {"D": self.adam(self.D), "G": self.adam(self.G, self.E)}
+
+    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
+        """Constant, then falling exponentially (appendix C.1)."""
+        lr = self.hp.lr * self.hp.decay ** max(0.0, 2 * clock.progress - 1)
+        return {"D": {"lr": lr}, "G": {"lr": lr}}
+
+    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+        """Section 3.4: D, then G and E on D's loss with its two sides swapped."""
+        del clock
+        x, z = batch.image, self.prior(len(batch))
+        code, drawn = self.encode(x), self.generate(z)
+        yield Turn("D", {"adversarial": self.adversarial.d(self.D(x, code.detach()), self.D(drawn.detach(), z))})
+        yield Turn("G", {"adversarial": self.adversarial.d(self.D(drawn, z), self.D(x, code))})

@@ -1,0 +1,104 @@
+"""Walks between pictures, and the plane of a 2-D latent."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from gancli import models, sampling
+from gancli.gan import Encodes
+from gancli.images import read_about
+from tests.conftest import Cli
+from tests.variants.small import make
+
+
+@pytest.fixture
+def trained(cli: Cli, pictures: Path) -> Path:
+    small = ("--width", 8, "--batch", 4, "--steps", 2, "--quiet")
+    assert cli("train", "aae", "--data", pictures, *small, "--out", pictures.parent / "run").code == 0
+    return pictures.parent / "run"
+
+
+@pytest.mark.parametrize("given", [("--images", "{0}", "{1}"), ("--images", "{0}", "--images", "{1}")])
+def test_a_walk_between_pictures_begins_and_ends_at_their_reconstructions(
+    cli: Cli, trained: Path, pictures: Path, tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    photos = sorted(pictures.glob("*.png"))[:2]
+    named = [word.format(*photos) for word in given]
+    result = cli("interpolate", trained, *named, "--frames", 3, "--out", tmp_path / "frames")
+    assert result.code == 0, result.err
+    frames = sorted((tmp_path / "frames").glob("*.png"))
+    gan = models.load(models.find(str(trained)))
+    assert isinstance(gan, Encodes)
+    from gancli import photos as reading
+
+    codes = gan.encode(reading.read(photos, gan.spec))
+    drawn = sampling.draw(gan, codes)
+    for frame, expected in ((frames[0], drawn[0]), (frames[-1], drawn[1])):
+        with Image.open(frame) as picture:
+            assert torch.equal(torch.tensor(list(picture.tobytes())), torch.tensor(list(expected.tobytes())))
+    assert read_about(frames[0])["walk"]["photos"] == [photo.name for photo in photos]
+
+
+def test_pictures_of_any_size_and_mode_are_taken(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    Image.new("L", (40, 21), 90).save(tmp_path / "grey.png")
+    Image.new("RGBA", (7, 30), (9, 9, 200, 80)).save(tmp_path / "clear.png")
+    walk = ("--frames", 2, "--strip", "--out", tmp_path / "walk.png")
+    assert cli("interpolate", trained, "--images", tmp_path / "grey.png", tmp_path / "clear.png", *walk).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--images", "none.png", "more.png"), "--images none.png: there is no such file"),
+        (("--images", "{run}/run.json", "more.png"), "run.json cannot be read"),
+        (("--images", "{photo}"), "two stops or more"),
+        (("--images", "{photo}", "{photo}", "--seeds", "1,2"), "give one"),
+        (("{photo}",), "takes one MODEL"),
+    ],
+)
+def test_what_is_wrong_with_pictures_is_said(
+    cli: Cli, trained: Path, pictures: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    photo = next(iter(sorted(pictures.glob("*.png"))))
+    result = cli("interpolate", trained, *(word.format(run=trained, photo=photo) for word in arguments))
+    assert result.code == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_model_without_an_encoder_refuses_and_names_those_that_have_one(
+    cli: Cli, pictures: Path, tmp_path: Path
+) -> None:
+    small = ("--width", 4, "--batch", 4, "--steps", 1, "--quiet")
+    assert cli("train", "gan", "--data", pictures, *small, "--out", tmp_path / "gan").code == 0
+    photo = next(pictures.glob("*.png"))
+    result = cli("interpolate", tmp_path / "gan", "--images", photo, photo)
+    assert result.code == 2
+    assert "bigan" in result.err
+    assert "vae" in result.err
+    assert "dcgan" not in result.err
+
+
+def test_the_grid_of_a_2d_latent_is_its_plane(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plane.png"
+    assert cli("interpolate", trained, "--grid", "--frames", 25, "--out", out).code == 0
+    with Image.open(out) as picture:
+        assert picture.size == (5 * 34 + 2, 5 * 34 + 2)
+
+
+def test_the_plane_lies_at_the_priors_quantiles() -> None:
+    z = sampling.plane(make("dcgan", z_dim=2), 4)
+    normal = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(4) + 0.5) / 4)
+    rows = z.view(4, 4, 2)
+    torch.testing.assert_close(rows[0, :, 0], normal, atol=0.02, rtol=0)  # to the right
+    torch.testing.assert_close(rows[:, 0, 1], normal.flip(0), atol=0.02, rtol=0)  # upwards
+    assert torch.equal(z, sampling.plane(make("dcgan", z_dim=2), 4))
+
+
+def test_seeds_still_make_corners_of_a_2d_latent(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "corners.png"
+    assert cli("interpolate", trained, "--grid", "--seeds", "1,2,3,4", "--frames", 9, "--out", out).code == 0
+    assert read_about(out)["walk"]["seeds"] == [1, 2, 3, 4]
+    assert cli("interpolate", trained, "--grid", "--seeds", "1,2", "--out", out).code == 2

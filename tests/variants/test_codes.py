@@ -1,0 +1,158 @@
+"""BiGAN, AAE and VAE: what their papers say that can be seen without training."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gancli import losses
+from gancli.data.images import Images
+from gancli.data.spec import DataSpec
+from gancli.errors import UserError
+from gancli.gan import Clock, Encodes, Turn
+from gancli.seeds import seed_all
+from tests.variants.small import feed, make
+
+START = Clock(0, 0, 1000)
+
+
+def turns(gan: Any, batch: Any) -> dict[str, Turn]:
+    seed_all("turns")
+    return {turn.player: turn for turn in gan.play(batch, START)}
+
+
+@pytest.mark.parametrize("name", ["bigan", "aae", "vae"])
+def test_codes_are_read_off_images_and_are_always_the_same(name: str) -> None:
+    gan: Any = make(name).eval()
+    assert isinstance(make(name), Encodes)
+    image = feed(gan).at(0).image
+    code = gan.encode(image)
+    assert code.shape == gan.prior(len(image)).shape
+    assert torch.equal(code, gan.encode(image))
+
+
+@pytest.mark.parametrize("name", ["bigan", "aae", "vae"])
+def test_grids_show_each_source_its_reconstruction_and_draws(name: str) -> None:
+    gan: Any = make(name).eval()
+    batch = feed(gan).at(0)
+    source, again, drawn = gan.panels(batch)
+    assert torch.equal(source, batch.image)
+    assert torch.equal(again, gan.generate(gan.encode(batch.image)))
+    assert drawn.shape == source.shape
+
+
+# ---------------------------------------------------------------------------------------------- BiGAN
+
+
+def test_d_weighs_image_and_latent_together() -> None:
+    """A D that joins z in its last, linear layer is a sum f(x) + g(z): such a difference of differences is 0."""
+    gan: Any = make("bigan", width=32)
+    x, y = feed(gan).at(0).image, feed(gan).at(8).image
+    z, w = gan.prior(8), gan.prior(8)
+    mixed = gan.D(x, z) - gan.D(x, w) - gan.D(y, z) + gan.D(y, w)
+    assert mixed.abs().mean() > 1e-4
+
+
+def test_e_learns_though_no_pixels_are_compared() -> None:
+    gan: Any = make("bigan")
+    batch = feed(gan).at(0)
+    turn = turns(gan, batch)["G"]
+    assert list(turn.terms) == ["adversarial"]
+    for network in (gan.E, gan.G):
+        gradients = torch.autograd.grad(turn.terms["adversarial"], list(network.parameters()), retain_graph=True)
+        assert all(g.abs().sum() > 0 for g in gradients[-2:])
+
+
+def test_g_and_e_minimise_ds_loss_with_its_sides_swapped() -> None:
+    gan: Any = make("bigan")
+    gan.D.forward = lambda x, z: z.sum(1) * 0 + (2.0 if z is not drawn_z else -1.0)
+    batch = feed(gan).at(0)
+    drawn_z = gan.prior(len(batch))
+    gan.prior = lambda n: drawn_z
+    played = {turn.player: turn.terms["adversarial"].item() for turn in gan.play(batch, START)}
+    sure = math.log1p(math.exp(-2.0)) + math.log1p(math.exp(-1.0))  # D says 2 of (x, E(x)) and -1 of (G(z), z)
+    fooled = math.log1p(math.exp(1.0)) + math.log1p(math.exp(2.0))
+    assert played == {"D": pytest.approx(sure), "G": pytest.approx(fooled)}
+
+
+def test_the_learning_rate_falls_in_the_second_half() -> None:
+    gan = make("bigan")
+    rates = [gan.schedule(Clock(0, images, 1000))["G"]["lr"] for images in (0, 500, 750, 1000)]
+    assert rates == pytest.approx([2e-4, 2e-4, 2e-5, 2e-6])
+
+
+@pytest.mark.parametrize("network", ["E", "G"])
+def test_bigan_normalises_in_both_directions(network: str) -> None:
+    gan = make("bigan")
+    assert any(isinstance(module, nn.BatchNorm2d) for module in getattr(gan, network).modules())
+
+
+# ------------------------------------------------------------------------------------------------ AAE
+
+
+def test_d_sees_codes_alone_and_calls_the_prior_real() -> None:
+    gan: Any = make("aae", z_dim=2)
+    seen: list[Tensor] = []
+    gan.D.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    batch = feed(gan).at(0)
+    seed_all("turns")
+    loss = {turn.player: turn for turn in gan.play(batch, START)}["D"].terms["adversarial"]
+    prior, code = seen[:2]
+    assert {tuple(z.shape) for z in seen} == {(len(batch), 2)}
+    assert torch.equal(code, gan.encode(batch.image))
+    assert torch.equal(loss, losses.NONSATURATING.d(gan.D(prior), gan.D(code)))
+
+
+def test_the_code_is_linear_not_squashed() -> None:
+    gan: Any = make("aae")
+    assert isinstance(gan.E.net[-1], nn.Linear)
+
+
+def test_the_three_turns_are_apart() -> None:
+    """Reconstruction and adversary in one loss, at .999 and .001, would hardly shape the code."""
+    gan: Any = make("aae")
+    assert {p: list(t.terms) for p, t in turns(gan, feed(gan).at(0)).items()} == {
+        "G": ["reconstruction"],
+        "D": ["adversarial"],
+        "E": ["adversarial"],
+    }
+
+
+def test_priors_in_the_plane_need_a_planar_latent_and_have_no_middle() -> None:
+    with pytest.raises(UserError, match="--z-dim 2"):
+        make("aae", prior="swissroll", z_dim=3)
+    gan: Any = make("aae", prior="mixture", z_dim=2)
+    assert gan.prior(5).shape == (5, 2)
+    with pytest.raises(UserError, match="mixture"):
+        gan.truncated(4, 0.5)
+
+
+# ------------------------------------------------------------------------------------------------ VAE
+
+
+def test_kl_of_a_unit_gaussian_one_off_is_a_half() -> None:
+    one = torch.ones(4, 1)
+    assert losses.kl_from_standard_normal(one, 0 * one).item() == pytest.approx(0.5)
+    assert losses.kl_from_standard_normal(0 * one, 0 * one).item() == 0
+    sums = losses.kl_from_standard_normal(torch.ones(4, 3), torch.zeros(4, 3)).item()
+    assert sums == pytest.approx(1.5)  # over the code, not their mean
+
+
+def test_the_bound_is_the_likelihood_where_the_posterior_is_exact() -> None:
+    """x = w z + sigma n: everything is Gaussian, and log p(x) is known (appendix B and C.2)."""
+    sigma, w = 0.3, 0.8
+    gan: Any = make("vae", DataSpec(1, 8, 8), z_dim=1, sigma=sigma)
+    x = torch.full((20_000, 1, 1, 1), 0.7)
+    variance = 1 / (1 + w**2 / sigma**2)
+    exact = torch.tensor([variance * w / sigma**2 * 0.7, math.log(variance)])
+    gan.E.forward = lambda image: exact.expand(len(image), 2)
+    gan.G.forward = lambda z: w * z[:, :, None, None]
+    terms = turns(gan, Images(x))["G"].terms
+    bound = -sum(t.item() for t in terms.values()) - math.log(sigma * math.sqrt(2 * math.pi))
+    likelihood = torch.distributions.Normal(0.0, math.sqrt(w**2 + sigma**2)).log_prob(torch.tensor(0.7))
+    assert bound == pytest.approx(float(likelihood), abs=0.02)
+    exact += torch.tensor([0.3, 0.2])  # any other posterior leaves a gap
+    terms = turns(gan, Images(x))["G"].terms
+    assert -sum(t.item() for t in terms.values()) - math.log(sigma * math.sqrt(2 * math.pi)) < likelihood - 0.1
