@@ -39,6 +39,15 @@ def mean_over_ranks(x: Tensor) -> Tensor:
     return x
 
 
+def all_rows(x: Tensor) -> Tensor:
+    """Put the rows of all processes together, in the order of a single one's batch; detached."""
+    if world() == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(world())]
+    td.all_gather(parts, x.detach().contiguous())
+    return torch.cat(parts)
+
+
 def sum_with_gradient(x: Tensor) -> Tensor:
     """Sum over the processes, differentiably: the gradient is summed likewise."""
     if world() == 1:

@@ -81,6 +81,13 @@ class GAN(nn.Module, Generic[H]):
         """Make the images (N, C, H, W) in [-1, 1] that grids show and metrics score."""
         raise NotImplementedError
 
+    def panels(self, batch: Any) -> list[Tensor]:
+        """Make the pictures of a run's grids: for each of them a row, and below it a row of the next.
+
+        Each is (N, C, H, W), and a column is one row of the batch: a source and, below it, what became of it.
+        """
+        return [self.fakes(batch)]
+
     def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
         """Give the optimiser options that change over training, by player: ``{"D": {"lr": 1e-4}}``."""
         del clock
@@ -129,4 +136,28 @@ class Classes(Protocol):
 
     def of_class(self, z: Tensor, label: Tensor) -> Tensor:
         """Give latents (N, Z) the labels (N,) in place of their own."""
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """Turns images of one domain into images of another: `translate`."""
+
+    directions: tuple[str, ...]  # the ways it goes: AB, and BA for those that go back
+    multiple: int  # what the sides of an image must be multiples of; otherwise it may have any size
+
+    def translate(self, image: Tensor, direction: str) -> Tensor:
+        """Translate images (N, C, H, W) in [-1, 1]; float32, of the same size."""
+        ...
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """Draws what is missing from an image: `translate --mask`."""
+
+    def fill(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Fill images (N, C, H, W) in [-1, 1] where the mask (N, 1, H, W) is 1; every other pixel stays to the bit.
+
+        What the image holds in the hole is not looked at.
+        """
         ...

@@ -11,24 +11,28 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import gancli
 from gancli import atomic, checkpoint, dist, images, models, plots, registry
-from gancli.data.feed import Dataset, Feed, order
+from gancli.data.feed import Dataset, Feed
 from gancli.data.pictures import Wanted
-from gancli.data.shapes import PRESETS
+from gancli.data.shapes import PRESETS, Preset
 from gancli.data.sources import Request, parse_size
+from gancli.data.spec import Batch
 from gancli.display import Quiet, display_for, duration
 from gancli.ema import EMA
 from gancli.errors import UserError
-from gancli.gan import GAN, Clock
-from gancli.metrics import shapes
+from gancli.gan import GAN, Clock, Translates
+from gancli.metrics import domains, shapes
 from gancli.run import Folder, RunOptions, newest_folder, next_folder
 from gancli.seeds import seed_all
 from gancli.train import Evaluate, Rhythm, Training
 
 EVALUATED = 1000  # images an evaluation draws
+TRANSLATED = 300  # images it translates, each way
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -48,6 +52,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     hp = kind.hparams(**values)
     if hp.batch % dist.world():
         raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
+    _check_data_options(variant, kind.data, options)
     dataset = kind.data.open(_request(options, kind.builtin, display)).to(device)
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = _folder(variant, dataset.name, options)
@@ -131,7 +136,16 @@ def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
             display.note(f"decoded {done:,} of {of:,} images")
 
     wanted = Wanted(parse_size(options.size), options.channels, options.workers)
-    return Request(options.data or builtin, wanted, options.split, report)
+    return Request(
+        options.data or builtin, wanted, options.split, report, options.data_b, options.pairs, options.direction
+    )
+
+
+def _check_data_options(variant: str, kind: type[Batch], options: RunOptions) -> None:
+    """Raise UserError for an option that belongs to another kind of data than the variant's."""
+    for name in ("data_b", "pairs", "direction"):
+        if getattr(options, name) is not None and name not in kind.uses:
+            raise UserError(f"--{name.replace('_', '-')}: {variant} trains on {kind.__name__.lower()}, it has no use")
 
 
 def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:
@@ -288,12 +302,31 @@ def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
         raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
     if preset is None or metrics == "none":
         return None
+    if feed.dataset.spec.domains:
+        return lambda gan: _score_domains(preset, gan)
     return lambda gan: shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
+
+
+@torch.no_grad()
+def _score_domains(preset: Preset, gan: Any) -> dict[str, float]:
+    """Score every direction of a translator between the domains of the built-in shapes."""
+    scores: dict[str, float] = {}
+    directions = gan.directions if isinstance(gan, Translates) else ()
+    for direction in directions:
+
+        def translate(pixels: NDArray[np.uint8], direction: str = direction) -> NDArray[np.uint8]:
+            image = torch.from_numpy(pixels).to(gan.device).float().div_(127.5).sub_(1)
+            parts = [gan.translate(part, direction) for part in image.split(100)]
+            return images.to_pixels(torch.cat(parts)).transpose(0, 3, 1, 2)
+
+        source = gan.spec.domains[0 if direction == "AB" else 1]
+        found = domains.score(preset, translate, source, TRANSLATED, gan.spec.height)
+        scores |= {f"{direction}_{name}": value for name, value in found.items()}
+    return scores
 
 
 @torch.no_grad()
 def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> images.Pixels:
     """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
-    rows = order(feed.seed, len(feed.dataset), 0, n)
-    parts = [feed.dataset.batch(index, feed.device) for index in rows.split(part)]
+    parts = [feed.dataset.at(feed.seed, i, min(part, n - i), feed.device) for i in range(0, n, part)]
     return images.np.concatenate([images.to_pixels(gan.fakes(batch)) for batch in parts])

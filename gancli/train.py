@@ -25,6 +25,7 @@ Evaluate = Callable[[GAN[Any]], dict[str, float]]
 TICKS = 200  # ticks a run, at most
 SAVE_SECONDS = 300
 GRID = 64  # images in the grids of a run
+COLUMNS = 8
 
 
 # ------------------------------------------------------------------------------------------------ a step
@@ -252,13 +253,13 @@ class Training:
         if dist.rank() == 0:
             pixels = images.to_pixels(self.draw(GRID))
             about = {"variant": self.describe(self.clock, {}).variant, "images": self.clock.images}
-            images.save_png(images.grid(pixels), self.folder.grid(self.clock.images), about)
+            images.save_png(images.grid(pixels, COLUMNS), self.folder.grid(self.clock.images), about)
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
-        """Draw `n` images from the averaged networks, always from the same noise."""
+        """Draw the panels of the first `n` rows of the data with the averaged networks, always from the same noise."""
         with aside("grid", self.seed):
-            return self.ema.gan.fakes(self.feed.first(n))
+            return interleaved(self.ema.gan.panels(self.feed.first(n)))
 
     def _evaluate(self) -> None:
         if self.evaluate is None or dist.rank() != 0:
@@ -280,6 +281,15 @@ class Training:
             path.unlink()
         for path in kept[-self.keep : -RESUMABLE]:
             checkpoint.strip(path)
+
+
+def interleaved(panels: Sequence[Tensor]) -> Tensor:
+    """Order panels (N, C, H, W) for a grid: a row of the first, below it the same row of the second, and so on."""
+    if len(panels) == 1 or len(panels[0]) < COLUMNS:
+        return torch.cat(list(panels))
+    whole = len(panels[0]) // COLUMNS
+    rows = [panel[: whole * COLUMNS].unflatten(0, (whole, COLUMNS)) for panel in panels]
+    return torch.stack(rows, 1).flatten(0, 2)
 
 
 @contextmanager

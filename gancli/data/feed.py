@@ -1,5 +1,7 @@
 """Batches in an order that is a pure function of the seed and of the images seen, so nothing of it need be stored."""
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -23,9 +25,11 @@ class Dataset(Generic[B_co]):
     kind: type[B_co]
     columns: dict[str, Tensor]  # by field of the batch
     notes: tuple[str, ...] = ()
+    make: Callable[..., B_co] | None = None  # builds a batch of the columns; default: `kind`
+    matched: bool = True  # the columns' rows belong together; if not, each column has an order of its own
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return max(len(column) for column in self.columns.values())
 
     def to(self, device: torch.device) -> "Dataset[B_co]":
         """Move the rows to the device when they take at most a quarter of its free memory."""
@@ -35,11 +39,15 @@ class Dataset(Generic[B_co]):
         if sum(column.nbytes for column in self.columns.values()) > free / 4:
             return self
         moved = {name: column.to(device) for name, column in self.columns.items()}
-        return Dataset(self.name, self.spec, self.kind, moved, self.notes)
+        return dataclasses.replace(self, columns=moved)
 
-    def batch(self, index: Tensor, device: torch.device) -> B_co:
-        """Make a batch of the rows at `index` (N,) on the device; images are laid out channels last."""
-        return self.kind(**{name: _ready(column, index, device) for name, column in self.columns.items()})
+    def at(self, seed: int, place: int, count: int, device: torch.device) -> B_co:
+        """Make a batch of the rows at places `place`, place + 1, … of the order; images are laid out channels last."""
+        columns = {}
+        for i, (name, column) in enumerate(self.columns.items()):
+            own = seed if self.matched or i == 0 else seed_of("order of", name, seed)
+            columns[name] = _ready(column, order(own, len(column), place, count), device)
+        return (self.make or self.kind)(**columns)
 
 
 def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:
@@ -61,12 +69,11 @@ class Feed(Generic[B_co]):
     def at(self, images: int) -> B_co:
         """Give the batch that comes after `images` images were seen."""
         share = self.batch // dist.world()
-        first = images + dist.rank() * share
-        return self.dataset.batch(order(self.seed, len(self.dataset), first, share), self.device)
+        return self.dataset.at(self.seed, images + dist.rank() * share, share, self.device)
 
     def first(self, n: int) -> B_co:
         """Give the first `n` rows of the data in the order of the run, whole on every process."""
-        return self.dataset.batch(order(self.seed, len(self.dataset), 0, min(n, len(self.dataset))), self.device)
+        return self.dataset.at(self.seed, 0, min(n, len(self.dataset)), self.device)
 
 
 def order(seed: int, rows: int, first: int, count: int) -> Tensor:
@@ -80,6 +87,6 @@ def order(seed: int, rows: int, first: int, count: int) -> Tensor:
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _permutation(seed: int, rows: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=torch.Generator().manual_seed(seed_of("order", seed, epoch)))
