@@ -11,28 +11,25 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 import gancli
 from gancli import atomic, checkpoint, dist, images, models, plots, registry
 from gancli.data.feed import Dataset, Feed
 from gancli.data.pictures import Wanted
-from gancli.data.shapes import PRESETS, Preset
+from gancli.data.shapes import PRESETS
 from gancli.data.sources import Request, parse_size
 from gancli.data.spec import Batch
 from gancli.display import Quiet, display_for, duration
 from gancli.ema import EMA
 from gancli.errors import UserError
-from gancli.gan import GAN, Clock, Translates
+from gancli.gan import GAN, Clock
 from gancli.metrics import domains, shapes
 from gancli.run import Folder, RunOptions, newest_folder, next_folder
 from gancli.seeds import seed_all
 from gancli.train import Evaluate, Rhythm, Training
 
 EVALUATED = 1000  # images an evaluation draws
-TRANSLATED = 300  # images it translates, each way
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -303,26 +300,8 @@ def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
     if preset is None or metrics == "none":
         return None
     if feed.dataset.spec.domains:
-        return lambda gan: _score_domains(preset, gan)
+        return lambda gan: domains.score_gan(preset, gan)
     return lambda gan: shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
-
-
-@torch.no_grad()
-def _score_domains(preset: Preset, gan: Any) -> dict[str, float]:
-    """Score every direction of a translator between the domains of the built-in shapes."""
-    scores: dict[str, float] = {}
-    directions = gan.directions if isinstance(gan, Translates) else ()
-    for direction in directions:
-
-        def translate(pixels: NDArray[np.uint8], direction: str = direction) -> NDArray[np.uint8]:
-            image = torch.from_numpy(pixels).to(gan.device).float().div_(127.5).sub_(1)
-            parts = [gan.translate(part, direction) for part in image.split(100)]
-            return images.to_pixels(torch.cat(parts)).transpose(0, 3, 1, 2)
-
-        source = gan.spec.domains[0 if direction == "AB" else 1]
-        found = domains.score(preset, translate, source, TRANSLATED, gan.spec.height)
-        scores |= {f"{direction}_{name}": value for name, value in found.items()}
-    return scores
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ class LayerNorm2d(nn.GroupNorm):
 class InstanceNorm2d(nn.Module):
     """Instance normalisation: each channel of each image by its own statistics (Ulyanov et al. 2016, arXiv:1607.08022).
 
-    `gathered` holds statistics to use in place of the image's own: those of the whole picture, for its tiles.
+    While `shared` is a Statistics, every image is normalised by those: the tiles of one picture must agree.
     """
 
     def __init__(self, channels: int, affine: bool = False, eps: float = 1e-5) -> None:
@@ -53,46 +53,29 @@ class InstanceNorm2d(nn.Module):
         self.channels, self.eps = channels, eps
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
-        self.gathered: Gathered | None = None
+        self.shared: Statistics | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
-        if self.gathered is not None:
-            return self._with(self.gathered, input)
-        # a group a channel is the same thing, and twice as fast on a CPU as torch's instance norm
-        return torch.group_norm(input.contiguous(), self.channels, self.weight, self.bias, self.eps)
-
-    def _with(self, gathered: "Gathered", input: Tensor) -> Tensor:
-        gathered.add(input)
-        if gathered.mean is None or gathered.variance is None:
+        if self.shared is None:
+            # a group a channel is the same thing, and twice as fast on a CPU as torch's instance norm
             return torch.group_norm(input.contiguous(), self.channels, self.weight, self.bias, self.eps)
-        x = (input - gathered.mean) * torch.rsqrt(gathered.variance + self.eps)
+        mean, variance = self.shared.of(input)
+        x = (input - mean) * torch.rsqrt(variance + self.eps)
         if self.weight is None or self.bias is None:
             return x
         return x * self.weight[:, None, None] + self.bias[:, None, None]
 
 
-class Gathered:
-    """Mean and variance (1, C, 1, 1) over all that one norm saw since the last `settle`."""
+class Statistics:
+    """Mean and variance (1, C, 1, 1) of the first batch that a norm sees, for that one and all that follow."""
 
     def __init__(self) -> None:
-        self.mean: Tensor | None = None  # what the norm uses; none: the statistics of its input
-        self.variance: Tensor | None = None
-        self._sums: Tensor | None = None
-        self._weight = 0
+        self._found: tuple[Tensor, Tensor] | None = None
 
-    def add(self, x: Tensor) -> None:
-        """Take note of one input."""
-        pixels = x.shape[2] * x.shape[3]
-        variance, mean = torch.var_mean(x.float(), (0, 2, 3), correction=0, keepdim=True)
-        sums = torch.stack([mean, variance + mean.square()]).double() * pixels
-        self._sums = sums if self._sums is None else self._sums + sums
-        self._weight += pixels
-
-    def settle(self) -> None:
-        """Use what was seen from now on, and start to look anew."""
-        if self._sums is None:  # a norm of a network that was not run
-            return
-        mean, square = self._sums / self._weight
-        self.mean, self.variance = mean.float(), (square - mean.square()).clamp(min=0).float()
-        self._sums, self._weight = None, 0
+    def of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give them; x (N, C, H, W) decides when it is the first."""
+        if self._found is None:
+            variance, mean = torch.var_mean(x.float(), (0, 2, 3), correction=0, keepdim=True)
+            self._found = mean, variance
+        return self._found
