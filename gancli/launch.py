@@ -15,15 +15,16 @@ import torch
 
 import gancli
 from gancli import atomic, checkpoint, dist, images, models, plots, registry
-from gancli.data.feed import Dataset, Feed, order
+from gancli.data.feed import Dataset, Feed
 from gancli.data.pictures import Wanted
 from gancli.data.shapes import PRESETS
 from gancli.data.sources import Request, parse_size
+from gancli.data.spec import Batch
 from gancli.display import Quiet, display_for, duration
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Classifies, Clock
-from gancli.metrics import accuracy, shapes
+from gancli.metrics import accuracy, domains, shapes
 from gancli.run import Folder, RunOptions, newest_folder, next_folder
 from gancli.seeds import seed_all
 from gancli.train import Evaluate, Rhythm, Training
@@ -48,6 +49,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     hp = kind.hparams(**values)
     if hp.batch % dist.world():
         raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
+    _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, display)).to(device)
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = _folder(variant, dataset.name, options)
@@ -132,7 +134,16 @@ def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
             display.note(f"decoded {done:,} of {of:,} images")
 
     wanted = Wanted(parse_size(options.size), options.channels, options.workers)
-    return Request(options.data or builtin, wanted, options.split, report)
+    return Request(
+        options.data or builtin, wanted, options.split, report, options.data_b, options.pairs, options.direction
+    )
+
+
+def _check_data_options(variant: str, kind: type[Batch], options: RunOptions) -> None:
+    """Raise UserError for an option that belongs to another kind of data than the variant's."""
+    for name in ("data_b", "pairs", "direction"):
+        if getattr(options, name) is not None and name not in kind.uses:
+            raise UserError(f"--{name.replace('_', '-')}: {variant} trains on {kind.__name__.lower()}, it has no use")
 
 
 def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:
@@ -293,7 +304,9 @@ def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
 
     def evaluate(gan: GAN[Any]) -> dict[str, float]:
         scores: dict[str, float] = {}
-        if preset is not None:
+        if preset is not None and feed.dataset.spec.domains:
+            scores |= domains.score_gan(preset, gan)
+        elif preset is not None:
             scores |= shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
         if held_out is not None and isinstance(gan, Classifies):
             scores |= accuracy.accuracy(gan, held_out, feed.device)
@@ -305,6 +318,5 @@ def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
 @torch.no_grad()
 def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> images.Pixels:
     """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
-    rows = order(feed.seed, len(feed.dataset), 0, n)
-    parts = [feed.dataset.batch(index, feed.device) for index in rows.split(part)]
+    parts = [feed.dataset.at(feed.seed, i, min(part, n - i), feed.device) for i in range(0, n, part)]
     return images.np.concatenate([images.to_pixels(gan.fakes(batch)) for batch in parts])

@@ -23,6 +23,13 @@ class RunOptions:
         "folder, .zip/.tar, .npz, idx files, a torchvision name, or a built-in; default: the variant's",
         panel=DATA,
     )
+    data_b: str | None = hparam(None, "two domains: the second folder, where --data is the first", panel=DATA)
+    pairs: Literal["edges", "gray", "mosaic", "lowres", "mask"] | None = hparam(
+        None, "make the sources of pairs from the images in --data", panel=DATA
+    )
+    direction: Literal["AB", "BA"] | None = hparam(
+        None, "pairs: BA learns to turn the second of each pair into the first", panel=DATA
+    )
     size: str | None = hparam(None, "pixels to train at: 64, or WIDTHxHEIGHT; default: from the data", panel=DATA)
     channels: int | None = hparam(
         None, "1 grey, 3 colour, 4 with alpha; default: from the data", min=1, max=4, panel=DATA

@@ -20,6 +20,9 @@ class Request:
     wanted: Wanted = field(default_factory=Wanted)
     split: str = "train"
     report: Report | None = None
+    data_b: str | None = None
+    pairs: str | None = None
+    direction: str | None = None
 
 
 def parse_size(text: str | None) -> Size | None:
