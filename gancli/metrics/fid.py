@@ -10,8 +10,7 @@ from torch import Tensor
 
 from gancli.metrics.features import Features, Moments
 
-FEW = 2048  # with at most this many rows on a side the distance is taken from the rows
-MANY = 10_000  # and at most this many on the other
+MANY = 10_000  # rows on a side; with more, moments are taken in their place
 BLOCKS = 20
 SIZES = 15  # of the fit of FID-infinity
 LEAST = 1 / 10  # of the images in its smallest set
@@ -21,7 +20,8 @@ def frechet(a: Features, b: Features) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^1/2), to the accuracy of float64; raises ValueError below two images."""
     if min(a.count, b.count) < 2:
         raise ValueError("a covariance needs two images or more on each side")
-    if a.rows is not None and b.rows is not None and min(a.count, b.count) <= FEW and max(a.count, b.count) <= MANY:
+    deficient = min(a.count, b.count) <= len(a.moments.mean)
+    if deficient and a.rows is not None and b.rows is not None and max(a.count, b.count) <= MANY:
         return _from_rows(a.rows, b.rows)
     return from_moments(a.moments, b.moments)
 
