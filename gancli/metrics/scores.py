@@ -1,6 +1,6 @@
 """The scores that can be asked for, by name: what each needs, and which numbers it gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +23,6 @@ class Score:
     of: Callable[[Features, Features], Numbers]  # fake, real
     rows: bool = True  # whether it needs the features of every image
     logits: bool = False
-    higher: bool = False  # whether more is better
 
 
 def _rows(features: Features) -> Tensor:
@@ -68,25 +67,34 @@ def _per_class(fake: Features, real: Features) -> Numbers:
 
 SCORES = {
     "fid": Score(lambda fake, real: {"fid": fid.frechet(fake, real)}, rows=False),
-    "is": Score(
-        lambda fake, _: _pair("is is_std", inception_score(_logits(fake))), rows=False, logits=True, higher=True
-    ),
+    "is": Score(lambda fake, _: _pair("is is_std", inception_score(_logits(fake))), rows=False, logits=True),
     "kid": Score(lambda fake, real: _pair("kid kid_std", kid(_rows(fake), _rows(real)))),
     "precision-recall": Score(
-        lambda fake, real: _pair("precision recall", prdc.precision_recall(_rows(fake), _rows(real))), higher=True
+        lambda fake, real: _pair("precision recall", prdc.precision_recall(_rows(fake), _rows(real)))
     ),
     "density-coverage": Score(
-        lambda fake, real: _pair("density coverage", prdc.density_coverage(_rows(fake), _rows(real))), higher=True
+        lambda fake, real: _pair("density coverage", prdc.density_coverage(_rows(fake), _rows(real)))
     ),
     "copies": Score(lambda fake, real: {"copies": nearest(_rows(fake), _rows(real), 1).copies}),
     "fid-infinity": Score(_infinity),
     "fid-jackknife": Score(lambda fake, real: {"fid_error": fid.jackknife(_with_rows(fake), real)}),
     "fid-per-class": Score(_per_class),
-    "mode-score": Score(lambda fake, real: {"mode_score": mode_score(_logits(fake), _logits(real))}, False, True, True),
+    "mode-score": Score(lambda fake, real: {"mode_score": mode_score(_logits(fake), _logits(real))}, False, True),
     "mmd": Score(lambda fake, real: {"mmd": two_sample.mmd(*_few(fake, real))}),
     "wasserstein": Score(lambda fake, real: {"wasserstein": two_sample.wasserstein(*_few(fake, real))}),
     "1nn": Score(lambda fake, real: {"1nn": two_sample.nearest_neighbour(*_few(fake, real))}),
 }
+
+
+HIGHER = ("is", "precision", "recall", "density", "coverage", "mode_score", "accuracy")  # better when higher
+
+
+def worth(numbers: Mapping[str, float]) -> float:
+    """Say how good an evaluation is by its first number, more being better; of shapes by valid share and coverage."""
+    if {"valid_share", "mode_coverage"} <= numbers.keys():
+        return numbers["valid_share"] * numbers["mode_coverage"]
+    name, value = next(iter(numbers.items()))
+    return value if name in HIGHER else -value
 
 
 def _few(fake: Features, real: Features) -> tuple[Tensor, Tensor]:

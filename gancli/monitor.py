@@ -1,0 +1,66 @@
+"""What a run measures of itself while it trains, through the same code as `gancli eval`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from gancli import evaluation, images
+from gancli.data.feed import Feed, order
+from gancli.data.shapes import PRESETS
+from gancli.errors import UserError
+from gancli.gan import GAN
+from gancli.metrics import scores, shapes
+from gancli.metrics.sides import DRAWN, Drawn, reals_of
+from gancli.train import Evaluate
+
+SHAPES, LOCAL = "shapes", "local"
+READ = 1000  # images of which shapes are read
+FAKES, REALS = 2048, 10_000  # images of each side of all other scores
+
+
+def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate | None:
+    """Choose what to measure; raises UserError, before any training, for what cannot be measured here.
+
+    auto: the built-in shapes are read; other data are scored by a local network if `every` says when.
+    """
+    preset = PRESETS.get(feed.dataset.name)
+    if metrics == "auto":
+        metrics = SHAPES if preset else LOCAL if every else "none"
+    if metrics == "none":
+        return None
+    if metrics == SHAPES:
+        if preset is None:
+            raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
+        return lambda gan: shapes.score(preset, draw_pixels(gan, feed, READ).transpose(0, 3, 1, 2))
+    return _features(metrics, feed, note)
+
+
+def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
+    names = ["fid"] if metrics == LOCAL else scores.parse(metrics)
+    kind = LOCAL if metrics == LOCAL else "inception"
+    real = reals_of(feed.dataset, "", REALS)
+    options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
+    extractor = evaluation.make_extractor(options, real, feed.device)
+    note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
+    reference = evaluation.cached(real, extractor, names, _quiet)
+    drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
+
+    def evaluate(gan: GAN[Any]) -> dict[str, float]:
+        fake = Drawn("", gan, drawn_from, FAKES, feed.seed)
+        found = evaluation.collect(fake, extractor, names, _quiet)
+        return scores.measure(names, found, reference, inception=extractor.inception)
+
+    return evaluate
+
+
+def _quiet(_name: str, _done: int, _of: int) -> None:
+    """A run has a display of its own."""
+
+
+@torch.no_grad()
+def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> images.Pixels:
+    """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
+    rows = order(feed.seed, len(feed.dataset), 0, n)
+    parts = [feed.dataset.batch(index, feed.device) for index in rows.split(part)]
+    return images.np.concatenate([images.to_pixels(gan.fakes(batch)) for batch in parts])
