@@ -1,6 +1,5 @@
 """`gancli eval`: the same numbers for a checkpoint, a folder, an archive or an array, and how they came about."""
 
-import json
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 import gancli
 from gancli import images, models, registry
 from gancli.checkpoint import SUFFIX
-from gancli.data import cache
 from gancli.data.feed import Dataset, Feed
 from gancli.data.images import Images
 from gancli.data.pictures import Wanted
+from gancli.data.shapes import PRESETS
 from gancli.data.sources import Request, parse_size
 from gancli.errors import UserError
-from gancli.metrics import fid, neighbours, scores, statistics
+from gancli.metrics import extract, neighbours, scores, shapes, statistics
+from gancli.metrics.extract import Tell
 from gancli.metrics.extractors import Extractor
-from gancli.metrics.features import Collector, Features, Moments
+from gancli.metrics.features import Features
 from gancli.metrics.sides import DRAWN, Drawn, Side, open_images, reals_of
 from gancli.run import RUNS
 
@@ -31,8 +29,6 @@ MEMORISED = 0.02  # share of copies above which a model is called out
 DEFAULT = 50_000  # images that a model draws
 EXTRACTORS = ("inception", "local")
 LIKE = ("extractor", "weights", "precision")  # must be the same on both sides of a comparison
-
-Tell = Callable[[str, int, int], None]  # what is read, images done, images in all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +50,12 @@ class Options:
     best: bool = False
     neighbours: Path | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """The scores that need features."""
+        found = [name for name in self.metrics if name != scores.SHAPES]
+        return [*found, *(["copies"] if self.neighbours else [])]
+
 
 @dataclass(frozen=True)
 class Result:
@@ -71,19 +73,54 @@ def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[
     if options.data is None and options.stats is None:
         raise UserError("give the real images with --data, or their statistics with --stats")
     fakes, real = _sides(options, device)
-    extractor = make_extractor(options, real, device)
-    reference, about = _reference(options, real, extractor, tell)
-    results: list[Result] = []
-    for fake in fakes:
-        features = collect(fake, extractor, _names(options), tell)
-        found = scores.measure(list(options.metrics), features, reference, inception=extractor.inception)
-        if options.neighbours:
-            found |= _show_neighbours(options.neighbours, fake, real, features, reference)
-        results.append(Result(fake.name, found, protocol(extractor, fake, about)))
+    against = _against(options, real, device, tell)
+    results = [_result(fake, real, against, options, tell) for fake in fakes]
     _compare(results)
-    for text in [*_copying(results), *_warnings(extractor, [*fakes, *([real] if real else [])])]:
+    for text in [*_copying(results), *_warnings(against, [*fakes, *([real] if real else [])])]:
         note(text)
     return results
+
+
+@dataclass(frozen=True)
+class Against:
+    """What the features of every input are compared with."""
+
+    extractor: Extractor
+    features: Features
+    about: dict[str, Any]
+
+
+def _against(options: Options, real: Side | None, device: torch.device, tell: Tell) -> Against | None:
+    if not options.names:
+        return None
+    extractor = make_extractor(options, real, device)
+    return Against(extractor, *_reference(options, real, extractor, tell))
+
+
+def _result(fake: Side, real: Side | None, against: Against | None, options: Options, tell: Tell) -> Result:
+    found: dict[str, float] = {}
+    if scores.SHAPES in options.metrics:
+        found |= _shapes(fake, options.data)
+    if against is None:
+        return Result(fake.name, found, _said({"extractor": scores.SHAPES}, fake, real.about() if real else {}))
+    features = extract.collect(fake, against.extractor, options.names, tell)
+    wanted = [name for name in options.metrics if name != scores.SHAPES]
+    found |= scores.measure(wanted, features, against.features, inception=against.extractor.inception)
+    if options.neighbours:
+        found |= _show_neighbours(options.neighbours, fake, real, features, against.features)
+    return Result(fake.name, found, _said(_network(against.extractor), fake, against.about))
+
+
+def _shapes(fake: Side, data: str | None) -> dict[str, float]:
+    """Read the built-in shapes of a side by drawing them again."""
+    if data not in PRESETS:
+        raise UserError(f"--metrics shapes reads the built-in shapes: give --data {', '.join(PRESETS)}")
+    preset = PRESETS[data]
+    parts = [batch[:, : preset.channels] for batch in fake.batches(DRAWN)]
+    sizes = {part.shape[1:] for part in parts}
+    if len(sizes) != 1:
+        raise UserError("--metrics shapes reads images of one size: give --size")
+    return shapes.score(preset, torch.cat(parts).numpy())
 
 
 # ------------------------------------------------------------------------------------------------- sides
@@ -175,72 +212,25 @@ def _reference(
         features, said = statistics.read(stats)
         _check_like(said, _network(extractor), stats)
         return features, said.get("real", {}) if said else {"data": stats.name, "origin": "another tool"}
-    features = cached(real, extractor, _names(options), tell)
+    features = extract.cached(real, extractor, options.names, tell)
     about = real.about() | {"images": features.count, "content": real.content()}
     if stats:
         statistics.write(stats, features, _network(extractor) | {"real": about})
     return features, about
 
 
-def cached(real: Side, extractor: Extractor, names: list[str], tell: Tell) -> Features:
-    """Give the features of a reference, from the cache when the same images were seen by the same network before."""
-    rows, logits = needs(names, real.count)
-    key = (real.content(), extractor.name, extractor.weights, extractor.precision, rows, logits)
-    entry = cache.entry("features", *key)
-    if (about := entry.read()) is None:
-        features = collect(real, extractor, names, tell)
-        with entry.write() as folder:
-            save_file(_tensors(features), folder / "features.safetensors")
-            (folder / cache.ABOUT).write_text(json.dumps({"count": features.count}))
-        return features
-    stored = load_file(entry.path / "features.safetensors")
-    moments = Moments(about["count"], stored["mean"], stored["scatter"])
-    return Features(moments, stored.get("rows"), stored.get("logits"), _labels(real, about["count"]))
-
-
-def _tensors(features: Features) -> dict[str, Tensor]:
-    tensors = {"mean": features.moments.mean, "scatter": features.moments.scatter}
-    tensors |= {} if features.rows is None else {"rows": features.rows}
-    tensors |= {} if features.logits is None else {"logits": features.logits}
-    return {name: tensor.contiguous() for name, tensor in tensors.items()}
-
-
-def needs(names: list[str], count: int) -> tuple[bool, bool]:
-    """Whether rows are to be kept, which few images are always, and whether logits."""
-    chosen = [scores.SCORES[name] for name in names]
-    return count <= fid.MANY or any(score.rows for score in chosen), any(score.logits for score in chosen)
-
-
-def collect(side: Side, extractor: Extractor, names: list[str], tell: Tell) -> Features:
-    """Send all images of a side through the network."""
-    rows, logits = needs(names, side.count)
-    collector = Collector(keep_rows=rows, keep_logits=logits)
-    done = 0
-    for batch in side.batches(extractor.batch):
-        collector.add(*extractor(batch))
-        done += len(batch)
-        tell(side.name, done, side.count)
-    if done < 2:
-        raise UserError(f"{side.name} holds {done} images that can be read: scores need two on each side")
-    return collector.features(_labels(side, done))
-
-
-def _labels(side: Side, count: int) -> Tensor | None:
-    return side.labels if side.labels is not None and len(side.labels) == count else None
-
-
 # ---------------------------------------------------------------------------------------------- protocol
 
 
 def _network(extractor: Extractor) -> dict[str, str]:
-    return {"extractor": extractor.name, "weights": extractor.weights[:16], "precision": extractor.precision}
+    about = {"extractor": extractor.name, "weights": extractor.weights[:16], "precision": extractor.precision}
+    return about | {"resize": extractor.resize}
 
 
-def protocol(extractor: Extractor, fake: Side, real: dict[str, Any]) -> dict[str, Any]:
+def _said(network: dict[str, str], fake: Side, real: dict[str, Any]) -> dict[str, Any]:
     """All that a number depends on."""
     versions = {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    resize = "TensorFlow 1 bilinear to 299x299" if extractor.inception else "antialiased bilinear to 32x32"
-    return {**_network(extractor), "resize": resize, "generated": fake.about(), "real": real, "versions": versions}
+    return {**network, "generated": fake.about(), "real": real, "versions": versions}
 
 
 def _check_like(said: dict[str, Any] | None, ours: dict[str, str], path: Path) -> None:
@@ -256,21 +246,17 @@ def _compare(results: list[Result]) -> None:
         raise UserError(f"scores of unlike numbers of images do not compare: {said}; give -n {min(counts.values())}")
 
 
-def _warnings(extractor: Extractor, sides: list[Side]) -> list[str]:
+def _warnings(against: Against | None, sides: list[Side]) -> list[str]:
     found = [f"{side.name}: {text}" for side in sides for text in side.notes]
     least = min(side.count for side in sides)
-    if least < FEW:
+    if against and least < FEW:
         found.append(
             f"only {least:,} images: a Frechet distance depends on their number below {FEW:,}; "
             f"compare at equal numbers only, or use kid, which is unbiased, or fid-infinity"
         )
-    if not getattr(extractor, "official", True):
-        found.append(f"weights {extractor.weights[:16]} are not the Inception of the FID paper: compare with no one")
+    if against and against.extractor.inception and not against.extractor.official:
+        found.append(f"{against.extractor.weights[:16]} are not the weights of the FID paper: compare with no one")
     return found
-
-
-def _names(options: Options) -> list[str]:
-    return [*options.metrics, *(["copies"] if options.neighbours else [])]
 
 
 def _show_neighbours(

@@ -10,11 +10,11 @@ from gancli.data.feed import Feed, order
 from gancli.data.shapes import PRESETS
 from gancli.errors import UserError
 from gancli.gan import GAN
-from gancli.metrics import scores, shapes
+from gancli.metrics import extract, scores, shapes
 from gancli.metrics.sides import DRAWN, Drawn, reals_of
 from gancli.train import Evaluate
 
-SHAPES, LOCAL = "shapes", "local"
+LOCAL = "local"
 READ = 1000  # images of which shapes are read
 FAKES, REALS = 2048, 10_000  # images of each side of all other scores
 
@@ -26,10 +26,10 @@ def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable
     """
     preset = PRESETS.get(feed.dataset.name)
     if metrics == "auto":
-        metrics = SHAPES if preset else LOCAL if every else "none"
+        metrics = scores.SHAPES if preset else LOCAL if every else "none"
     if metrics == "none":
         return None
-    if metrics == SHAPES:
+    if metrics == scores.SHAPES:
         if preset is None:
             raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
         return lambda gan: shapes.score(preset, draw_pixels(gan, feed, READ).transpose(0, 3, 1, 2))
@@ -38,17 +38,19 @@ def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable
 
 def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
     names = ["fid"] if metrics == LOCAL else scores.parse(metrics)
+    if scores.SHAPES in names:
+        raise UserError("--metrics: shapes are read alone, without other metrics")
     kind = LOCAL if metrics == LOCAL else "inception"
     real = reals_of(feed.dataset, "", REALS)
     options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
     extractor = evaluation.make_extractor(options, real, feed.device)
     note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
-    reference = evaluation.cached(real, extractor, names, _quiet)
+    reference = extract.cached(real, extractor, names, _quiet)
     drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
 
     def evaluate(gan: GAN[Any]) -> dict[str, float]:
         fake = Drawn("", gan, drawn_from, FAKES, feed.seed)
-        found = evaluation.collect(fake, extractor, names, _quiet)
+        found = extract.collect(fake, extractor, names, _quiet)
         return scores.measure(names, found, reference, inception=extractor.inception)
 
     return evaluate

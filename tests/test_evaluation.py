@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 
 from gancli import evaluation
-from gancli.metrics import statistics
+from gancli.data import builtin
+from gancli.data.pictures import Wanted
+from gancli.metrics import extract, statistics
 from gancli.metrics.extractors import local
 from gancli.metrics.features import Features, Moments
 from tests.conftest import Cli, noise_images
@@ -87,13 +89,13 @@ def test_a_warm_cache_reads_no_real_image_twice_and_follows_content(
     shutil.rmtree(real)
     blocks(real, 40, 77)  # that no other test has put into the cache
     seen: list[str] = []
-    collect = evaluation.collect
+    collect = extract.collect
 
     def counted(side, *rest):
         seen.append(side.name)
         return collect(side, *rest)
 
-    monkeypatch.setattr(evaluation, "collect", counted)
+    monkeypatch.setattr(extract, "collect", counted)
     cold = report(cli, fake, "--data", real)
     warm = report(cli, fake, "--data", real)
     assert cold == warm
@@ -200,6 +202,21 @@ def test_copies_are_called_out_by_name_and_picture(cli: Cli, real: Path, tmp_pat
         "eval", fair, "--data", real, "--extractor", "local", "--neighbours", "near.png", "--metrics", "copies"
     )
     assert "replays" not in result.err
+
+
+def test_shapes_are_read_without_any_network(cli: Cli, tmp_path: Path) -> None:
+    pictures = builtin.open_builtin("shapes-easy", Wanted()).images[:40]
+    np.savez(tmp_path / "drawn.npz", images=pictures)
+    noise = np.random.default_rng(0).integers(0, 256, pictures.shape, np.uint8)
+    np.savez(tmp_path / "noise.npz", images=noise)
+    arguments = ("--data", "shapes-easy", "--metrics", "shapes")
+    found = json.loads(cli("eval", tmp_path / "drawn.npz", tmp_path / "noise.npz", *arguments, "--json").out)
+    drawn, noisy = (entry["metrics"] for entry in found["models"])
+    assert drawn["valid_share"] > 0.9
+    assert noisy["valid_share"] == 0
+    result = cli("eval", tmp_path / "drawn.npz", *arguments)
+    assert "drawing them again" in result.out
+    assert cli("eval", tmp_path / "drawn.npz", "--data", tmp_path, "--metrics", "shapes").code == 2
 
 
 # --------------------------------------------------------------------------------------------- checkpoints

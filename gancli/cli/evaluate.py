@@ -12,7 +12,7 @@ from gancli.cli.sample import Device
 from gancli.errors import UserError
 
 SECONDS = 15  # between lines of progress
-PERCENT = ("precision", "recall", "coverage", "1nn", "copies")
+PERCENT = ("valid_share", "mode_coverage", "precision", "recall", "coverage", "1nn", "copies")
 
 
 def command(
@@ -24,7 +24,7 @@ def command(
         str,
         typer.Option(
             help="Of fid, is, kid, precision-recall, density-coverage, copies, fid-infinity, fid-jackknife, "
-            "fid-per-class, mode-score, mmd, wasserstein, 1nn."
+            "fid-per-class, mode-score, mmd, wasserstein, 1nn, and shapes for the built-in ones."
         ),
     ] = "fid,is",
     n: Annotated[
@@ -119,14 +119,21 @@ def _print_table(results: list[Any]) -> None:
         print(
             "  ".join(cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths)))
         )
-    said = results[0].protocol
-    real = said["real"]
-    if not said["extractor"].startswith("inception"):
-        print(f"frechet: the local Frechet distance, in features of a network trained on {real['data']}; not FID")
-    print(
-        f"{said['extractor']} {said['weights']}, {said['precision']}, {said['resize']}; against "
-        f"{real.get('images', '?')} images of {real['data']}{' ' + real['split'] if real.get('split') else ''}"
+    for line in _small_print(results[0].protocol):
+        print(line)
+
+
+def _small_print(said: dict[str, Any]) -> list[str]:
+    real, network = said["real"], said["extractor"]
+    data = (
+        f"{real.get('images', '?')} images of {real.get('data', '?')}{' ' + real['split'] if real.get('split') else ''}"
     )
+    if network == "shapes":
+        return ["the built-in shapes, read by drawing them again"]
+    lines = [f"{network} {said['weights']}, {said['precision']}, {said['resize']}; against {data}"]
+    if not network.startswith("inception"):
+        lines.insert(0, f"frechet: {network} Frechet distance, not FID")
+    return lines
 
 
 def _number(name: str, value: float) -> str:

@@ -106,12 +106,15 @@ def _few(fake: Features, real: Features) -> tuple[Tensor, Tensor]:
     return picked[0], picked[1]
 
 
+SHAPES = "shapes"  # read from pixels, without features
+
+
 def parse(text: str) -> list[str]:
     """Read `fid,is` as names of scores; raises UserError for one that there is not."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in SCORES:
-            raise missing("metric", name, list(SCORES))
+        if name not in (*SCORES, SHAPES):
+            raise missing("metric", name, [*SCORES, SHAPES])
     if not names:
         raise UserError(f"--metrics names nothing; there are {', '.join(SCORES)}")
     return list(dict.fromkeys(names))

@@ -82,7 +82,7 @@ class Arrays:
 
     def content(self) -> str:
         """Hash the array."""
-        digest = hashlib.sha256(repr((tuple(self.images.shape), self.n)).encode())
+        digest = hashlib.sha256(repr((tuple(self.images.shape), self.n, _marks(self.labels))).encode())
         for part in self.images.split(4096):
             digest.update(part.contiguous().cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -91,6 +91,10 @@ class Arrays:
         """Name, split, number, size."""
         height, width = self.images.shape[2:]
         return {"data": self.name, "split": self.split, "images": self.count, "size": f"{width}x{height}"}
+
+
+def _marks(labels: Tensor | None) -> list[int] | None:
+    return None if labels is None else labels.tolist()
 
 
 @dataclass
@@ -162,7 +166,7 @@ class Files:
         """Hash the decoded pictures; done once for files that do not change."""
         entry = cache.entry("content", self.key, self.size, self.n)
         if (about := entry.read()) is None:
-            digest = hashlib.sha256()
+            digest = hashlib.sha256(repr(_marks(self.labels)).encode())
             for batch in self.batches(1):
                 digest.update(repr(tuple(batch.shape)).encode() + batch.numpy().tobytes())
             about = {"content": digest.hexdigest()[:16], "count": self.count, "notes": self.notes}

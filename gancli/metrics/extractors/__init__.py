@@ -15,7 +15,9 @@ class Extractor(Protocol):
     name: str  # of the protocol: scores of two different names are never compared
     weights: str  # names their content
     inception: bool  # whether its Frechet distance may be called FID
+    official: bool  # whether the weights are the published ones
     precision: str
+    resize: str  # what happens to images first
     batch: int  # images at a time at which it is fastest
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:

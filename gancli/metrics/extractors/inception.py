@@ -24,6 +24,7 @@ class Inception:
 
     name = "inception-v3-compat"
     inception = True
+    resize = "TensorFlow 1 bilinear to 299x299"
 
     def __init__(self, file: Path | None, device: torch.device, *, fast: bool = False) -> None:
         path = file or weights.fetch(FILE, URL, option="--weights")

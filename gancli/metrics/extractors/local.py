@@ -25,7 +25,8 @@ class Local:
     """128 features of a network that learnt the classes of the reference, or which way up its images are."""
 
     name = "local"
-    inception = False
+    inception, official = False, True
+    resize = "antialiased bilinear to 32x32"
     precision = "fp32"
     batch = 256
 
