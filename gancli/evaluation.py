@@ -27,7 +27,7 @@ from gancli.run import RUNS
 FEW = 2048  # images below which FID says more of their number than of the model
 MEMORISED = 0.02  # share of copies above which a model is called out
 DEFAULT = 50_000  # images that a model draws
-EXTRACTORS = ("inception", "local")
+EXTRACTORS = ("inception", "local", "effnet")
 LIKE = ("extractor", "weights", "precision")  # must be the same on both sides of a comparison
 
 
@@ -193,10 +193,14 @@ def make_extractor(options: Options, real: Side | None, device: torch.device) ->
         from gancli.metrics.extractors.inception import Inception
 
         return Inception(options.weights, device, fast=options.fast)
-    if real is None:
-        raise UserError("--extractor local is trained on the real images: name them with --data")
     if options.fast or options.weights:
         raise UserError("--fast and --weights are for --extractor inception")
+    if options.extractor == "effnet":
+        from gancli.metrics.extractors.effnet import Effnet
+
+        return Effnet(device)
+    if real is None:
+        raise UserError("--extractor local is trained on the real images: name them with --data")
     from gancli.metrics.extractors.local import Local
 
     return Local(real, device)

@@ -15,6 +15,7 @@ from gancli.metrics.sides import DRAWN, Drawn, reals_of
 from gancli.train import Evaluate
 
 LOCAL = "local"
+OTHER = (LOCAL, "effnet")  # extractors that stand for their Frechet distance
 READ = 1000  # images of which shapes are read
 FAKES, REALS = 2048, 10_000  # images of each side of all other scores
 
@@ -37,10 +38,10 @@ def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable
 
 
 def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
-    names = ["fid"] if metrics == LOCAL else scores.parse(metrics)
+    names = ["fid"] if metrics in OTHER else scores.parse(metrics)
     if scores.SHAPES in names:
         raise UserError("--metrics: shapes are read alone, without other metrics")
-    kind = LOCAL if metrics == LOCAL else "inception"
+    kind = metrics if metrics in OTHER else "inception"
     real = reals_of(feed.dataset, "", REALS)
     options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
     extractor = evaluation.make_extractor(options, real, feed.device)

@@ -43,8 +43,8 @@ class RunOptions:
     eval_every: float | None = hparam(None, "kimg between evaluations; default: at the end", min=0, panel=RUN)
     metrics: str = hparam(
         "auto",
-        "what --eval-every measures, and the best checkpoint is kept by: local (a Frechet distance that needs no "
-        "download), shapes (the built-in ones), fid, is, kid and whatever else gancli eval knows, or none",
+        "what --eval-every measures, and the best checkpoint is kept by: local or effnet (Frechet distances "
+        "that need no download), shapes (the built-in ones), fid, is, kid and what else gancli eval knows, or none",
         panel=RUN,
     )
     keep: int = hparam(5, "checkpoints to keep; the newest two can be resumed, the others only used", min=2, panel=RUN)

@@ -159,7 +159,7 @@ def test_an_empty_side_is_wrong_use(cli: Cli, real: Path, tmp_path: Path, side: 
     [
         (("--metrics", "fdi"), "no metric 'fdi'"),
         (("--metrics", ","), "names nothing"),
-        (("--extractor", "clip"), "there are inception, local"),
+        (("--extractor", "clip"), "there are inception, local, effnet"),
         (("--data", "nowhere/at/all"), "no such file or folder"),
         (("--extractor", "local", "--fast"), "--fast and --weights are for"),
         (("--metrics", "fid-per-class", "--extractor", "local"), "needs classes on both sides"),

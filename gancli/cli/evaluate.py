@@ -36,7 +36,7 @@ def command(
         str | None, typer.Option(help="Cut and resize every picture to this first; default: a model's size, or none.")
     ] = None,
     extractor: Annotated[
-        str, typer.Option(help="inception, or local: a small network trained on --data, whose distance is not FID.")
+        str, typer.Option(help="inception; local: a small network trained on --data; effnet: gancli[offline].")
     ] = "inception",
     weights: Annotated[
         Path | None, typer.Option(help="Inception's weights; default: fetched once, from GANCLI_MIRROR if that is set.")
