@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,15 @@ def broadcast(tensors: Sequence[Tensor]) -> None:
     if world() > 1:
         for tensor in tensors:
             td.broadcast(tensor, 0)
+
+
+def gathered(value: Any) -> list[Any]:
+    """Give every process the values of all, in the order of their ranks."""
+    if world() == 1:
+        return [value]
+    values: list[Any] = [None] * world()
+    td.all_gather_object(values, value)
+    return values
 
 
 def start() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from gancli import evaluation, images
+from gancli import dist, evaluation, images
 from gancli.data.feed import Feed, order
 from gancli.data.shapes import PRESETS
 from gancli.errors import UserError
@@ -46,7 +46,8 @@ def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Eva
     options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
     extractor = evaluation.make_extractor(options, real, feed.device)
     note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
-    reference = extract.cached(real, extractor, names, _quiet)
+    with dist.alone():
+        reference = extract.cached(real, extractor, names, _quiet)
     drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
 
     def evaluate(gan: GAN[Any]) -> dict[str, float]:

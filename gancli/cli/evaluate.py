@@ -55,7 +55,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print JSON: metrics, and the protocol they stand on.")] = False,
 ) -> None:
     """Score models and folders of images against real ones, and say exactly how."""
-    from gancli import atomic, evaluation
+    from gancli import atomic, dist, evaluation
     from gancli.launch import choose_device
     from gancli.metrics import scores
 
@@ -66,7 +66,15 @@ def command(
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
         neighbours=neighbours,
     )  # fmt: skip
-    results = evaluation.evaluate(options, choose_device(device), Progress(), _note)
+    dist.start()
+    try:
+        first = dist.rank() == 0
+        tell, note = (Progress(), _note) if first else (_silence, _silence)
+        results = evaluation.evaluate(options, choose_device(device), tell, note)
+    finally:
+        dist.stop()
+    if not first:
+        return
     report = _report(results)
     if out:
         atomic.write_json(out, report)
@@ -95,6 +103,10 @@ class Progress:
         speed = (done - self._first) / (now - self._began)
         left = duration((of - done) / max(speed, 1e-9))
         print(f"{name}: {done:,} of {of:,} images, {speed:.1f} images/s, {left} left", file=sys.stderr)
+
+
+def _silence(*_: object) -> None:
+    """The first process tells all."""
 
 
 def _note(text: str) -> None:

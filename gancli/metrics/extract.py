@@ -6,6 +6,7 @@ from collections.abc import Callable
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gancli import dist
 from gancli.data import cache
 from gancli.errors import UserError
 from gancli.metrics import fid, scores
@@ -21,7 +22,8 @@ def cached(real: Side, extractor: Extractor, names: list[str], tell: Tell) -> Fe
     rows, logits = needs(names, real.count)
     key = (real.content(), extractor.name, extractor.weights, extractor.precision, rows, logits)
     entry = cache.entry("features", *key)
-    if (about := entry.read()) is None:
+    about = dist.gathered(entry.read())[0]  # the first decides for all: the others are needed to collect
+    if about is None:
         features = collect(real, extractor, names, tell)
         with entry.write() as folder:
             save_file(_tensors(features), folder / "features.safetensors")
@@ -46,13 +48,15 @@ def needs(names: list[str], count: int) -> tuple[bool, bool]:
 
 
 def collect(side: Side, extractor: Extractor, names: list[str], tell: Tell) -> Features:
-    """Send all images of a side through the network."""
+    """Send all images of a side through the network; several processes take turns at its batches."""
     rows, logits = needs(names, side.count)
     collector = Collector(keep_rows=rows, keep_logits=logits)
     done = 0
-    for batch in side.batches(extractor.batch):
-        collector.add(*extractor(batch))
+    for place, batch in enumerate(side.batches(extractor.batch)):
         done += len(batch)
+        if place % dist.world() != dist.rank() % dist.world():
+            continue
+        collector.add(place, *extractor(batch))
         tell(side.name, done, side.count)
     if done < 2:
         raise UserError(f"{side.name} holds {done} images that can be read: scores need two on each side")

@@ -3,11 +3,15 @@
 Networks give float32; every sum here is float64. Letters: N images, D features, K classes of the extractor.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from gancli import dist
 
 PENDING = 512  # rows that wait until they are added up: one product of matrices in place of many thin ones
 
@@ -69,36 +73,51 @@ class Features:
 
 
 class Collector:
-    """Adds batches of features up; keeps rows and logits only if told so, so that 50,000 images need no matrix."""
+    """Adds batches of features up; keeps rows and logits only if told so, so that 50,000 images need no matrix.
+
+    Several processes may add different batches: together they give what one would.
+    """
 
     def __init__(self, *, keep_rows: bool, keep_logits: bool = False) -> None:
         self._keep_rows, self._keep_logits = keep_rows, keep_logits
-        self._moments: Moments | None = None
+        self._moments: list[Moments] = []  # one, or none yet
         self._pending: list[Tensor] = []
-        self._rows: list[Tensor] = []
-        self._logits: list[Tensor] = []
+        self._rows: dict[int, Tensor] = {}  # by place
+        self._logits: dict[int, Tensor] = {}
 
-    def add(self, rows: Tensor, logits: Tensor | None = None) -> None:
-        """Add the features (n, D) of a batch, and its logits (n, K)."""
-        self._pending.append(rows.detach().cpu())
+    def add(self, place: int, rows: Tensor, logits: Tensor | None = None) -> None:
+        """Add the features (n, D) of a batch, and its logits (n, K); `place` is its number."""
+        rows = rows.detach().cpu()
+        self._pending.append(rows)
+        if self._keep_rows:
+            self._rows[place] = rows
         if logits is not None and self._keep_logits:
-            self._logits.append(logits.detach().cpu())
+            self._logits[place] = logits.detach().cpu()
         if sum(map(len, self._pending)) >= PENDING:
             self._settle()
 
     def _settle(self) -> None:
-        rows = torch.cat(self._pending)
+        self._moments = [sum_of([*self._moments, Moments.of(torch.cat(self._pending))])]
         self._pending = []
-        moments = Moments.of(rows)
-        self._moments = self._moments + moments if self._moments else moments
-        if self._keep_rows:
-            self._rows.append(rows)
 
     def features(self, labels: Tensor | None = None) -> Features:
-        """Give all that was gathered; raises ValueError when nothing was."""
+        """Give all that was gathered, by all processes; raises ValueError when nothing was."""
         if self._pending:
             self._settle()
-        if self._moments is None:
+        parts = dist.gathered((self._moments, self._rows, self._logits))
+        moments = [part for found, _, _ in parts for part in found]
+        if not moments:
             raise ValueError("no features were gathered")
-        rows = torch.cat(self._rows) if self._rows else None
-        return Features(self._moments, rows, torch.cat(self._logits) if self._logits else None, labels)
+        rows, logits = (_joined([part[i] for part in parts]) for i in (1, 2))
+        return Features(sum_of(moments), rows, logits, labels)
+
+
+def sum_of(moments: Sequence[Moments]) -> Moments:
+    """Moments of all parts together."""
+    return reduce(Moments.__add__, moments)
+
+
+def _joined(parts: Sequence[dict[int, Tensor]]) -> Tensor | None:
+    """Put batches that several processes hold in the order of their places."""
+    held = {place: rows for part in parts for place, rows in part.items()}
+    return torch.cat([held[place] for place in sorted(held)]) if held else None

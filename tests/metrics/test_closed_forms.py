@@ -52,8 +52,8 @@ def test_frechet_distance_of_fewer_images_than_features_is_the_same_from_rows_an
 def test_streamed_moments_are_those_of_all_rows(seed, sizes) -> None:
     rows = torch.randn(sum(sizes) + 1, 4, generator=torch.Generator().manual_seed(seed)) * 3 + 100
     collector = Collector(keep_rows=True)
-    for part in rows.split([*sizes, 1]):
-        collector.add(part)
+    for place, part in enumerate(rows.split([*sizes, 1])):
+        collector.add(place, part)
     found, expected = collector.features(), Moments.of(rows)
     assert found.count == len(rows)
     assert found.rows is not None
