@@ -21,8 +21,8 @@ def test_padding_is_tensorflows() -> None:
     conv = effnet.Same(1, 1, 3, 2)
     torch.nn.init.ones_(conv.weight)
     x = torch.zeros(1, 1, 4, 4)
-    x[0, 0, 0, 0] = 1
-    assert conv(x).flatten().tolist() == [1, 0, 0, 0]  # the first window begins at the first pixel
+    x[0, 0, 2, 2] = 1
+    assert conv(x).flatten().tolist() == [1, 1, 1, 1]  # windows begin at pixels 0 and 2, not at -1 and 1
     assert conv(torch.zeros(1, 1, 5, 5)).shape == (1, 1, 3, 3)
 
 

@@ -65,12 +65,14 @@ class Same(nn.Conv2d):
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(before, after, kernel, stride, groups=groups, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Convolve; each side shrinks by the stride, rounded up."""
         kernel, stride = self.kernel_size[0], self.stride[0]
-        lacking = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in (x.shape[3], x.shape[2])]
+        lacking = [
+            max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in (input.shape[3], input.shape[2])
+        ]
         pads = [pad for total in lacking for pad in (total // 2, total - total // 2)]
-        return super().forward(F.pad(x, pads))
+        return super().forward(F.pad(input, pads))
 
 
 # The names below are those of the weights' file.
