@@ -91,6 +91,15 @@ def wait() -> None:
         td.barrier()
 
 
+def gathered(value: Any) -> list[Any]:
+    """Give every process the values of all, in the order of their ranks."""
+    if world() == 1:
+        return [value]
+    values: list[Any] = [None] * world()
+    td.all_gather_object(values, value)
+    return values
+
+
 def start() -> None:
     """Join the processes that torchrun started, if it did."""
     import os

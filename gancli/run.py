@@ -48,8 +48,11 @@ class RunOptions:
     save_every: float | None = hparam(None, "kimg between checkpoints; default: 5 minutes", min=0, panel=RUN)
     sample_every: float | None = hparam(None, "kimg between grids; default: at 1, 2, 4, 8 … kimg", min=0, panel=RUN)
     eval_every: float | None = hparam(None, "kimg between evaluations; default: at the end", min=0, panel=RUN)
-    metrics: Literal["auto", "none", "shapes"] = hparam(
-        "auto", "shapes: valid share and mode coverage of the built-in shapes; auto: what the data allow", panel=RUN
+    metrics: str = hparam(
+        "auto",
+        "what --eval-every measures, and the best checkpoint is kept by: local or effnet (Frechet distances "
+        "that need no download), shapes (the built-in ones), fid, is, kid and what else gancli eval knows, or none",
+        panel=RUN,
     )
     keep: int = hparam(5, "checkpoints to keep; the newest two can be resumed, the others only used", min=2, panel=RUN)
     dry_run: bool = hparam(False, "say what would happen, and stop", panel=RUN)

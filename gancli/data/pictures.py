@@ -195,8 +195,8 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
-def upright(image: Image.Image, *, keep_alpha: bool) -> Image.Image:
-    """Bring a picture of any mode to upright RGB or RGBA, 8 bits; transparency is kept, or laid on white."""
+def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
+    """Turn a picture as its EXIF says and bring it to RGB, or RGBA; transparency that is not kept is laid on white."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_to_8_bits(np.asarray(image, np.float64)))
