@@ -14,21 +14,23 @@ from typing import Any
 import torch
 
 import gancli
-from gancli import atomic, checkpoint, dist, images, models, plots, registry
+from gancli import atomic, checkpoint, dist, images, models, plots, registry, scatter
 from gancli.data.feed import Dataset, Feed, order
 from gancli.data.pictures import Wanted
+from gancli.data.points import MIXTURES
 from gancli.data.shapes import PRESETS
 from gancli.data.sources import Request, parse_size
 from gancli.display import Quiet, display_for, duration
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
-from gancli.metrics import shapes
+from gancli.metrics import points, shapes
 from gancli.run import Folder, RunOptions, newest_folder, next_folder
 from gancli.seeds import seed_all
 from gancli.train import Evaluate, Rhythm, Training
 
 EVALUATED = 1000  # images an evaluation draws
+POINTS = 2500  # or points
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -225,7 +227,8 @@ def _plan(
     display.note(f"variant   {about['variant']}")
     for i, note in enumerate(dataset.notes):
         display.note(f"{'data' if i == 0 else '':<10}{dataset.name + ': ' if i == 0 else ''}{note}")
-    display.note(f"image     {spec.width}x{spec.height}, {spec.channels} channel{'s' * (spec.channels > 1)}")
+    size = "points" if spec.points else f"{spec.width}x{spec.height}"
+    display.note(f"image     {size}, {spec.channels} channel{'s' * (spec.channels > 1)}")
     display.note(f"networks  {sizes} parameters")
     display.note(f"device    {about['device']}{threads}{ranks}, {about['precision']}")
     display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
@@ -256,7 +259,7 @@ def _finish(training: Training, stopped: signal.Signals | None, options: RunOpti
 
 
 def _score(name: str, value: float) -> str:
-    return f"{value:.1%}" if name in ("valid_share", "mode_coverage") else f"{value:.4g}"
+    return f"{value:.1%}" if name in ("valid_share", "mode_coverage", "share_within_3_sigma") else f"{value:.4g}"
 
 
 # --------------------------------------------------------------------------------- signals and evaluation
@@ -283,12 +286,22 @@ def stoppable() -> Iterator[Callable[[], signal.Signals | None]]:
 
 def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
     """Choose what to measure: the built-in shapes can be read without any network."""
-    preset = PRESETS.get(feed.dataset.name)
+    preset, mixture = PRESETS.get(feed.dataset.name), MIXTURES.get(feed.dataset.name)
     if metrics == "shapes" and preset is None:
         raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
-    if preset is None or metrics == "none":
+    if metrics == "none":
+        return None
+    if mixture is not None:
+        return lambda gan: points.score(mixture, scatter.to_points(draw_fakes(gan, feed, POINTS)))
+    if preset is None:
         return None
     return lambda gan: shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
+
+
+@torch.no_grad()
+def draw_fakes(gan: GAN[Any], feed: Feed[Any], n: int) -> torch.Tensor:
+    """Draw `n` images (n, C, H, W) at once, for the first rows of the data."""
+    return gan.fakes(feed.first(n))
 
 
 @torch.no_grad()

@@ -45,6 +45,21 @@ def _wasserstein_g(fake: Tensor) -> Tensor:
     return -fake.float().mean()
 
 
+def _hinge_d(real: Tensor, fake: Tensor) -> Tensor:
+    return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
+
+
+def relativistic_pairs(high: Tensor, low: Tensor) -> Tensor:
+    """-log s(high - low), pair by pair. D's loss on (reals, fakes), G's on (fakes, reals)."""
+    return F.softplus(low.float() - high.float()).mean()
+
+
+def relativistic_average(high: Tensor, low: Tensor) -> Tensor:
+    """-log s(high - mean low) - log s(mean high - low): each against the average of the other side."""
+    high, low = high.float(), low.float()
+    return F.softplus(low.mean() - high).mean() + F.softplus(low - high.mean()).mean()
+
+
 NONSATURATING = Adversarial(_nonsaturating_d, _nonsaturating_g)
 """D: -log s(real) - log(1 - s(fake)); G: -log s(fake). Goodfellow et al. 2014, section 3."""
 
@@ -56,3 +71,6 @@ LEAST_SQUARES = Adversarial(_least_squares_d, _least_squares_g)
 
 WASSERSTEIN = Adversarial(_wasserstein_d, _wasserstein_g)
 """The critic's gap between fakes and reals. Arjovsky et al. 2017, eq. 2 and 3."""
+
+HINGE = Adversarial(_hinge_d, _wasserstein_g)
+"""D: [1 - real]+ + [1 + fake]+; G: -fake. Miyato et al. 2018, eq. 16 and 17."""

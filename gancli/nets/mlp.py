@@ -16,13 +16,14 @@ def _stack(sizes: Sequence[int], activation: nn.Module) -> nn.Sequential:
 
 
 class Generator(nn.Module):
-    """Latents (N, Z) -> images (N, C, H, W) in [-1, 1], through hidden layers of growing width."""
+    """Latents (N, Z) -> images (N, C, H, W) in [-1, 1], or points anywhere, through hidden layers."""
 
-    def __init__(self, z_dim: int, hidden: Sequence[int], spec: DataSpec) -> None:
+    def __init__(self, z_dim: int, hidden: Sequence[int], spec: DataSpec, end: nn.Module | None = None) -> None:
         super().__init__()
         self.shape = (spec.channels, spec.height, spec.width)
         pixels = spec.channels * spec.height * spec.width
-        self.net = nn.Sequential(_stack([z_dim, *hidden, pixels], nn.ReLU(inplace=True)), nn.Tanh())
+        end = end or (nn.Identity() if spec.points else nn.Tanh())
+        self.net = nn.Sequential(_stack([z_dim, *hidden, pixels], nn.ReLU(inplace=True)), end)
 
     def forward(self, z: Tensor) -> Tensor:
         """Draw images from latents."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,8 @@ from gancli.data.images import Images
 from gancli.data.spec import DataSpec
 from gancli.gan import GAN, Clock, Turn
 from gancli.hparams import AdamHParams, HParams, hparam
-from gancli.nets import dcgan
+from gancli.nets import dcgan, mlp
+from gancli.nets.layers import BatchNorm2d
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +23,17 @@ class LatentHParams(HParams):
 
     z_dim: int = hparam(100, "size of the latent z", min=1)
     width: int = hparam(
-        64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
+        64,
+        "channels at half the image's resolution; they double at each halving, up to 8 times; "
+        "for points: half the units of each of three hidden layers",
+        min=1,
     )
     n_critic: int = hparam(1, "D turns for each G turn", min=1)
+
+    @property
+    def units(self) -> list[int]:
+        """Units of the hidden layers of networks for points."""
+        return [2 * self.width] * 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +49,7 @@ class NoiseToImage(GAN[H]):
 
     data = Images
     adversarial = losses.NONSATURATING
+    d_norm: ClassVar[type[nn.Module]] = BatchNorm2d  # of D's convolutions
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
@@ -47,11 +57,15 @@ class NoiseToImage(GAN[H]):
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""
+        if self.spec.points:
+            return mlp.Generator(self.hp.z_dim, self.hp.units, self.spec)
         return dcgan.Generator(self.hp.z_dim, self.hp.width, self.spec)
 
     def discriminator(self) -> nn.Module:
         """Build D: (N, C, H, W) -> logits (N,)."""
-        return dcgan.Discriminator(self.hp.width, self.spec)
+        if self.spec.points:
+            return mlp.Discriminator(self.hp.units, self.spec)
+        return dcgan.Discriminator(self.hp.width, self.spec, self.d_norm)
 
     def players(self) -> Mapping[str, Optimizer]:
         """Adam for both."""

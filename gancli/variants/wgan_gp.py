@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from gancli import losses, penalties
 from gancli.hparams import hparam
-from gancli.nets import dcgan
 from gancli.nets.layers import LayerNorm2d
 from gancli.variants._noise import NoiseHParams, NoiseToImage
 
@@ -27,10 +26,7 @@ class WGANGP(NoiseToImage[HParams]):
 
     hparams = HParams
     adversarial = losses.WASSERSTEIN
-
-    def discriminator(self) -> nn.Module:
-        """Layer norm in place of batch norm, which would tie the images' penalties together (section 4)."""
-        return dcgan.Discriminator(self.hp.width, self.spec, norm=LayerNorm2d)
+    d_norm = LayerNorm2d  # a batch norm would tie the images' penalties together (section 4)
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The Wasserstein gap and the penalty (eq. 3)."""
