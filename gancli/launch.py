@@ -35,7 +35,7 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
-    """Train a variant with hyperparameters `values`; returns the exit code. Raises UserError for bad input."""
+    """Train a variant with the hyperparameters given; returns the exit code. Raises UserError for bad input."""
     dist.start()
     try:
         display = display_for(quiet=options.quiet or dist.rank() > 0, json=options.json)
@@ -47,10 +47,11 @@ def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet) -> int:
     device = choose_device(options.device)
     kind = registry.load(variant)
-    hp = kind.hparams(**values)
+    kind.hparams(**values)  # wrong ones are said before any data is read
+    dataset = kind.data.open(_request(options, kind.builtin, display)).to(device)
+    hp = kind.hparams(**{**kind.suited(dataset.spec), **values})
     if hp.batch % dist.world():
         raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
-    dataset = kind.data.open(_request(options, kind.builtin, display)).to(device)
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = _folder(variant, dataset.name, options)
 

@@ -60,6 +60,18 @@ def relativistic_average(high: Tensor, low: Tensor) -> Tensor:
     return F.softplus(low.mean() - high).mean() + F.softplus(low - high.mean()).mean()
 
 
+def smoothed(real: Tensor, fake: Tensor, target: float) -> Tensor:
+    """Cross-entropy with a target below 1 for reals, and 0 for fakes: Salimans et al. 2016, section 3.4."""
+    real = real.float()
+    of_reals = target * F.softplus(-real) + (1 - target) * F.softplus(real)
+    return of_reals.mean() + F.softplus(fake.float()).mean()
+
+
+def mean_matching(real: Tensor, fake: Tensor) -> Tensor:
+    """Squared distance between the mean features of two batches, each (N, A): Salimans et al. 2016, section 3.1."""
+    return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+
+
 NONSATURATING = Adversarial(_nonsaturating_d, _nonsaturating_g)
 """D: -log s(real) - log(1 - s(fake)); G: -log s(fake). Goodfellow et al. 2014, section 3."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -49,11 +49,17 @@ class NoiseToImage(GAN[H]):
 
     data = Images
     adversarial = losses.NONSATURATING
+    on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
     d_norm: ClassVar[type[nn.Module]] = BatchNorm2d  # of D's convolutions
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         self.G, self.D = self.generator(), self.discriminator()
+
+    @classmethod
+    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """For points: steps that are cheap can be many."""
+        return cls.on_points if spec.points else {}
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""
@@ -77,11 +83,15 @@ class NoiseToImage(GAN[H]):
             fake = self.generate(self.prior(len(batch)))
         yield Turn("D", self.d_terms(batch.image, fake))
         if clock.every(self.hp.n_critic):
-            yield Turn("G", self.g_terms(self.generate(self.prior(len(batch)))))
+            yield Turn("G", self.g_turn(batch))
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """What D minimises. Reals and fakes go through it apart: a batch norm must not mix them."""
         return {"adversarial": self.adversarial.d(self.D(real), self.D(fake))}
+
+    def g_turn(self, batch: Images) -> dict[str, Tensor]:
+        """What G minimises, on fakes of its own; a variant whose G looks at reals too overrides this."""
+        return self.g_terms(self.generate(self.prior(len(batch))))
 
     def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
         """What G minimises."""

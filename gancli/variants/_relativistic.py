@@ -1,13 +1,11 @@
 """The relativistic family: D says whether one image looks more real than another."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from gancli.data.images import Images
-from gancli.gan import Clock, Turn
 from gancli.variants._noise import NoiseHParams, NoiseToImage
 
 
@@ -17,12 +15,11 @@ class Relativistic(NoiseToImage[NoiseHParams]):
     hparams = NoiseHParams
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
 
-    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
-        """As everywhere, but G's turn needs the reals."""
-        contrast = type(self).contrast
-        with torch.no_grad():
-            fake = self.generate(self.prior(len(batch)))
-        yield Turn("D", {"adversarial": contrast(self.D(batch.image), self.D(fake))})
-        if clock.every(self.hp.n_critic):
-            fake = self.generate(self.prior(len(batch)))
-            yield Turn("G", {"adversarial": contrast(self.D(fake), self.D(batch.image))})
+    def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """Reals above fakes."""
+        return {"adversarial": type(self).contrast(self.D(real), self.D(fake))}
+
+    def g_turn(self, batch: Images) -> dict[str, Tensor]:
+        """Fakes above reals."""
+        fake = self.generate(self.prior(len(batch)))
+        return {"adversarial": type(self).contrast(self.D(fake), self.D(batch.image))}
