@@ -20,11 +20,12 @@ class HParams(NoiseHParams):
     """Section 4.1; z is N(0, I) here, which walks and truncation go by, not uniform."""
 
     batch: int = 16
+    kimg: float = 20.0
     lr: float = 1e-4
     z_dim: int = 64
     width: int = hparam(
-        32, "filters of every convolution, n; for points: half the units of each hidden layer", min=1
-    )  # the paper: 64 at 32 pixels
+        16, "filters of every convolution, n; for points: half the units of each hidden layer", min=1
+    )  # the paper has 64 at 32 pixels
     code: int = hparam(64, "size of the code h of D's auto-encoder", min=1)
     gamma: float = hparam(0.5, "share of the reals' error that fakes are let have, eq. 12: less is less varied", min=0)
     k_rate: float = hparam(1e-3, "step of the controller, lambda_k in eq. 13", min=0)
