@@ -75,6 +75,12 @@ class GAN(nn.Module, Generic[H]):
         del hp
         return cls.data.open(request)
 
+    @classmethod
+    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """Give hyperparameters that suit some data better than the paper's do; what a user names comes before them."""
+        del spec
+        return {}
+
     def players(self) -> Mapping[str, Optimizer]:
         """Give each player its optimiser. Called once, after the move to the device."""
         raise NotImplementedError

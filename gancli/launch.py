@@ -29,11 +29,12 @@ from gancli.run import Folder, RunOptions, newest_folder, next_folder
 from gancli.seeds import seed_all
 from gancli.train import Rhythm, Training
 
+SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  # metrics in [0, 1], shown in percent
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
-    """Train a variant with hyperparameters `values`; returns the exit code. Raises UserError for bad input."""
+    """Train a variant with the hyperparameters given; returns the exit code. Raises UserError for bad input."""
     dist.start()
     try:
         display = display_for(quiet=options.quiet or dist.rank() > 0, json=options.json)
@@ -45,11 +46,12 @@ def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet) -> int:
     device = choose_device(options.device)
     kind = registry.load(variant)
-    hp = kind.hparams(**values)
-    if hp.batch % dist.world():
-        raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
+    hp = kind.hparams(**values)  # wrong ones are said before any data is read
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, display)).to(device)
+    hp = kind.hparams(**{**kind.suited(dataset.spec), **values})
+    if hp.batch % dist.world():
+        raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = _folder(variant, dataset.name, options)
     dist.wait()  # all have chosen the folder before one of them writes to it
@@ -237,7 +239,8 @@ def _plan(
     display.note(f"variant   {about['variant']}")
     for i, note in enumerate(dataset.notes):
         display.note(f"{'data' if i == 0 else '':<10}{dataset.name + ': ' if i == 0 else ''}{note}")
-    display.note(f"image     {spec.width}x{spec.height}, {spec.channels} channel{'s' * (spec.channels > 1)}")
+    size = "points" if spec.points else f"{spec.width}x{spec.height}"
+    display.note(f"image     {size}, {spec.channels} channel{'s' * (spec.channels > 1)}")
     display.note(f"networks  {sizes} parameters")
     display.note(f"device    {about['device']}{threads}{ranks}, {about['precision']}")
     display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
@@ -286,7 +289,7 @@ def _best_metrics(folder: Folder) -> dict[str, float] | None:
 
 
 def _score(name: str, value: float) -> str:
-    return f"{value:.1%}" if name in ("valid_share", "mode_coverage", "accuracy") else f"{value:.4g}"
+    return f"{value:.1%}" if name in SHARES else f"{value:.4g}"
 
 
 # ------------------------------------------------------------------------------------------------ signals

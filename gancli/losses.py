@@ -56,6 +56,33 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), places.flatten())
 
 
+def _hinge_d(real: Tensor, fake: Tensor) -> Tensor:
+    return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
+
+
+def relativistic_pairs(high: Tensor, low: Tensor) -> Tensor:
+    """-log s(high - low), pair by pair. D's loss on (reals, fakes), G's on (fakes, reals)."""
+    return F.softplus(low.float() - high.float()).mean()
+
+
+def relativistic_average(high: Tensor, low: Tensor) -> Tensor:
+    """-log s(high - mean low) - log s(mean high - low): each against the average of the other side."""
+    high, low = high.float(), low.float()
+    return F.softplus(low.mean() - high).mean() + F.softplus(low - high.mean()).mean()
+
+
+def smoothed(real: Tensor, fake: Tensor, target: float) -> Tensor:
+    """Cross-entropy with a target below 1 for reals, and 0 for fakes: Salimans et al. 2016, section 3.4."""
+    real = real.float()
+    of_reals = target * F.softplus(-real) + (1 - target) * F.softplus(real)
+    return of_reals.mean() + F.softplus(fake.float()).mean()
+
+
+def mean_matching(real: Tensor, fake: Tensor) -> Tensor:
+    """Squared distance between the mean features of two batches, each (N, …): Salimans et al. 2016, section 3.1."""
+    return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+
+
 NONSATURATING = Adversarial(_nonsaturating_d, _nonsaturating_g)
 """D: -log s(real) - log(1 - s(fake)); G: -log s(fake). Goodfellow et al. 2014, section 3."""
 
@@ -69,9 +96,8 @@ WASSERSTEIN = Adversarial(_wasserstein_d, _wasserstein_g)
 """The critic's gap between fakes and reals. Arjovsky et al. 2017, eq. 2 and 3."""
 
 
-def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
-    """Squared distance between the batch means of D's features (N, …): Salimans et al. 2016, section 3.1."""
-    return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+HINGE = Adversarial(_hinge_d, _wasserstein_g)
+"""D: [1 - real]+ + [1 + fake]+; G: -fake. Miyato et al. 2018, eq. 16 and 17."""
 
 
 # ----------------------------------------------------------------------------------------------- of codes

@@ -5,18 +5,20 @@ from typing import Any
 
 import torch
 
-from gancli import dist, evaluation, images
+from gancli import dist, evaluation, images, scatter
 from gancli.data.feed import Feed
+from gancli.data.points import MIXTURES
 from gancli.data.shapes import PRESETS
 from gancli.errors import UserError
 from gancli.gan import GAN, Classifies
-from gancli.metrics import accuracy, domains, extract, scores, shapes
+from gancli.metrics import accuracy, domains, extract, points, scores, shapes
 from gancli.metrics.sides import DRAWN, Drawn, reals_of
 from gancli.train import Evaluate
 
 LOCAL = "local"
 OTHER = (LOCAL, "effnet")  # extractors that stand for their Frechet distance
 READ = 1000  # images of which shapes are read
+POINTS = 2500  # points of which modes are counted
 FAKES, REALS = 2048, 10_000  # images of each side of all other scores
 
 
@@ -44,6 +46,8 @@ def _truths(feed: Feed[Any]) -> list[Evaluate]:
         found.append(lambda gan: domains.score_gan(preset, gan))
     elif preset is not None:
         found.append(lambda gan: shapes.score(preset, draw_pixels(gan, feed, READ).transpose(0, 3, 1, 2)))
+    if (mixture := MIXTURES.get(feed.dataset.name)) is not None:
+        found.append(lambda gan: points.score(mixture, scatter.to_points(gan.fakes(feed.first(POINTS)))))
     if held_out is not None:
         found.append(lambda gan: accuracy.accuracy(gan, held_out, feed.device) if isinstance(gan, Classifies) else {})
     return found

@@ -30,3 +30,15 @@ def interpolated(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     at = torch.lerp(real.float(), fake.detach().float(), mix)
     norm = input_gradient(critic, at).flatten(1).norm(dim=1)
     return (norm - 1).square().mean()
+
+
+def around(critic: Critic, real: Tensor, slope: float) -> Tensor:
+    """(|dD/dx| - slope)^2 at noisy reals: Kodali et al. 2017, Algorithm 1.
+
+    The noise is the authors' code's: from none to U[0, 1] times half the deviation of the data, one way for each image.
+    """
+    spread = dist.mean_over_ranks(real.float().std())
+    noise = dist.rows(lambda n: torch.rand(n, *real.shape[1:], device=real.device), len(real))
+    far = dist.rows(lambda n: torch.rand(n, 1, 1, 1, device=real.device), len(real))
+    norm = input_gradient(critic, real.float() + far * noise * spread / 2).flatten(1).norm(dim=1)
+    return (norm - slope).square().mean()

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gancli import atomic, images, latents, models, photos
+from gancli import atomic, images, latents, models, photos, scatter
 from gancli.errors import UserError
 from gancli.gan import GAN, Classes, Encodes, Samples, Truncates, each_class
 from gancli.launch import choose_device
@@ -93,8 +93,11 @@ def sample(request: Request, out: Path, device: str, *, best: bool = False) -> l
     z = latents_of(gan, request.seeds, request.truncation)  # drawn before the move: on the CPU, whatever the device
     z = _with_class(gan, model, z, request.of_class)
     labels = gan.label_of(z).numpy() if isinstance(gan, Classes) else np.full(len(z), -1)
-    pixels = draw(gan.to(choose_device(device)), z)
+    gan = gan.to(choose_device(device))
     about = _about(model) | {"truncation": request.truncation, "class": request.of_class}
+    if gan.spec.points:
+        return _save_points(gan, z, request, out, about)
+    pixels = draw(gan, z)
     if kind == "npz":
         with atomic.replacing(out) as temporary:
             np.savez_compressed(temporary, images=pixels, labels=labels)
@@ -123,6 +126,27 @@ def _save_each(
         images.save_png(images.to_picture(image), path, said)
         written.append(path)
     return written
+
+
+def _save_points(gan: GAN[Any], z: Tensor, request: Request, out: Path, about: dict[str, Any]) -> list[Path]:
+    """Write points as a scatter plot, or as an array `points` float32 (N, 2)."""
+    drawn = points_of(gan, z)
+    if _kind_of(out) == "npz":
+        with atomic.replacing(out) as temporary:
+            np.savez_compressed(temporary, points=drawn)
+    elif _kind_of(out) == "grid":
+        said = about | {"seeds": list(request.seeds), "columns": request.columns}
+        images.save_png(scatter.plot(drawn), out, said)
+    else:
+        raise UserError(f"--out {out}: points are drawn together: give a .png (a scatter plot) or an .npz")
+    return [out]
+
+
+@torch.inference_mode()
+def points_of(gan: GAN[Any], z: Tensor) -> scatter.Points:
+    """Draw the point of each latent (N, Z) by itself, for the reason that `draw` has: (N, 2)."""
+    generate = cast(Samples, gan).generate
+    return np.concatenate([scatter.to_points(generate(row[None].to(gan.device))) for row in z])
 
 
 def _kind_of(out: Path) -> str:
@@ -197,15 +221,19 @@ def draw(gan: GAN[Any], z: Tensor) -> images.Pixels:
 
 def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False) -> Path:
     """Draw a walk and write it; returns where."""
-    still = walk.grid or walk.strip
+    model, gan = _load(name, best)
+    still = walk.grid or walk.strip or gan.spec.points
     out = out or Path("walk.png" if still else "walk.gif")
     if still and out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: a grid or strip is written as a .png")
-    model, gan = _load(name, best)
+        raise UserError(f"--out {out}: a grid, a strip or a walk among points is written as a .png")
     z, columns = _path(walk, gan, model)
-    pixels = draw(gan.to(choose_device(device)), z)
+    gan = gan.to(choose_device(device))
     said = {name: value for name, value in vars(walk).items() if name != "fps"}
     about = _about(model) | {"walk": said | {"photos": [path.name for path in walk.photos]}}
+    if gan.spec.points:
+        images.save_png(scatter.plot(path=points_of(gan, z)), out, about)
+        return out
+    pixels = draw(gan, z)
     if still:
         images.save_png(images.grid(pixels, columns), out, about)
     else:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gancli import checkpoint, dist, images
+from gancli import checkpoint, dist, images, scatter
 from gancli.data.feed import Feed
 from gancli.ema import EMA
 from gancli.errors import Diverged
@@ -216,10 +217,18 @@ class Training:
         self._saved_at = time.monotonic()
         self._ticked = self._saved_at, self.clock.images
         if self.clock.step == 0 and dist.rank() == 0:
-            real = self.feed.first(GRID)
-            reals = next(t for t in vars(real).values() if t.dim() == 4)
-            images.save_png(images.grid(images.to_pixels(reals)), self.folder.path / "reals.png", {"synthetic": False})
+            images.save_png(self._picture_of_reals(), self.folder.path / "reals.png", {"synthetic": False})
             self._grid()
+
+    def _picture_of_reals(self) -> Image.Image:
+        if self.gan.spec.points:
+            return scatter.plot(real=self._points())
+        real = self.feed.first(GRID)
+        reals = next(t for t in vars(real).values() if t.dim() == 4)
+        return images.grid(images.to_pixels(reals))
+
+    def _points(self) -> scatter.Points:
+        return scatter.to_points(self.feed.first(scatter.SHOWN).image)
 
     def _tick_every(self) -> int:
         steps = self.clock.total / self.feed.batch
@@ -253,10 +262,14 @@ class Training:
 
     def _grid(self) -> None:
         if dist.rank() == 0:
-            drawn, columns = self.draw_classes() if isinstance(self.gan, Classes) else (self.draw(GRID), COLUMNS)
-            pixels = images.to_pixels(drawn)
             about = {"variant": self.describe(self.clock, {}).variant, "images": self.clock.images}
-            images.save_png(images.grid(pixels, columns), self.folder.grid(self.clock.images), about)
+            images.save_png(self._picture(), self.folder.grid(self.clock.images), about)
+
+    def _picture(self) -> Image.Image:
+        if self.gan.spec.points:
+            return scatter.plot(scatter.to_points(self.draw(scatter.SHOWN)), self._points())
+        drawn, columns = self.draw_classes() if isinstance(self.gan, Classes) else (self.draw(GRID), COLUMNS)
+        return images.grid(images.to_pixels(drawn), columns)
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:

@@ -20,6 +20,14 @@ PANELS = ("Hyperparameters", "Data", "Length", "Run")
 class VariantCommand(TyperCommand):
     """Stands for a variant in `train --help`; reads its hyperparameters only when they are asked for."""
 
+    given: frozenset[str] = frozenset()  # options that were named, not left at their defaults
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, remembering which options were named: the data may ask for other defaults."""
+        sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+        self.given = frozenset(name for name, source in sources.items() if source and source.name != "DEFAULT")
+        return super().invoke(ctx)
+
     def get_params(self, ctx: Any) -> list[Any]:
         """Make its options."""
         if self.callback is None:
@@ -32,7 +40,8 @@ class VariantCommand(TyperCommand):
         def command(hparams: HParams, options: RunOptions) -> int:
             from gancli.launch import launch
 
-            return launch(variant, dataclasses.asdict(hparams), options)
+            values = dataclasses.asdict(hparams)
+            return launch(variant, {name: values[name] for name in values if name in self.given}, options)
 
         groups = {"Hyperparameters": registry.hyperparameters(variant), "Run": RunOptions}
         app = typer.Typer(add_completion=False, rich_markup_mode=None)

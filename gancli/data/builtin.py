@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gancli.data import arrays, shapes
+from gancli.data import arrays, points, shapes
 from gancli.data.pictures import Item, Pictures, Wanted, decode
 from gancli.errors import UserError
 
@@ -16,11 +16,15 @@ DIGITS = Path(__file__).parent / "vendored" / "digits.npz"
 
 def names() -> list[str]:
     """List them."""
-    return [*shapes.PRESETS, "digits"]
+    return [*shapes.PRESETS, "digits", "bars-and-stripes", *points.SETS]
 
 
 def open_builtin(name: str, wanted: Wanted) -> Pictures:
     """Make or read a built-in data set."""
+    if name in points.SETS:
+        return _points(name, wanted)
+    if name == "bars-and-stripes":
+        return _bars_and_stripes(wanted)
     make: Callable[[Wanted], Pictures] = _digits if name == "digits" else lambda w: _shapes(shapes.PRESETS[name], w)
     return make(wanted)
 
@@ -39,6 +43,27 @@ def _side(preset: shapes.Preset, wanted: Wanted) -> int:
     if height != width or (wanted.channels or preset.channels) != preset.channels:
         raise UserError(f"{preset.name} is square and has {preset.channels} channels: change --size or --channels")
     return height
+
+
+def _bars_and_stripes(wanted: Wanted) -> Pictures:
+    """All pictures whose rows are each one colour, or whose columns are: with 4 pixels a side, 30 of 65,536."""
+    height, width = wanted.size or (4, 4)
+    if max(height, width) > 12 or (wanted.channels or 1) != 1:
+        raise UserError("bars-and-stripes is grey and has at most 12 pixels a side: change --size or --channels")
+    rows, columns = (np.indices((2,) * side).reshape(side, -1).T for side in (height, width))
+    bars = np.broadcast_to(rows[:, :, None], (len(rows), height, width))
+    stripes = np.broadcast_to(columns[1:-1, None, :], (len(columns) - 2, height, width))  # the plain two are bars
+    patterns = np.concatenate([bars, stripes])[:, None].astype(np.uint8) * 255
+    labels = np.repeat(np.arange(2), [len(bars), len(stripes)])
+    note = f"all {len(patterns):,} patterns, {height}x{width}"
+    return Pictures("bars-and-stripes", patterns, labels, ("bars", "stripes"), (note,))
+
+
+def _points(name: str, wanted: Wanted) -> Pictures:
+    if wanted.size or wanted.channels:
+        raise UserError(f"{name} is a set of points: it has no --size and no --channels")
+    drawn = points.draw(name)
+    return Pictures(name, drawn, np.full(len(drawn), -1), (), (f"{len(drawn):,} points in the plane",))
 
 
 def _digits(wanted: Wanted) -> Pictures:

@@ -52,10 +52,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Decoded pictures: uint8 (N, C, H, W), memory-mapped from the cache, and what there is to say of them."""
+    """Decoded pictures: uint8 (N, C, H, W), memory-mapped from the cache, and what there is to say of them.
+
+    Points are float32 (N, 2, 1, 1): nothing scales them.
+    """
 
     name: str
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]  # (N,), -1 for none
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()

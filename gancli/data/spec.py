@@ -28,6 +28,11 @@ class DataSpec:
     classes: tuple[str, ...] = ()  # a label is an index into them
     domains: tuple[str, ...] = ()  # names of what is translated: A, B
 
+    @property
+    def points(self) -> bool:
+        """Tell whether an image is a single pixel: a point, whose channels are its coordinates."""
+        return self.height == self.width == 1
+
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Build it from what `dataclasses.asdict` and JSON made of it."""

@@ -1,29 +1,93 @@
-"""DiscoGAN's translators: Kim et al. 2017, arXiv:1703.05192, section 3.1 and the authors' code."""
+"""Auto-encoders that serve as discriminators: the worse they reconstruct an image, the more it looks like a fake."""
 
+from itertools import pairwise
+
+import torch
 from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
-from gancli.nets import dcgan
-from gancli.nets.layers import BatchNorm2d
-
-CODE = 100  # channels where the image is smallest
+from gancli.nets import dcgan, mlp
 
 
-class Bottleneck(nn.Module):
-    """Down to one pixel of 100 channels and up again, nothing handed over; (N, C, H, W) in [-1, 1] both sides."""
+class AutoEncoder(nn.Module):
+    """Images (N, C, H, W) -> their reconstruction, of the same shape, through a code (N, Z)."""
 
-    def __init__(self, width: int, spec: DataSpec) -> None:
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
-        judge = dcgan.Discriminator(width, spec)
-        kernel = judge.head.kernel_size
-        self.encode = nn.Sequential(
-            judge.trunk,
-            nn.Conv2d(judge.head.in_channels, CODE, (kernel[0], kernel[1]), bias=False),
-            BatchNorm2d(CODE),
-            nn.LeakyReLU(0.2, inplace=True),
-        ).apply(dcgan.initialise)
-        self.decode = dcgan.Generator(CODE, width, spec).net
+        self.encoder, self.decoder = encoder, decoder
 
     def forward(self, x: Tensor) -> Tensor:
-        """Translate."""
-        return self.decode(self.encode(x))
+        """Reconstruct images, in float32."""
+        return self.decoder(self.encoder(x)).float()
+
+
+def convolutional(code: int, width: int, spec: DataSpec) -> AutoEncoder:
+    """Build DCGAN's two networks, head to tail (Zhao et al. 2017, section 4.3)."""
+    judge = dcgan.Discriminator(width, spec)
+    side = spec.height >> dcgan.stages(spec), spec.width >> dcgan.stages(spec)
+    head = nn.Conv2d(judge.head.in_channels, code, side).apply(dcgan.initialise)
+    return AutoEncoder(nn.Sequential(judge.trunk, head, nn.Flatten()), dcgan.Generator(code, width, spec))
+
+
+def connected(code: int, hidden: list[int], spec: DataSpec) -> AutoEncoder:
+    """Build one of fully connected layers, for points."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before, after in pairwise([spec.channels * spec.height * spec.width, *hidden, code]):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+    return AutoEncoder(nn.Sequential(*layers[:-1]), mlp.Generator(code, hidden, spec))
+
+
+class Decoder(nn.Module):
+    """Two convolutions a resolution, all of one width, then nearest neighbours (Berthelot et al. 2017, section 3.5)."""
+
+    def __init__(self, code: int, width: int, spec: DataSpec) -> None:
+        super().__init__()
+        count = dcgan.stages(spec)
+        self.start = width, spec.height >> count, spec.width >> count
+        layers: list[nn.Module] = [nn.Linear(code, width * self.start[1] * self.start[2]), nn.Unflatten(1, self.start)]
+        for level in range(count + 1):
+            layers += [*([nn.Upsample(scale_factor=2)] if level else []), *_pair(width, width)]
+        # the paper's ends without tanh; here all images stay in [-1, 1]
+        self.net = nn.Sequential(*layers, nn.Conv2d(width, spec.channels, 3, 1, 1), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Draw images from codes."""
+        return self.net(z)
+
+
+class Encoder(nn.Module):
+    """Two convolutions a resolution, wider by `width` at each halving; no norm anywhere (section 3.5)."""
+
+    def __init__(self, code: int, width: int, spec: DataSpec) -> None:
+        super().__init__()
+        count = dcgan.stages(spec)
+        layers: list[nn.Module] = [nn.Conv2d(spec.channels, width, 3, 1, 1), nn.ELU()]
+        for level in range(1, count + 1):
+            layers += _pair(width * level, width * level)
+            layers += [nn.Conv2d(width * level, width * (level + 1), 3, 2, 1), nn.ELU()]
+        last = width * (count + 1)
+        layers += [*_pair(last, last), nn.Flatten()]
+        layers.append(nn.Linear(last * (spec.height >> count) * (spec.width >> count), code))
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Read codes off images."""
+        return self.net(x)
+
+
+def _pair(before: int, after: int) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 3, 1, 1), nn.ELU(), nn.Conv2d(after, after, 3, 1, 1), nn.ELU()]
+
+
+def repelling(codes: Tensor) -> Tensor:
+    """Mean squared cosine between different codes (N, Z): 0 orthogonal, 1 alike or opposite (EBGAN, eq. 4).
+
+    Without the square, opposite codes would be rewarded.
+    """
+    S = nn.functional.normalize(codes.float(), dim=1)
+    n = len(S)
+    squares = (S @ S.T).square()
+    return (squares.sum() - torch.diagonal(squares).sum()) / max(n * (n - 1), 1)

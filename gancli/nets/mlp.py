@@ -23,12 +23,20 @@ def _pixels(spec: DataSpec) -> int:
 
 
 class Generator(nn.Module):
-    """Latents (N, Z) -> images (N, C, H, W) in [-1, 1], through hidden layers of growing width."""
+    """Latents (N, Z) -> images (N, C, H, W) in [-1, 1], or points anywhere, through hidden layers."""
 
-    def __init__(self, z_dim: int, hidden: Sequence[int], spec: DataSpec, norm: Norm | None = None) -> None:
+    def __init__(
+        self,
+        z_dim: int,
+        hidden: Sequence[int],
+        spec: DataSpec,
+        norm: Norm | None = None,
+        end: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.shape = (spec.channels, spec.height, spec.width)
-        self.net = nn.Sequential(_stack([z_dim, *hidden, _pixels(spec)], nn.ReLU(inplace=True), norm), nn.Tanh())
+        end = end or (nn.Identity() if spec.points else nn.Tanh())
+        self.net = nn.Sequential(_stack([z_dim, *hidden, _pixels(spec)], nn.ReLU(inplace=True), norm), end)
 
     def forward(self, z: Tensor) -> Tensor:
         """Draw images from latents."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,8 @@ from gancli.data.images import Images
 from gancli.data.spec import DataSpec
 from gancli.gan import Clock, Turn
 from gancli.hparams import AdamHParams, hparam
-from gancli.nets import dcgan
+from gancli.nets import dcgan, mlp
+from gancli.nets.layers import BatchNorm2d
 from gancli.variants._latents import FromLatents, SizeHParams
 
 
@@ -22,9 +23,17 @@ class LatentHParams(SizeHParams):
     """What every member of the family can be told."""
 
     width: int = hparam(
-        64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
+        64,
+        "channels at half the image's resolution; they double at each halving, up to 8 times; "
+        "for points: half the units of each of three hidden layers",
+        min=1,
     )
     n_critic: int = hparam(1, "D turns for each G turn", min=1)
+
+    @property
+    def units(self) -> list[int]:
+        """Units of the hidden layers of networks for points."""
+        return [2 * self.width] * 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,18 +48,29 @@ class NoiseToImage(FromLatents[H]):
     """D every step, G every `n_critic` steps. A variant changes a loss, a network, a term or the order."""
 
     adversarial = losses.NONSATURATING
+    on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
+    d_norm: ClassVar[type[nn.Module]] = BatchNorm2d  # of D's convolutions
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         self.G, self.D = self.generator(), self.discriminator()
 
+    @classmethod
+    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """For points: steps that are cheap can be many."""
+        return cls.on_points if spec.points else {}
+
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""
+        if self.spec.points:
+            return mlp.Generator(self.hp.z_dim, self.hp.units, self.spec)
         return dcgan.Generator(self.hp.z_dim, self.hp.width, self.spec)
 
     def discriminator(self) -> nn.Module:
         """Build D: (N, C, H, W) -> logits (N,)."""
-        return dcgan.Discriminator(self.hp.width, self.spec)
+        if self.spec.points:
+            return mlp.Discriminator(self.hp.units, self.spec)
+        return dcgan.Discriminator(self.hp.width, self.spec, self.d_norm)
 
     def players(self) -> Mapping[str, Optimizer]:
         """Adam for both."""
@@ -62,11 +82,15 @@ class NoiseToImage(FromLatents[H]):
             fake = self.generate(self.prior(len(batch)))
         yield Turn("D", self.d_terms(batch.image, fake))
         if clock.every(self.hp.n_critic):
-            yield Turn("G", self.g_terms(self.generate(self.prior(len(batch)))))
+            yield Turn("G", self.g_turn(batch))
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """What D minimises. Reals and fakes go through it apart: a batch norm must not mix them."""
         return {"adversarial": self.adversarial.d(self.D(real), self.D(fake))}
+
+    def g_turn(self, batch: Images) -> dict[str, Tensor]:
+        """What G minimises, on fakes of its own; a variant whose G looks at reals too overrides this."""
+        return self.g_terms(self.generate(self.prior(len(batch))))
 
     def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
         """What G minimises."""

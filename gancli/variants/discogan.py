@@ -11,7 +11,7 @@ from gancli import dist, losses
 from gancli.data.unpaired import Unpaired
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import autoencoder, dcgan
+from gancli.nets import bottleneck, dcgan
 from gancli.variants._unpaired import TranslatorAdamHParams, TwoWay
 
 
@@ -36,7 +36,7 @@ class DiscoGAN(TwoWay[HParams]):
 
     def translator(self) -> nn.Module:
         """Encoder and decoder around a narrow code."""
-        net = autoencoder.Bottleneck(self.hp.width, self.spec)
+        net = bottleneck.Bottleneck(self.hp.width, self.spec)
         self.multiple = 1 << dcgan.stages(self.spec)
         return net
 

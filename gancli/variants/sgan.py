@@ -84,7 +84,7 @@ class SGAN(NoiseToImage[HParams]):
     def g_terms_beside(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Be no FAKE; or have the features of reals, on average."""
         if self.hp.rule == "salimans":
-            return {"feature_matching": losses.feature_matching(self.D.trunk(real), self.D.trunk(fake))}
+            return {"feature_matching": losses.mean_matching(self.D.trunk(real), self.D.trunk(fake))}
         return {"adversarial": self.adversarial.g(self.realness(self.logits(fake)))}
 
     def classify(self, image: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from gancli import losses
 from gancli.data.images import Images
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import dcgan
 from gancli.variants._noise import LatentHParams, NoiseToImage
 
 
@@ -29,10 +28,7 @@ class WGAN(NoiseToImage[HParams]):
 
     hparams = HParams
     adversarial = losses.WASSERSTEIN
-
-    def discriminator(self) -> nn.Module:
-        """A critic without batch norm: clipping would squeeze the norm's scale too."""
-        return dcgan.Discriminator(self.hp.width, self.spec, norm=lambda _: nn.Identity())
+    d_norm = nn.Identity  # clipping would squeeze the scale of a batch norm too
 
     def players(self) -> Mapping[str, Optimizer]:
         """RMSprop: momentum makes this critic unstable (section 4.3)."""

@@ -19,6 +19,7 @@ from tests.variants.small import SPEC, feed, make, steps
 
 NAMES = registry.names()
 SPECS = [DataSpec(1, 16, 16), DataSpec(3, 28, 28), DataSpec(4, 16, 24), DataSpec(3, 64, 32)]
+TIED = ("dragan", "ragan", "improved")  # the spread of the reals, the other side's mean, nearness to other images
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
@@ -114,6 +115,8 @@ def test_steps_read_no_value_back(name: str) -> None:
 
 def test_micro_batches_give_the_gradient_of_the_batch(name: str) -> None:
     """Where no statistics tie the images of a batch together, and given the noise of each image."""
+    if name in TIED:
+        pytest.skip("its loss has a statistic of the batch in it")
     gan = make(name).eval()  # batch norms use their running statistics
     batch = feed(gan).at(0)
 

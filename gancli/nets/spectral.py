@@ -1,0 +1,52 @@
+"""Spectral normalisation: Miyato et al. 2018, arXiv:1802.05957, section 2.1 and Algorithm 1."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
+
+FIRST_STEPS = 20  # of the power method, on the initial weights
+
+
+class SpectralNorm(nn.Module):
+    """W / sigma(W), where sigma is followed by one power step for each step of the optimiser (`power_step`).
+
+    torch's own takes a step in every forward, so that two looks at D in one turn see two different networks.
+    """
+
+    u: Tensor  # (rows,): the left singular vector, kept from step to step
+    v: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        rows = weight.detach().flatten(1)
+        self.register_buffer("u", F.normalize(torch.randn(len(rows)), dim=0))
+        self.register_buffer("v", F.normalize(torch.randn(rows.shape[1]), dim=0))
+        for _ in range(FIRST_STEPS):
+            self.power_step(weight)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Normalise; the gradient passes through W, not through u and v (eq. 12)."""
+        return weight / (self.u @ (weight.flatten(1).float() @ self.v))
+
+    @torch.no_grad()
+    def power_step(self, weight: Tensor) -> None:
+        """Bring u and v closer to the first singular vectors of the weight, as a matrix of its outputs by the rest."""
+        rows = weight.flatten(1).float()
+        self.v.copy_(F.normalize(rows.T @ self.u, dim=0))
+        self.u.copy_(F.normalize(rows @ self.v, dim=0))
+
+
+def normalise(network: nn.Module) -> nn.Module:
+    """Divide the weights of every linear and convolutional layer by their largest singular value; in place."""
+    for layer in list(network.modules()):
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
+    return network
+
+
+def power_step(network: nn.Module) -> None:
+    """Follow the weights after a step of their optimiser."""
+    for part in network.modules():
+        if isinstance(part, parametrize.ParametrizationList) and isinstance(norm := part[0], SpectralNorm):
+            norm.power_step(part.original)

@@ -1,0 +1,74 @@
+"""BEGAN: Berthelot et al. 2017, "BEGAN: Boundary Equilibrium Generative Adversarial Networks", arXiv:1703.10717."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gancli import dist
+from gancli.data.images import Images
+from gancli.data.spec import DataSpec
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import autoencoder, mlp
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """Section 4.1; z is N(0, I) here, which walks and truncation go by, not uniform."""
+
+    batch: int = 16
+    kimg: float = 20.0
+    lr: float = 1e-4
+    z_dim: int = 64
+    width: int = hparam(
+        16, "filters of every convolution, n; for points: half the units of each hidden layer", min=1
+    )  # the paper has 64 at 32 pixels
+    code: int = hparam(64, "size of the code h of D's auto-encoder", min=1)
+    gamma: float = hparam(0.5, "share of the reals' error that fakes are let have, eq. 12: less is less varied", min=0)
+    k_rate: float = hparam(1e-3, "step of the controller, lambda_k in eq. 13", min=0)
+
+
+class BEGAN(NoiseToImage[HParams]):
+    """D is an auto-encoder; k holds the balance between the errors of reals and fakes (section 3.3, eq. 13)."""
+
+    hparams = HParams
+    k: Tensor  # ()
+
+    def __init__(self, hp: HParams, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.register_buffer("k", torch.zeros(()))
+
+    def generator(self) -> nn.Module:
+        """D's decoder, with weights of its own."""
+        if self.spec.points:
+            return mlp.Generator(self.hp.z_dim, self.hp.units, self.spec)
+        return autoencoder.Decoder(self.hp.z_dim, self.hp.width, self.spec)
+
+    def discriminator(self) -> nn.Module:
+        """An auto-encoder."""
+        hp = self.hp
+        if self.spec.points:
+            return autoencoder.connected(hp.code, hp.units, self.spec)
+        networks = autoencoder.Encoder, autoencoder.Decoder
+        return autoencoder.AutoEncoder(*(network(hp.code, hp.width, self.spec) for network in networks))
+
+    def error(self, x: Tensor) -> Tensor:
+        """L(x): mean absolute error of the reconstruction."""
+        return (x - self.D(x)).abs().mean()
+
+    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+        """Eq. 13, and the convergence measure of section 3.4 as a statistic."""
+        with torch.no_grad():
+            fake = self.generate(self.prior(len(batch)))
+        real_error, fake_error = self.error(batch.image), self.error(fake)
+        balance = self.hp.gamma * real_error - fake_error
+        stats = {"k": self.k, "convergence": real_error + balance.abs(), "ratio": fake_error / real_error}
+        yield Turn("D", {"real": real_error, "fake": -self.k * fake_error}, stats)
+        if clock.every(self.hp.n_critic):
+            fake_error = self.error(self.generate(self.prior(len(batch))))
+            yield Turn("G", {"adversarial": fake_error})
+        balance = dist.mean_over_ranks(self.hp.gamma * real_error - fake_error)
+        self.k.add_(self.hp.k_rate * balance).clamp_(0, 1)

@@ -1,0 +1,30 @@
+"""DRAGAN: Kodali et al. 2017, "On Convergence and Stability of GANs", arXiv:1705.07215."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gancli import penalties
+from gancli.hparams import hparam
+from gancli.nets.layers import LayerNorm2d
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """Algorithm 1; the noise is that of the authors' code."""
+
+    gp_weight: float = hparam(10.0, "weight of the gradient penalty, lambda in Algorithm 1", min=0)
+    slope: float = hparam(1.0, "slope that D is held to around the data, k in Algorithm 1", min=0)
+
+
+class DRAGAN(NoiseToImage[HParams]):
+    """D is held to one slope around real images only, against sharp gradients there (section 2.3)."""
+
+    hparams = HParams
+    d_norm = LayerNorm2d  # a batch norm would tie the images' penalties together
+
+    def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The non-saturating loss on logits, and the penalty."""
+        penalty = self.hp.gp_weight * penalties.around(self.D, real, self.hp.slope)
+        return super().d_terms(real, fake) | {"gradient_penalty": penalty}

@@ -1,0 +1,55 @@
+"""EBGAN: Zhao et al. 2017, "Energy-based Generative Adversarial Network", arXiv:1609.03126."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gancli.data.images import Images
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import autoencoder
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """Section 4.3, but the energy is a mean over pixels here, so that the margin is one for all sizes."""
+
+    kimg: float = 40.0
+    code: int = hparam(64, "size of the code of D's auto-encoder", min=1)
+    margin: float = hparam(
+        0.5, "energy that D gives fakes at least, m in eq. 1; images in [-1, 1] have energies in [0, 4]", min=0
+    )
+    pt_weight: float = hparam(0.1, "weight of the repelling term, eq. 4", min=0)
+
+
+class EBGAN(NoiseToImage[HParams]):
+    """D is an auto-encoder and its error an energy: low on data, up to a margin on fakes (eq. 1 and 2)."""
+
+    hparams = HParams
+    D: autoencoder.AutoEncoder
+
+    def discriminator(self) -> nn.Module:
+        """An auto-encoder."""
+        if self.spec.points:
+            return autoencoder.connected(self.hp.code, self.hp.units, self.spec)
+        return autoencoder.convolutional(self.hp.code, self.hp.width, self.spec)
+
+    def energy(self, x: Tensor) -> Tensor:
+        """Mean squared error of the reconstruction of each image, (N,)."""
+        return (self.D(x) - x).square().flatten(1).mean(1)
+
+    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+        """A hinge for D, image by image; for G the energy, and codes that point in different directions."""
+        with torch.no_grad():
+            fake = self.generate(self.prior(len(batch)))
+        real_energy, fake_energy = self.energy(batch.image), self.energy(fake)
+        terms = {"real": real_energy.mean(), "fake": F.relu(self.hp.margin - fake_energy).mean()}
+        yield Turn("D", terms, {"fake_energy": fake_energy.mean()})
+        if clock.every(self.hp.n_critic):
+            fake = self.generate(self.prior(len(batch)))
+            repelling = self.hp.pt_weight * autoencoder.repelling(self.D.encoder(fake))
+            yield Turn("G", {"energy": self.energy(fake).mean(), "repelling": repelling})

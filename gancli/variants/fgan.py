@@ -1,0 +1,32 @@
+"""f-GAN: Nowozin et al. 2016, "f-GAN: Training Generative Neural Samplers using …", arXiv:1606.00709."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from gancli import divergences
+from gancli.data.spec import DataSpec
+from gancli.hparams import hparam
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """Tables 1 and 2."""
+
+    lr: float = 1e-4
+    divergence: Literal["kl", "reverse-kl", "pearson", "squared-hellinger", "jensen-shannon", "gan"] = hparam(
+        "jensen-shannon", "divergence of the data from G's images, by its f in table 1"
+    )
+
+
+class FGAN(NoiseToImage[HParams]):
+    """D bounds any f-divergence from below through the conjugate of f (eq. 4); GAN is one of them."""
+
+    hparams = HParams
+    d_norm = nn.Identity  # the bound is of one function V, whatever batch it is asked about
+
+    def __init__(self, hp: HParams, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.adversarial = divergences.BY_NAME[hp.divergence]

@@ -1,0 +1,74 @@
+"""Improved techniques: Salimans et al. 2016, "Improved Techniques for Training GANs", arXiv:1606.03498."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from torch import Tensor, nn
+
+from gancli import losses
+from gancli.data.images import Images
+from gancli.data.spec import DataSpec
+from gancli.errors import UserError
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import improved
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """One option a technique."""
+
+    real_target: float = hparam(0.9, "one-sided label smoothing: D's target for reals (3.4); 1: off", min=0.5, max=1)
+    feature_matching: bool = hparam(False, "G matches the mean features of reals, in place of fooling D (3.1)")
+    kernels: int = hparam(32, "kernels of minibatch discrimination, B in 3.2; 0: off", min=0)
+    history_weight: float = hparam(0.0, "weight of historical averaging (3.3); 0: off", min=0)
+    reference: int = hparam(0, "size of the reference batch of G's virtual batch norm (3.5); 0: batch norm", min=0)
+
+
+class Improved(NoiseToImage[HParams]):
+    """Five ways to keep the game near its equilibrium, each an option (section 3)."""
+
+    hparams = HParams
+    D: improved.Discriminator
+
+    def __init__(self, hp: HParams, spec: DataSpec) -> None:
+        if spec.points and hp.reference:
+            raise UserError("--reference: networks for points have no batch norm")
+        super().__init__(hp, spec)
+        networks = {"D": self.D, "G": self.G} if hp.history_weight else {}
+        self.history = nn.ModuleDict({who: improved.History(network) for who, network in networks.items()})
+
+    def generator(self) -> nn.Module:
+        """The family's, or one with virtual batch norm."""
+        hp = self.hp
+        if hp.reference:
+            return improved.VirtualGenerator(hp.z_dim, hp.width, self.spec, hp.reference)
+        return super().generator()
+
+    def discriminator(self) -> nn.Module:
+        """One whose features can be matched, and that sees a batch as a whole."""
+        return improved.Discriminator(self.hp.width, self.hp.units, self.spec, self.hp.kernels)
+
+    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+        """As everywhere, and with historical averaging each player is drawn to where it was."""
+        for turn in super().play(batch, clock):
+            if turn.player not in self.history:
+                yield turn
+                continue
+            network, history = getattr(self, turn.player), cast(improved.History, self.history[turn.player])
+            turn.terms["history"] = self.hp.history_weight * history.distance(network)
+            yield turn
+            history.add(network)
+
+    def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The target of fakes stays 0: smoothed too, it would hold G where it is."""
+        return {"adversarial": losses.smoothed(self.D(real), self.D(fake), self.hp.real_target)}
+
+    def g_turn(self, batch: Images) -> dict[str, Tensor]:
+        """Fool D, or match the means of its features over the batch."""
+        if not self.hp.feature_matching:
+            return super().g_turn(batch)
+        fake = self.generate(self.prior(len(batch)))
+        return {"features": losses.mean_matching(self.D.features(batch.image), self.D.features(fake))}

@@ -1,0 +1,40 @@
+"""SNGAN: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", arXiv:1802.05957."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from gancli import losses
+from gancli.data.images import Images
+from gancli.gan import Clock, Turn
+from gancli.nets import spectral
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """The authors' setting for residual networks; the networks here are DCGAN's."""
+
+    beta1: float = 0.0
+    beta2: float = 0.9
+    n_critic: int = 5
+
+
+class SNGAN(NoiseToImage[HParams]):
+    """Every layer of D is divided by its largest singular value, which bounds D's slope (section 2.1)."""
+
+    hparams = HParams
+    adversarial = losses.HINGE
+    d_norm = nn.Identity  # a batch norm would give each layer its scale back
+
+    def discriminator(self) -> nn.Module:
+        """The family's, normalised."""
+        return spectral.normalise(super().discriminator())
+
+    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+        """One power step after each turn of D (Algorithm 1)."""
+        for turn in super().play(batch, clock):
+            yield turn
+            if turn.player == "D":
+                spectral.power_step(self.D)
