@@ -71,7 +71,8 @@ class Discriminator(nn.Module):
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.trunk = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], outputs, _coarsest(spec), bias=False)
+        # several logits compete, and need biases: without them a grey image has equal logits for ever
+        self.head = nn.Conv2d(channels[-1], outputs, _coarsest(spec), bias=outputs > 1)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
