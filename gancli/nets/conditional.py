@@ -73,7 +73,7 @@ class Projection(nn.Module):
     def __init__(self, width: int, spec: DataSpec) -> None:
         super().__init__()
         self.net = dcgan.Discriminator(width, spec)
-        self.embed = nn.Linear(len(spec.classes), self.net.head.in_channels, bias=False).apply(dcgan.initialise)
+        self.embed = nn.Linear(len(spec.classes), self.net.head.in_channels, bias=False)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Judge images with their labels."""

@@ -62,7 +62,7 @@ class Generator(nn.Module):
 class Encoder(nn.Module):
     """Strided convolutions in place of pooling; images (N, C, H, W) -> codes (N, Z)."""
 
-    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
+    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, *, bias: bool = False) -> None:
         super().__init__()
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
@@ -71,7 +71,7 @@ class Encoder(nn.Module):
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.trunk = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], z_dim, _coarsest(spec), bias=False)
+        self.head = nn.Conv2d(channels[-1], z_dim, _coarsest(spec), bias=bias)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,7 +83,8 @@ class Discriminator(Encoder):
     """An encoder to one number: images (N, C, H, W) -> logits (N,), or (N, outputs) for several."""
 
     def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, outputs: int = 1) -> None:
-        super().__init__(outputs, width, spec, norm)
+        # several logits compete, and need biases: without them a grey image has equal logits for ever
+        super().__init__(outputs, width, spec, norm, bias=outputs > 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Judge images."""

@@ -82,13 +82,13 @@ class NoiseToImage(FromLatents[H]):
             fake = self.generate(self.prior(len(batch)))
         yield Turn("D", self.d_terms(batch.image, fake))
         if clock.every(self.hp.n_critic):
-            yield Turn("G", self.g_turn(batch))
+            yield Turn("G", self.g_objective(batch))
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """What D minimises. Reals and fakes go through it apart: a batch norm must not mix them."""
         return {"adversarial": self.adversarial.d(self.D(real), self.D(fake))}
 
-    def g_turn(self, batch: Images) -> dict[str, Tensor]:
+    def g_objective(self, batch: Images) -> dict[str, Tensor]:
         """What G minimises, on fakes of its own; a variant whose G looks at reals too overrides this."""
         return self.g_terms(self.generate(self.prior(len(batch))))
 

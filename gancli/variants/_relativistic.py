@@ -19,7 +19,7 @@ class Relativistic(NoiseToImage[NoiseHParams]):
         """Reals above fakes."""
         return {"adversarial": type(self).contrast(self.D(real), self.D(fake))}
 
-    def g_turn(self, batch: Images) -> dict[str, Tensor]:
+    def g_objective(self, batch: Images) -> dict[str, Tensor]:
         """Fakes above reals."""
         fake = self.generate(self.prior(len(batch)))
         return {"adversarial": type(self).contrast(self.D(fake), self.D(batch.image))}

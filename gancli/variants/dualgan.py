@@ -22,7 +22,7 @@ class HParams(TranslatorHParams):
     lr: float = 5e-5
     rms_decay: float = hparam(0.9, "RMSprop's decay of the mean squared gradient", min=0, max=1)
     recon: float = hparam(20.0, "weight of what a round trip must bring back, lambda_U and lambda_V in eq. 3", min=0)
-    g_turns: int = hparam(2, "G turns for each D turn", min=1)
+    g_objectives: int = hparam(2, "G turns for each D turn", min=1)
     dropout: float = hparam(0.5, "dropout in the first levels of the decoders: the noise z", min=0, max=1)
 
 
@@ -50,7 +50,7 @@ class DualGAN(TwoWay[HParams]):
         fake_b, fake_a = self.translate(a, "AB"), self.translate(b, "BA")
         d_a = adversarial.d(self.DA(a), self.DA(fake_a.detach()))
         yield Turn("D", {"a": d_a, "b": adversarial.d(self.DB(b), self.DB(fake_b.detach()))})
-        for turn in range(hp.g_turns):
+        for turn in range(hp.g_objectives):
             if turn:
                 fake_b, fake_a = self.translate(a, "AB"), self.translate(b, "BA")
             back_a, back_b = self.translate(fake_b, "BA"), self.translate(fake_a, "AB")

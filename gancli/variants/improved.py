@@ -66,9 +66,9 @@ class Improved(NoiseToImage[HParams]):
         """The target of fakes stays 0: smoothed too, it would hold G where it is."""
         return {"adversarial": losses.smoothed(self.D(real), self.D(fake), self.hp.real_target)}
 
-    def g_turn(self, batch: Images) -> dict[str, Tensor]:
+    def g_objective(self, batch: Images) -> dict[str, Tensor]:
         """Fool D, or match the means of its features over the batch."""
         if not self.hp.feature_matching:
-            return super().g_turn(batch)
+            return super().g_objective(batch)
         fake = self.generate(self.prior(len(batch)))
         return {"features": losses.mean_matching(self.D.features(batch.image), self.D.features(fake))}

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from gancli import losses
 from gancli.data.images import Images
 from gancli.data.labelled import Labelled, PartlyLabelled
+from gancli.data.spec import DataSpec
 from gancli.gan import Clock, each_class
 from gancli.seeds import seed_all
 from gancli.train import parameters, play_step
@@ -240,9 +241,9 @@ def test_sgans_class_term_reads_examples_only() -> None:
 def test_feature_matching_compares_batch_means() -> None:
     """The squared error of pairs is the public mistake: it is not zero for the same images in another order."""
     x, y = torch.randn(8, 5), torch.randn(8, 5)
-    assert losses.feature_matching(x, x.flip(0)) < 1e-10
-    torch.testing.assert_close(losses.feature_matching(x, y), losses.feature_matching(x, y.roll(3, 0)))
-    assert losses.feature_matching(x, x + 1) == pytest.approx(5, rel=1e-5)
+    assert losses.mean_matching(x, x.flip(0)) < 1e-10
+    torch.testing.assert_close(losses.mean_matching(x, y), losses.mean_matching(x, y.roll(3, 0)))
+    assert losses.mean_matching(x, x + 1) == pytest.approx(5, rel=1e-5)
 
 
 # ---------------------------------------------------------------------------------------------- InfoGAN
@@ -306,3 +307,10 @@ def test_infogans_continuous_codes_fill_their_range() -> None:
 def test_infogan_needs_no_continuous_codes() -> None:
     gan: Any = make("infogan", continuous=0)
     assert set(next(turns(gan, feed(gan).at(0))).terms) == {"adversarial", "category"}
+
+
+def test_a_grey_image_can_be_told_to_be_fake() -> None:
+    """Without biases D(0) = 0: all N + 1 classes alike, so N / (N + 1) real, whatever D learns."""
+    gan: Any = make("sgan", DataSpec(1, 8, 8))
+    real = gan.realness(gan.logits(torch.zeros(4, 1, 8, 8))).sum()
+    assert sum(g.abs().sum() for g in gradients(real, gan.D)) > 0

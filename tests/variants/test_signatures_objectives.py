@@ -378,7 +378,7 @@ def test_feature_matching_compares_means_of_batches() -> None:
     assert losses.mean_matching(real, real[order]).item() == pytest.approx(0, abs=1e-10)
     assert (real - real[order]).square().mean() > 0.1  # what a per-sample error would say
     gan: Any = make("improved", feature_matching=True)
-    assert list(gan.g_turn(feed(gan).at(0))) == ["features"]
+    assert list(gan.g_objective(feed(gan).at(0))) == ["features"]
 
 
 def test_only_the_target_of_reals_is_smoothed() -> None:
