@@ -140,7 +140,7 @@ def _sides(options: Options, device: torch.device) -> tuple[list[Side], Side | N
     fakes: list[Side] = []
     for name in options.inputs:
         if name in found:
-            drawn, its_real = _drawn(found[name], options, size, device)
+            drawn, its_real = _drawn(name, found[name], options, size, device)
             fakes.append(drawn)
             real = real or its_real
         else:
@@ -162,7 +162,7 @@ def _size(options: Options, found: dict[str, models.Model]) -> tuple[int, int] |
 
 
 def _drawn(
-    model: models.Model, options: Options, size: tuple[int, int] | None, device: torch.device
+    name: str, model: models.Model, options: Options, size: tuple[int, int] | None, device: torch.device
 ) -> tuple[Side, Side | None]:
     gan = models.load(model).to(device)
     spec = model.about.spec
@@ -170,7 +170,7 @@ def _drawn(
         raise UserError(f"--size: {model.name} draws at {spec.width}x{spec.height}; leave it out")
     dataset = _dataset(options, registry.load(model.about.variant).data, gan.spec)
     feed = Feed(dataset, DRAWN, options.seed, device)
-    drawn = Drawn(model.name, gan, feed, options.n or DEFAULT, options.seed, model.fingerprint)
+    drawn = Drawn(name, gan, feed, options.n or DEFAULT, options.seed, model.fingerprint)
     return drawn, reals_of(dataset, options.split, options.reals) if options.data else None
 
 

@@ -89,15 +89,17 @@ class Progress:
 
     def __init__(self) -> None:
         self._name, self._began, self._told = "", 0.0, 0.0
+        self._first = self._last = 0
 
     def __call__(self, name: str, done: int, of: int) -> None:
         """Maybe print one."""
         from gancli.display import duration
 
         now = time.monotonic()
-        if name != self._name or done < 2:
+        if name != self._name or done <= self._last:  # another side
             self._name, self._began, self._told, self._first = name, now, now, done
-        if now - self._told < SECONDS:
+        self._last = done
+        if now - self._told < SECONDS or done == self._first:
             return
         self._told = now
         speed = (done - self._first) / (now - self._began)

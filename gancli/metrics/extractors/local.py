@@ -18,7 +18,8 @@ from gancli.train import aside
 SIDE, FEATURES = 32, 128
 SAMPLE = 20_000  # images of the reference that it is trained on, at most
 STEPS, BATCH, RATE = 500, 64, 2e-3
-VERSION = 1  # of all of the above: a change makes new networks
+SPOILT = 4  # ways in which images are spoilt: it learns to tell those too, or noise would look like anything
+VERSION = 2  # of all of the above: a change makes new networks
 
 
 class Local:
@@ -50,7 +51,7 @@ class Local:
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (N, 128) and logits of what it learnt."""
         features = self._network[:-1](_prepared(images).to(self._device))
-        return features, self._network[-1](features)
+        return features, self._network[-1](features)[:, :-SPOILT]
 
 
 def _network(outputs: int) -> nn.Sequential:
@@ -69,19 +70,39 @@ def _prepared(images: Tensor) -> Tensor:
 def _learn(real: Side, device: torch.device) -> tuple[nn.Sequential, str]:
     images, labels = _sample(real)
     classes = int(labels.max()) + 1 if labels is not None else 0
-    task = "classes" if classes > 1 else "rotation"
-    network = _network(classes if classes > 1 else 4).to(device).train()
+    task, outputs = ("classes", classes) if classes > 1 else ("rotation", 4)
+    network = _network(outputs + SPOILT).to(device).train()
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS)
     for index in _indices(len(images)):
-        x = images[index].to(device)
-        y = labels[index] if labels is not None and classes > 1 else torch.randint(4, (len(index),))
-        x = x if task == "classes" else torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, y)])
+        x, y = images[index], torch.randint(4, (len(index),))
+        if labels is not None and task == "classes":
+            y = labels[index]
+        else:
+            x = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, y)])
+        bad, kind = _spoilt(x[: len(x) // 2])
+        x, y = torch.cat([x, bad]), torch.cat([y, outputs + kind])
         optimiser.zero_grad()
-        F.cross_entropy(network(x), y.to(device)).backward()
+        F.cross_entropy(network(x.to(device)), y.to(device)).backward()
         optimiser.step()
         rates.step()
     return network.eval().cpu(), task
+
+
+def _spoilt(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Spoil images, each in one of SPOILT ways: noisy, blurred, cut into tiles that are shuffled, or noise alone."""
+    amount = torch.rand(len(x), 1, 1, 1)
+    noise = torch.rand_like(x) * 2 - 1
+    tiles = F.unfold(x, 8, stride=8)[:, :, torch.randperm(16)]
+    shuffled = F.fold(tiles, (SIDE, SIDE), 8, stride=8)
+    ways = [
+        torch.lerp(x, noise, 0.1 + 0.6 * amount),
+        torch.lerp(x, F.avg_pool2d(x, 5, 1, 2, count_include_pad=False), 0.5 + amount / 2),
+        shuffled,
+        noise,
+    ]
+    kind = torch.randint(SPOILT, (len(x),))
+    return torch.stack(ways)[kind, torch.arange(len(x))], kind
 
 
 def _sample(real: Side) -> tuple[Tensor, Tensor | None]:
