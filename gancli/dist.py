@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,11 +42,19 @@ def mean_over_ranks(x: Tensor) -> Tensor:
 
 def sum_with_gradient(x: Tensor) -> Tensor:
     """Sum over the processes, differentiably: the gradient is summed likewise."""
-    if world() == 1:
-        return x
-    from torch.distributed.nn.functional import all_reduce
+    return x if world() == 1 else _Sum.apply(x)  # pyright: ignore[reportReturnType]  apply is untyped
 
-    return all_reduce(x)
+
+class _Sum(torch.autograd.Function):  # ctx is the name that torch calls it by
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        td.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return sum_with_gradient(gradients[0])
 
 
 def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
@@ -64,7 +73,13 @@ def broadcast(tensors: Sequence[Tensor]) -> None:
     """Give every process the tensors of the first."""
     if world() > 1:
         for tensor in tensors:
-            td.broadcast(tensor, 0)
+            td.broadcast(tensor.detach(), 0)
+
+
+def wait() -> None:
+    """Wait until every process is here."""
+    if world() > 1:
+        td.barrier()
 
 
 def start() -> None:

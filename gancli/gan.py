@@ -5,7 +5,7 @@ Shapes: N batch, C channels, H height, W width, Z latent size, K classes.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,10 @@ from torch.optim import Optimizer
 
 from gancli.data.spec import Batch, DataSpec
 from gancli.hparams import HParams
+
+if TYPE_CHECKING:
+    from gancli.data.feed import Dataset
+    from gancli.data.sources import Request
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,12 @@ class GAN(nn.Module, Generic[H]):
         super().__init__()
         self.hp, self.spec = hp, spec
 
+    @classmethod
+    def dataset(cls, hp: Any, request: "Request") -> "Dataset[Any]":
+        """Read what the game is played on; a variant may hide a part of it."""
+        del hp
+        return cls.data.open(request)
+
     def players(self) -> Mapping[str, Optimizer]:
         """Give each player its optimiser. Called once, after the move to the device."""
         raise NotImplementedError
@@ -98,11 +108,11 @@ class GAN(nn.Module, Generic[H]):
         """The device of the weights."""
         return next(self.parameters()).device
 
-    def adam(self, *networks: nn.Module, speed: float = 1.0) -> torch.optim.Adam:
-        """Make an Adam with the rates of the hyperparameters (AdamHParams), `speed` times lr, over some networks."""
+    def adam(self, *networks: nn.Module, lr: float | None = None) -> torch.optim.Adam:
+        """Make an Adam with the rates of the hyperparameters (AdamHParams) over some of the networks."""
         hp: Any = self.hp
         weights = nn.ModuleList(networks).parameters()  # a shared weight counts once
-        return torch.optim.Adam(weights, lr=speed * hp.lr, betas=(hp.beta1, hp.beta2), fused=True)
+        return torch.optim.Adam(weights, lr=hp.lr if lr is None else lr, betas=(hp.beta1, hp.beta2), fused=True)
 
 
 # Capabilities are methods, not flags: a variant can do what it implements.
@@ -134,8 +144,17 @@ class Truncates(Protocol):
 class Classes(Protocol):
     """Draws what it is asked for: `--class`. Labels are a part of the latent, so walks pass from class to class."""
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names that can be asked for; a label is an index into them."""
+        ...
+
     def of_class(self, z: Tensor, label: Tensor) -> Tensor:
         """Give latents (N, Z) the labels (N,) in place of their own."""
+        ...
+
+    def label_of(self, z: Tensor) -> Tensor:
+        """Read the labels (N,) of latents (N, Z)."""
         ...
 
 
@@ -158,3 +177,23 @@ class Fills(Protocol):
         What the image holds in the hole is not looked at.
         """
         ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """Tells classes apart: `classify`."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the logits."""
+        ...
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Give images (N, C, H, W) logits (N, K)."""
+        ...
+
+
+def each_class(gan: Classes, z: Tensor) -> Tensor:
+    """Repeat latents (N, Z) for every class, class after class: (K * N, Z)."""
+    label = torch.arange(len(gan.classes), device=z.device)
+    return gan.of_class(z.repeat(len(label), 1), label.repeat_interleave(len(z)))

@@ -22,8 +22,8 @@ from gancli.data.sources import Request, parse_size
 from gancli.display import Quiet, display_for, duration
 from gancli.ema import EMA
 from gancli.errors import UserError
-from gancli.gan import GAN, Clock
-from gancli.metrics import shapes
+from gancli.gan import GAN, Classifies, Clock
+from gancli.metrics import accuracy, shapes
 from gancli.run import Folder, RunOptions, newest_folder, next_folder
 from gancli.seeds import seed_all
 from gancli.train import Evaluate, Rhythm, Training
@@ -48,9 +48,10 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     hp = kind.hparams(**values)
     if hp.batch % dist.world():
         raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
-    dataset = kind.data.open(_request(options, kind.builtin, display)).to(device)
+    dataset = kind.dataset(hp, _request(options, kind.builtin, display)).to(device)
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = _folder(variant, dataset.name, options)
+    dist.wait()  # all have chosen the folder before one of them writes to it
 
     seed_all("init", options.seed)
     gan = kind(hp, dataset.spec).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -67,9 +68,6 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     if newest:
         restored = checkpoint.restore(newest, gan, players, ema)
         clock = dataclasses.replace(restored, total=total)
-    if dist.rank() == 0:
-        atomic.write_json(folder.about, about)
-        folder.rewind(clock.step)
 
     def describe(clock: Clock, metrics: dict[str, float]) -> checkpoint.About:
         return checkpoint.About(
@@ -93,6 +91,9 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         seconds=next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0),
     )  # fmt: skip
     with stoppable() as stopped, display:
+        if dist.rank() == 0:
+            atomic.write_json(folder.about, about)
+            folder.rewind(clock.step)
         training.stop = lambda: stopped() is not None
         clock = training.train()
     return _finish(training, stopped(), options, display)
@@ -127,7 +128,7 @@ def _amp(precision: str, device: torch.device) -> Callable[[], Any]:
 
 def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
     def report(done: int, of: int) -> None:
-        if done == of or done % 10_000 == 0:
+        if done % 10_000 == 0:  # fewer take no time worth a word
             display.note(f"decoded {done:,} of {of:,} images")
 
     wanted = Wanted(parse_size(options.size), options.channels, options.workers)
@@ -256,7 +257,7 @@ def _finish(training: Training, stopped: signal.Signals | None, options: RunOpti
 
 
 def _score(name: str, value: float) -> str:
-    return f"{value:.1%}" if name in ("valid_share", "mode_coverage") else f"{value:.4g}"
+    return f"{value:.1%}" if name in ("valid_share", "mode_coverage", "accuracy") else f"{value:.4g}"
 
 
 # --------------------------------------------------------------------------------- signals and evaluation
@@ -286,9 +287,19 @@ def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
     preset = PRESETS.get(feed.dataset.name)
     if metrics == "shapes" and preset is None:
         raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
-    if preset is None or metrics == "none":
+    held_out = feed.dataset.held_out
+    if (preset is None and held_out is None) or metrics == "none":
         return None
-    return lambda gan: shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
+
+    def evaluate(gan: GAN[Any]) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        if preset is not None:
+            scores |= shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
+        if held_out is not None and isinstance(gan, Classifies):
+            scores |= accuracy.accuracy(gan, held_out, feed.device)
+        return scores
+
+    return evaluate
 
 
 @torch.no_grad()

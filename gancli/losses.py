@@ -58,6 +58,11 @@ WASSERSTEIN = Adversarial(_wasserstein_d, _wasserstein_g)
 """The critic's gap between fakes and reals. Arjovsky et al. 2017, eq. 2 and 3."""
 
 
+def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
+    """Squared distance between the batch means of D's features (N, …): Salimans et al. 2016, section 3.1."""
+    return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+
+
 # ----------------------------------------------------------------------------------------------- of codes
 
 

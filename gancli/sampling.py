@@ -1,5 +1,6 @@
 """Images from trained models: one a seed, or walks between them."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +9,17 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gancli import atomic, images, latents, models, photos
 from gancli.errors import UserError
-from gancli.gan import GAN, Encodes, Samples, Truncates
+from gancli.gan import GAN, Classes, Encodes, Samples, Truncates, each_class
 from gancli.launch import choose_device
 from gancli.seeds import seed_all
 
 MOST_SEEDS = 1_000_000
+ALL = "all"  # in place of a class: every one of them
 SEEDS = (0, 1, 2, 3)  # of a walk
 PLANE_DRAWS = 50_000  # from the prior, to find its quantiles
 
@@ -29,6 +32,8 @@ class Request:
     seeds: tuple[int, ...]
     truncation: float | None = None
     columns: int | None = None
+    bare: bool = False  # one image as it is, without the frame of a grid
+    of_class: str | None = None  # a name, or ALL: every seed once a class
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Walk:
     strip: bool
     loop: bool
     fps: float
+    classes: str | None = None  # NAME, NAME:NAME:…, or ALL
 
 
 def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
@@ -64,7 +70,8 @@ def repeat(picture: Path, model: str | None) -> Request:
     """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
     about = images.read_about(picture)
     try:
-        request = Request(model or about["model"], tuple(about["seeds"]), about["truncation"], about["columns"])
+        drawn = (tuple(about["seeds"]), about["truncation"], about["columns"], about["bare"], about["class"])
+        request = Request(model or about["model"], *drawn)
         wanted = about["sha256"]
     except (KeyError, TypeError):
         raise UserError(f"{picture} does not say which seeds drew it: --like takes what gancli sample wrote") from None
@@ -84,20 +91,36 @@ def sample(request: Request, out: Path, device: str, *, best: bool = False) -> l
     kind = _kind_of(out)
     model, gan = _load(request.model, best)
     z = latents_of(gan, request.seeds, request.truncation)  # drawn before the move: on the CPU, whatever the device
+    z = _with_class(gan, model, z, request.of_class)
+    labels = gan.label_of(z).numpy() if isinstance(gan, Classes) else np.full(len(z), -1)
     pixels = draw(gan.to(choose_device(device)), z)
-    about = _about(model) | {"truncation": request.truncation, "class": None}
+    about = _about(model) | {"truncation": request.truncation, "class": request.of_class}
     if kind == "npz":
         with atomic.replacing(out) as temporary:
-            np.savez_compressed(temporary, images=pixels, labels=np.full(len(pixels), -1))
+            np.savez_compressed(temporary, images=pixels, labels=labels)
         return [out]
     if kind == "grid":
-        said = about | {"seeds": list(request.seeds), "columns": request.columns}
-        images.save_png(images.grid(pixels, request.columns), out, said)
+        a_row_a_class = len(request.seeds) if request.of_class == ALL else None
+        said = about | {"seeds": list(request.seeds), "columns": request.columns, "bare": request.bare}
+        sheet = images.grid(pixels, request.columns or a_row_a_class)
+        images.save_png(images.to_picture(pixels[0]) if request.bare else sheet, out, said)
         return [out]
+    return _save_each(request, gan, pixels, labels, out, about)
+
+
+def _save_each(
+    request: Request, gan: GAN[Any], pixels: images.Pixels, labels: NDArray, out: Path, about: dict[str, Any]
+) -> list[Path]:
+    """Write a file a seed, or a file a class and seed."""
     written = []
-    for seed, image in zip(request.seeds, pixels):
+    seeds = request.seeds * (len(pixels) // len(request.seeds))
+    for seed, label, image in zip(seeds, labels, pixels):
+        said = about | {"seeds": [seed], "columns": None, "bare": True}
         path = out / f"seed{seed:05d}.png"
-        images.save_png(images.to_picture(image), path, about | {"seeds": [seed], "columns": 1, "single": True})
+        if request.of_class == ALL:
+            said["class"] = cast(Classes, gan).classes[label]
+            path = out / f"class{label:03d}-seed{seed:05d}.png"
+        images.save_png(images.to_picture(image), path, said)
         written.append(path)
     return written
 
@@ -138,6 +161,27 @@ def latents_of(gan: GAN[Any], seeds: Sequence[int], truncation: float | None = N
     return torch.cat(drawn)
 
 
+def _with_class(gan: GAN[Any], model: models.Model, z: Tensor, name: str | None) -> Tensor:
+    """Give latents (N, Z) the class of that name, or every class in turn (K * N, Z)."""
+    if name is None:
+        return z
+    known = _classes_of(gan, model)
+    return each_class(known, z) if name == ALL else known.of_class(z, torch.full((len(z),), label_named(known, name)))
+
+
+def _classes_of(gan: GAN[Any], model: models.Model) -> Classes:
+    if not isinstance(gan, Classes):
+        raise UserError(f"--class: {model.about.variant} draws no classes, it was trained without labels")
+    return gan
+
+
+def label_named(gan: Classes, name: str) -> int:
+    """Find a class by its name; raises UserError that lists them for an unknown one."""
+    if name not in gan.classes:
+        raise UserError(f"--class {name}: there is {', '.join(gan.classes)} and {ALL}")
+    return gan.classes.index(name)
+
+
 @torch.inference_mode()
 def draw(gan: GAN[Any], z: Tensor) -> images.Pixels:
     """Draw the image of each latent (N, Z) by itself, as uint8 (N, H, W, C).
@@ -158,7 +202,7 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     if still and out.suffix.lower() != ".png":
         raise UserError(f"--out {out}: a grid or strip is written as a .png")
     model, gan = _load(name, best)
-    z, columns = _path(walk, gan)
+    z, columns = _path(walk, gan, model)
     pixels = draw(gan.to(choose_device(device)), z)
     said = {name: value for name, value in vars(walk).items() if name != "fps"}
     about = _about(model) | {"walk": said | {"photos": [path.name for path in walk.photos]}}
@@ -169,18 +213,26 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     return out
 
 
-def _path(walk: Walk, gan: GAN[Any]) -> tuple[Tensor, int | None]:
+def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> tuple[Tensor, Walk]:
+    """One class: all stops get it. Several: the stops are these classes, at the noise of the first seed."""
+    text = str(walk.classes)
+    names = list(gan.classes) if text == ALL else [text] if text in gan.classes else text.split(":")
+    labels = torch.tensor([label_named(gan, name) for name in names])
+    if len(names) == 1:
+        return gan.of_class(stops, labels.expand(len(stops))), walk
+    if walk.grid or walk.axis is not None:
+        raise UserError(f"--class {text} is a way of its own: with --grid or --axis, give one class")
+    # straight: on an arc the noise, which all stops share, would not stay what it is
+    return gan.of_class(stops[:1].repeat(len(names), 1), labels), dataclasses.replace(walk, mode="lerp")
+
+
+def _path(walk: Walk, gan: GAN[Any], model: models.Model) -> tuple[Tensor, int | None]:
     """The latents of all frames (T, Z), and the columns of a still picture of them."""
     stops = _stops(walk, gan)
+    if walk.classes is not None:
+        stops, walk = _over_classes(walk, _classes_of(gan, model), stops)
     if walk.grid:
-        side = max(2, round(walk.frames**0.5))
-        if stops.shape[1] == 2 and walk.seeds is None and not walk.photos:
-            return plane(gan, side), side
-        if len(stops) != 4:
-            raise UserError(f"--grid goes between four seeds or images, one a corner, not {len(stops)}")
-        left, right = (latents.walk(stops[[i, i + 2]], side, walk.mode) for i in (0, 1))
-        rows = [latents.walk(torch.stack(ends), side, walk.mode) for ends in zip(left, right)]
-        return torch.cat(rows), side
+        return _still(walk, gan, stops)
     if walk.axis is not None:
         size = stops.shape[1]
         if walk.axis >= size:
@@ -193,6 +245,18 @@ def _path(walk: Walk, gan: GAN[Any]) -> tuple[Tensor, int | None]:
     if len(stops) < 2:
         raise UserError("a walk needs two stops or more, such as --seeds 3,8,21 or --images a.png b.png")
     return latents.walk(stops, walk.frames, walk.mode), walk.frames
+
+
+def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
+    """The latents of a square grid: of the whole plane of a 2-D latent, or between four stops."""
+    side = max(2, round(walk.frames**0.5))
+    if stops.shape[1] == 2 and walk.seeds is None and not walk.photos:
+        return plane(gan, side), side
+    if len(stops) != 4:
+        raise UserError(f"--grid goes between four seeds or images, one a corner, not {len(stops)}")
+    left, right = (latents.walk(stops[[i, i + 2]], side, walk.mode) for i in (0, 1))
+    rows = [latents.walk(torch.stack(ends), side, walk.mode) for ends in zip(left, right)]
+    return torch.cat(rows), side
 
 
 @torch.no_grad()

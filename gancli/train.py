@@ -15,7 +15,7 @@ from gancli import checkpoint, dist, images
 from gancli.data.feed import Feed
 from gancli.ema import EMA
 from gancli.errors import Diverged
-from gancli.gan import GAN, Clock, Turn
+from gancli.gan import GAN, Classes, Clock, Turn, each_class
 from gancli.run import RESUMABLE, Folder
 from gancli.seeds import seed_all
 
@@ -25,6 +25,7 @@ Evaluate = Callable[[GAN[Any]], dict[str, float]]
 TICKS = 200  # ticks a run, at most
 SAVE_SECONDS = 300
 GRID = 64  # images in the grids of a run
+ROW, MOST_ROWS = 10, 32  # where classes are drawn: images of a class in a row, and classes
 COLUMNS = 8
 
 
@@ -251,15 +252,24 @@ class Training:
 
     def _grid(self) -> None:
         if dist.rank() == 0:
-            pixels = images.to_pixels(self.draw(GRID))
+            drawn, columns = self.draw_classes() if isinstance(self.gan, Classes) else (self.draw(GRID), COLUMNS)
+            pixels = images.to_pixels(drawn)
             about = {"variant": self.describe(self.clock, {}).variant, "images": self.clock.images}
-            images.save_png(images.grid(pixels, COLUMNS), self.folder.grid(self.clock.images), about)
+            images.save_png(images.grid(pixels, columns), self.folder.grid(self.clock.images), about)
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
         """Draw the panels of the first `n` rows of the data with the averaged networks, always from the same noise."""
         with aside("grid", self.seed):
             return interleaved(self.ema.gan.panels(self.feed.first(n)))
+
+    @torch.no_grad()
+    def draw_classes(self) -> tuple[Tensor, int]:
+        """Draw a row a class from the averaged networks, of the same noise in each; and say how many a row."""
+        gan: Any = self.ema.gan
+        with aside("grid", self.seed):
+            z = gan.prior(ROW)
+            return gan.generate(each_class(gan, z)[: ROW * MOST_ROWS]), ROW
 
     def _evaluate(self) -> None:
         if self.evaluate is None or dist.rank() != 0:

@@ -10,7 +10,7 @@ from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
 import gancli
-from gancli.cli import interpolate, models, sample, train
+from gancli.cli import classify, interpolate, models, sample, train
 from gancli.errors import Diverged, UserError
 
 # without Rich's markup, help costs half the time; commands colour what they print themselves
@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 app.add_typer(train.app, name="train")
 app.command("sample")(sample.command)
 app.command("interpolate")(interpolate.command)
+app.command("classify")(classify.command)
 app.command("list")(models.list_variants)
 app.command("info")(models.info)
 

@@ -12,9 +12,7 @@ from gancli.errors import UserError
 
 def command(
     model: Annotated[str, MODEL],
-    more: Annotated[
-        list[Path] | None, typer.Argument(metavar="PICTURE", help="More pictures, after --images.")
-    ] = None,
+    more: Annotated[list[Path] | None, typer.Argument(metavar="PICTURE", help="More pictures, after --images.")] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds to walk through, in this order.", show_default="0,1,2,3")
     ] = None,
@@ -30,6 +28,12 @@ def command(
         int | None, typer.Option(help="Move along this latent axis alone, from the first seed.", min=0)
     ] = None,
     reach: Annotated[float, typer.Option(help="How far to move along --axis, to both sides.", min=0)] = 3.0,
+    of_class: Annotated[
+        str | None,
+        typer.Option(
+            "--class", metavar="NAME[:NAME…]|all", help="Walk from class to class at the first seed, or within one."
+        ),
+    ] = None,
     grid: Annotated[
         bool,
         typer.Option(
@@ -54,6 +58,6 @@ def command(
         raise UserError(f"{more[0]}: a walk takes one MODEL, and pictures after --images")
     stops = None if seeds is None else sampling.parse_seeds(seeds, 0)
     photos = (*(images or ()), *(more or ()))  # options take one value each: the others come as arguments
-    path = sampling.Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps)
+    path = sampling.Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class)
     written = sampling.interpolate(model, path, out, device, best=best)
     print(json_format.dumps({"files": [str(written)], "frames": frames}) if json else written)

@@ -14,10 +14,15 @@ Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or 
 
 def command(
     model: Annotated[str | None, MODEL] = None,
-    n: Annotated[int, typer.Option("-n", help="How many images: seeds 0 to n - 1.", min=1)] = 64,
+    n: Annotated[
+        int | None, typer.Option("-n", help="How many: seeds 0 to n - 1; default: 64, or 8 a class.", min=1)
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds, such as 0-15,40: each means one image.")] = None,
     truncation: Annotated[
         float | None, typer.Option(help="Draw latents nearer to the middle: quality for variety.", min=0)
+    ] = None,
+    of_class: Annotated[
+        str | None, typer.Option("--class", metavar="NAME|all", help="Draw this class, or all: a row a class.")
     ] = None,
     out: Annotated[Path, typer.Option(help="A .png (one grid), an .npz, or a folder/ (a file a seed).")] = Path(
         "samples.png"
@@ -36,7 +41,8 @@ def command(
     elif model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     else:
-        request = sampling.Request(model, sampling.parse_seeds(seeds, n), truncation, cols)
+        drawn = sampling.parse_seeds(seeds, n or (8 if of_class == sampling.ALL else 64))
+        request = sampling.Request(model, drawn, truncation, cols, of_class=of_class)
     written = sampling.sample(request, out, device, best=best)
     if json:
         print(json_format.dumps({"files": [str(path) for path in written], "seeds": list(request.seeds)}))

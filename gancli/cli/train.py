@@ -70,7 +70,7 @@ class Variants(TyperGroup):
         """Say what a misplaced option means, rather than that there is no such variant."""
         if args and args[0].startswith("-"):
             raise UserError(f"name the variant first: gancli train VARIANT {args[0]} …")
-        if args and Path(args[0]).is_dir():
+        if args and args[0] not in registry.names() and Path(args[0]).is_dir():
             raise UserError(f"{args[0]} is a folder: name the variant first, as in gancli train dcgan --data {args[0]}")
         return super().resolve_command(ctx, args)
 

@@ -50,7 +50,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 def read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Read pictures (N, H, W[, C]) or (N, C, H, W), uint8, and labels (N,) from an npz; no pickle is loaded."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
         raise UserError(f"{path} is not an npz of plain arrays: {error}") from None

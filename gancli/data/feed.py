@@ -1,8 +1,9 @@
 """Batches in an order that is a pure function of the seed and of the images seen, so nothing of it need be stored."""
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,23 +24,33 @@ class Dataset(Generic[B_co]):
     kind: type[B_co]
     columns: dict[str, Tensor]  # by field of the batch
     notes: tuple[str, ...] = ()
+    rows: dict[str, Tensor] = field(default_factory=dict)  # by field, the rows in use; a short list comes round again
+    held_out: "Dataset[Any] | None" = None  # labelled rows that are never trained on
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        name, column = next(iter(self.columns.items()))
+        return len(self.rows.get(name, column))
 
     def to(self, device: torch.device) -> "Dataset[B_co]":
         """Move the rows to the device when they take at most a quarter of its free memory."""
         if device.type != "cuda":
             return self
         free, _ = torch.cuda.mem_get_info(device)
-        if sum(column.nbytes for column in self.columns.values()) > free / 4:
+        stored = {id(column): column for column in self.columns.values()}  # two fields may share a column
+        if sum(column.nbytes for column in stored.values()) > free / 4:
             return self
-        moved = {name: column.to(device) for name, column in self.columns.items()}
-        return Dataset(self.name, self.spec, self.kind, moved, self.notes)
+        moved = {key: column.to(device) for key, column in stored.items()}
+        return dataclasses.replace(self, columns={name: moved[id(column)] for name, column in self.columns.items()})
 
     def batch(self, index: Tensor, device: torch.device) -> B_co:
         """Make a batch of the rows at `index` (N,) on the device; images are laid out channels last."""
-        return self.kind(**{name: _ready(column, index, device) for name, column in self.columns.items()})
+        return self.kind(
+            **{name: _ready(column, self._used(name, index), device) for name, column in self.columns.items()}
+        )
+
+    def _used(self, name: str, index: Tensor) -> Tensor:
+        used = self.rows.get(name)
+        return index if used is None else used[index % len(used)]
 
 
 def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:

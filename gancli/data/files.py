@@ -52,7 +52,8 @@ def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
         read = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
         raise UserError(f"{path} is not a readable archive: {error}") from None
-    members = sorted((name, opener) for name, opener in read if PurePosixPath(name).suffix.lower() in SUFFIXES)
+    pictures = ((name.lstrip("/"), opener) for name, opener in read)
+    members = sorted(member for member in pictures if PurePosixPath(member[0]).suffix.lower() in SUFFIXES)
     if not members:
         raise UserError(f"no images in {path}: it should hold .png, .jpg, .webp or the like, flat or nested")
     prefix = os.path.commonpath([str(PurePosixPath(name).parent) for name, _ in members])

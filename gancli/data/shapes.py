@@ -199,7 +199,7 @@ def _distance(shape: NDArray, u: Array, v: Array) -> Array:
     at, table = (shape.astype(np.int32) * CELLS + iy) * CELLS + ix, _tables()
     top = table.take(at) * (1 - fx) + table.take(at + 1) * fx
     bottom = table.take(at + CELLS) * (1 - fx) + table.take(at + CELLS + 1) * fx
-    return top * (1 - fy) + bottom * fy
+    return (top * (1 - fy) + bottom * fy).astype(np.float32, copy=False)
 
 
 # --------------------------------------------------------------------------------------------- rendering

@@ -80,14 +80,26 @@ class Encoder(nn.Module):
 
 
 class Discriminator(Encoder):
-    """An encoder to one number: images (N, C, H, W) -> logits (N,)."""
+    """An encoder to one number: images (N, C, H, W) -> logits (N,), or (N, outputs) for several."""
 
-    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
-        super().__init__(1, width, spec, norm)
+    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, outputs: int = 1) -> None:
+        super().__init__(outputs, width, spec, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """Judge images."""
         return super().forward(x).squeeze(1)
+
+
+def code_head(D: Discriminator, hidden: int, outputs: int) -> nn.Sequential:
+    """Build a head for D's trunk with a hidden layer: features -> (N, outputs)."""
+    layers = nn.Sequential(
+        nn.Conv2d(D.head.in_channels, hidden, D.head.kernel_size, bias=False),  # pyright: ignore[reportArgumentType]
+        BatchNorm2d(hidden),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(hidden, outputs, 1),
+        nn.Flatten(),
+    )
+    return layers.apply(initialise)
 
 
 def initialise(module: nn.Module) -> None:

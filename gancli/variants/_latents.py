@@ -28,16 +28,20 @@ class FromLatents(GAN[H]):
     data = Images
     G: nn.Module
 
-    def prior(self, n: int) -> Tensor:
-        """Draw z from N(0, I), (n, Z)."""
+    def noise(self, n: int) -> Tensor:
+        """Draw N(0, I), (n, z_dim): all of the latent, or its head where a variant appends labels or codes."""
         return dist.rows(lambda rows: torch.randn(rows, self.hp.z_dim, device=self.device), n)
+
+    def prior(self, n: int) -> Tensor:
+        """Draw z, (n, Z)."""
+        return self.noise(n)
 
     def truncated(self, n: int, truncation: float) -> Tensor:
         """Draw z with every |z| <= truncation: draws beyond it are made again (Brock et al. 2019, section 3.1)."""
-        z = self.prior(n)
-        while (outside := z.abs() > truncation).any():
-            z = torch.where(outside, self.prior(n), z)
-        return z
+        noise, rest = self.prior(n).tensor_split([self.hp.z_dim], 1)
+        while (outside := noise.abs() > truncation).any():
+            noise = torch.where(outside, self.noise(n), noise)
+        return torch.cat([noise, rest], 1)
 
     def generate(self, z: Tensor) -> Tensor:
         """Draw images from latents; in float32, so that they can cross to any network."""

@@ -34,7 +34,7 @@ class ContextEncoder(FillsHoles[HParams]):
 
     def players(self) -> Mapping[str, Optimizer]:
         """Adam for both, at two speeds."""
-        return {"D": self.adam(self.D), "G": self.adam(self.G, speed=G_SPEED)}
+        return {"D": self.adam(self.D), "G": self.adam(self.G, lr=G_SPEED * self.hp.lr)}
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """D on the contents of holes, then G on eq. 3."""

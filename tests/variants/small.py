@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli import registry
@@ -17,11 +18,14 @@ from gancli.train import play_step
 
 SMALL = {"batch": 8, "width": 4, "z_dim": 6, "depth": 2}
 SPEC = DataSpec(3, 16, 16)
+CLASSES = ("cat", "dog", "bird")
 
 
 def make(name: str, spec: DataSpec = SPEC, **options: Any) -> GAN[Any]:
     kind = registry.load(name)
     fields = {f.name for f in dataclasses.fields(kind.hparams)}
+    if "label" in {f.name for f in dataclasses.fields(kind.data)}:
+        spec = dataclasses.replace(spec, classes=CLASSES)
     seed_all("init", 0)
     return kind(kind.hparams(**{k: v for k, v in (SMALL | options).items() if k in fields}), spec)
 
@@ -30,11 +34,13 @@ def feed(gan: GAN[Any], rows: int = 32, seed: int = 0) -> Feed[Any]:
     spec = gan.spec
     generator = torch.Generator().manual_seed(1)
     shape = (rows, spec.channels, spec.height, spec.width)
-    columns = {
-        field.name: torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-        for field in dataclasses.fields(gan.data)
-    }
-    dataset = Dataset("noise", spec, gan.data, columns)
+
+    def column(field: str) -> Tensor:
+        if field == "label":
+            return torch.randint(len(spec.classes), (rows,), generator=generator)
+        return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+
+    dataset = Dataset("noise", spec, gan.data, {f.name: column(f.name) for f in dataclasses.fields(gan.data)})
     return Feed(dataset, gan.hp.batch, seed, torch.device("cpu"))
 
 

@@ -26,6 +26,7 @@ def turns(gan: Any, batch: Any) -> dict[str, Turn]:
 @pytest.mark.parametrize("name", ["bigan", "aae", "vae"])
 def test_codes_are_read_off_images_and_are_always_the_same(name: str) -> None:
     gan: Any = make(name).eval()
+    assert isinstance(make(name), Encodes)
     image = feed(gan).at(0).image
     code = gan.encode(image)
     assert code.shape == gan.prior(len(image)).shape

@@ -1,0 +1,94 @@
+"""Classes of pictures, by models that tell them apart."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gancli import models
+from gancli.data import files
+from gancli.data.pictures import UNREADABLE, Item, to_array
+from gancli.data.spec import DataSpec
+from gancli.errors import UserError
+from gancli.gan import Classifies
+from gancli.launch import choose_device
+
+PART = 64  # pictures at a time
+
+
+class Named(NamedTuple):
+    """What a picture was taken for."""
+
+    file: str
+    of_class: str
+    probability: float
+
+
+def classify(name: str, paths: Sequence[Path], device: str, *, best: bool = False) -> list[Named]:
+    """Name the likeliest class of every picture; files that cannot be read are named on stderr and left out.
+
+    Raises UserError when the model tells no classes apart, or no picture can be read.
+    """
+    model = models.find(name, best=best)
+    gan = models.load(model)
+    if not isinstance(gan, Classifies):
+        raise UserError(f"{model.about.variant} tells no classes apart: `classify` needs a model with a class head")
+    gan.to(choose_device(device))
+    items = [item for path in paths for item in pictures_in(path)]
+    found = [named for part in _parts(items) for named in _name(gan, model.about.spec, part)]
+    if not found:
+        raise UserError(f"none of {len(items)} images can be read")
+    return found
+
+
+def pictures_in(path: Path) -> list[Item]:
+    """List the pictures that a path names: itself, or those in a folder or archive; raises UserError for none."""
+    if path.is_dir() or files.is_archive(path):
+        items, *_ = (files.in_folder if path.is_dir() else files.in_archive)(path)
+        return [item._replace(name=str(path / item.name)) for item in items]
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file or folder")
+    return [Item(str(path), -1, lambda: files.Image.open(path))]
+
+
+def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[i : i + PART] for i in range(0, len(items), PART))
+
+
+@torch.inference_mode()
+def _name(gan: Any, spec: DataSpec, items: Sequence[Item]) -> list[Named]:
+    read = [(item.name, image) for item in items if (image := _read(item, spec)) is not None]
+    if not read:
+        return []
+    names, images = zip(*read)
+    top = gan.classify(torch.stack(images).to(gan.device)).float().softmax(1).max(1)
+    return [
+        Named(name, gan.classes[label], probability)
+        for name, label, probability in zip(names, top.indices.tolist(), top.values.tolist())
+    ]
+
+
+def _read(item: Item, spec: DataSpec) -> Tensor | None:
+    """Bring a picture to the shape that the model was trained on, as training does."""
+    try:
+        with item.open() as picture:
+            pixels = to_array(picture, (spec.height, spec.width), spec.channels)
+    except UNREADABLE as error:
+        print(f"gancli: skipped {item.name}: {error}", file=sys.stderr)
+        return None
+    return torch.from_numpy(np.array(pixels)).float().div_(127.5).sub_(1)
+
+
+def to_csv(found: Sequence[Named]) -> str:
+    """Lay it out as CSV: file, class, probability."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["file", "class", "probability"])
+    rows.writerows((name, of_class, f"{probability:.6f}") for name, of_class, probability in found)
+    return text.getvalue()

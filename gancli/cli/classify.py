@@ -1,0 +1,33 @@
+"""`gancli classify MODEL IMAGES…`: the class of every picture, as CSV."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gancli.cli.sample import MODEL, Device
+from gancli.errors import UserError
+
+
+def command(
+    model: Annotated[str, MODEL],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Pictures, folders or archives of them.")],
+    out: Annotated[Path | None, typer.Option(help="A .csv; default: standard output.")] = None,
+    best: Annotated[bool, typer.Option("--best", help="The run's best checkpoint, not its newest.")] = False,
+    device: Device = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Name the class of every picture, and how sure the model is of it: file, class, probability."""
+    from gancli import atomic, classifying
+
+    if out is not None and out.suffix.lower() != ".csv":
+        raise UserError(f"--out {out}: classes are written as a .csv")
+    found = classifying.classify(model, images, device, best=best)
+    if out is not None:
+        atomic.write_text(out, classifying.to_csv(found))
+    if json:
+        rows = [{"file": n.file, "class": n.of_class, "probability": n.probability} for n in found]
+        print(json_format.dumps({"images": rows}, ensure_ascii=False))
+    else:
+        print(classifying.to_csv(found) if out is None else out, end="" if out is None else "\n")

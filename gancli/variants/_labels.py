@@ -1,0 +1,77 @@
+"""The family that turns noise and a label into images: the label is the tail of the latent, as a one-hot row."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gancli import dist
+from gancli.data.labelled import Labelled
+from gancli.gan import Clock, Turn
+from gancli.nets import dcgan
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelHParams(NoiseHParams):
+    """What every member of the family can be told."""
+
+
+H = TypeVar("H", bound=LabelHParams)
+
+
+class LabelToImage(NoiseToImage[H]):
+    """As its base, with labels: fakes carry those of the batch, so that both sides have the data's share of each."""
+
+    data = Labelled
+
+    def generator(self) -> nn.Module:
+        """Build G: a latent with its label (N, z_dim + K) -> (N, C, H, W)."""
+        return dcgan.Generator(self.hp.z_dim + len(self.classes), self.hp.width, self.spec)
+
+    # narrower than the base's batch, as `data` says
+    def play(self, batch: Labelled, clock: Clock) -> Iterator[Turn]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Goodfellow et al. 2014, Algorithm 1, given the labels."""
+        with torch.no_grad():
+            fake = self.fakes(batch)
+        yield self.d_turn(batch, fake)
+        if clock.every(self.hp.n_critic):
+            yield self.g_turn(self.fakes(batch), batch.label)
+
+    def d_turn(self, batch: Labelled, fake: Tensor) -> Turn:
+        """D's move on reals and on fakes of the same labels."""
+        raise NotImplementedError
+
+    def g_turn(self, fake: Tensor, label: Tensor) -> Turn:
+        """G's move on fakes of these labels."""
+        raise NotImplementedError
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the data."""
+        return self.spec.classes
+
+    def one_hot(self, label: Tensor) -> Tensor:
+        """Turn labels (N,) to rows (N, K)."""
+        return F.one_hot(label, len(self.classes)).float()
+
+    def prior(self, n: int) -> Tensor:
+        """Draw noise and a label, every class as often: (n, z_dim + K)."""
+        noise = self.noise(n)
+        label = dist.rows(lambda rows: torch.randint(len(self.classes), (rows,), device=self.device), n)
+        return torch.cat([noise, self.one_hot(label)], 1)
+
+    def of_class(self, z: Tensor, label: Tensor) -> Tensor:
+        """Give latents other labels; the noise stays."""
+        return torch.cat([z[:, : self.hp.z_dim], self.one_hot(label)], 1)
+
+    def label_of(self, z: Tensor) -> Tensor:
+        """Read the labels of latents."""
+        return z[:, self.hp.z_dim :].argmax(1)
+
+    def fakes(self, batch: Labelled) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """An image for each label of the batch."""
+        return self.generate(self.of_class(self.prior(len(batch)), batch.label))

@@ -1,0 +1,109 @@
+"""InfoGAN: Chen et al. 2016, "InfoGAN: Interpretable Representation Learning …", arXiv:1606.03657."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from gancli import dist
+from gancli.data.images import Images
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import dcgan
+from gancli.variants._noise import NoiseHParams, NoiseToImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    """The MNIST setting of the authors' code. The latent's axes: z_dim of noise, the categories, the other codes."""
+
+    z_dim: int = 62
+    g_lr: float = hparam(1e-3, "learning rate of G; --lr is D's and Q's", min=0)
+    categories: int = hparam(10, "values of the categorical code c1 (section 7.2)", min=2)
+    continuous: int = hparam(2, "continuous codes c2, c3, … in [-1, 1] (section 7.2); 0: none", min=0)
+    info_weight: float = hparam(1.0, "weight of the information on the categorical code, lambda in eq. 6", min=0)
+    continuous_weight: float = hparam(0.1, "weight of the information on continuous codes, lambda in eq. 6", min=0)
+
+
+class InfoGAN(NoiseToImage[HParams]):
+    """A head Q on D's trunk must read the codes back from the image, so that G makes them matter (eq. 5 and 6)."""
+
+    hparams = HParams
+    served = ("G", "D", "Q")
+    D: dcgan.Discriminator
+
+    def __init__(self, hp: HParams, spec: dcgan.DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.Q = dcgan.code_head(self.D, 128, hp.categories + hp.continuous)
+
+    def generator(self) -> nn.Module:
+        """Build G: noise and codes -> images."""
+        hp = self.hp
+        return dcgan.Generator(hp.z_dim + hp.categories + hp.continuous, hp.width, self.spec)
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """Q moves with D, whose trunk it shares; so G alone cannot satisfy it (as in the authors' code)."""
+        return {"D": self.adam(self.D, self.Q), "G": self.adam(self.G, lr=self.hp.g_lr)}
+
+    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+        """Both sides add the information to what they maximise. No label is ever read: `Images` has none."""
+        z = self.prior(len(batch))
+        fake = self.generate(z)
+        terms, stats = self.information(fake.detach(), z)
+        yield Turn("D", self.d_terms(batch.image, fake.detach()) | terms, stats)
+        if clock.every(self.hp.n_critic):
+            yield Turn("G", self.g_terms(fake) | self.information(fake, z)[0])
+
+    def information(self, image: Tensor, z: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The weighted -log Q(c|x) of the codes; and L_I of the category, which is at most H(c) = ln K (eq. 5)."""
+        category, mean = self.codes(image)
+        _, given, continuous = self.parts(z)
+        missing = F.cross_entropy(category, given)
+        terms = {"category": self.hp.info_weight * missing}
+        if self.hp.continuous:
+            terms["continuous"] = self.hp.continuous_weight * gaussian_nll(mean, continuous)
+        return terms, {"information": math.log(self.hp.categories) - missing.detach()}
+
+    def codes(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Read codes from images: logits of the category and means of the continuous ones."""
+        out = self.Q(self.D.trunk(image)).float()
+        return out[:, : self.hp.categories], out[:, self.hp.categories :]
+
+    def parts(self, z: Tensor) -> tuple[Tensor, ...]:
+        """Cut latents into noise, category and continuous codes."""
+        return z.split([self.hp.z_dim, self.hp.categories, self.hp.continuous], 1)
+
+    def prior(self, n: int) -> Tensor:
+        """Draw noise, a category and continuous codes in [-1, 1]."""
+        hp = self.hp
+        noise = self.noise(n)
+        category = dist.rows(lambda rows: torch.randint(hp.categories, (rows,), device=self.device), n)
+        rest = dist.rows(lambda rows: torch.rand(rows, hp.continuous, device=self.device), n) * 2 - 1
+        return torch.cat([noise, F.one_hot(category, hp.categories), rest], 1)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The categories by number: what each means is only known from its images."""
+        return tuple(map(str, range(self.hp.categories)))
+
+    def of_class(self, z: Tensor, label: Tensor) -> Tensor:
+        """Give latents other categories."""
+        noise, _, rest = self.parts(z)
+        return torch.cat([noise, F.one_hot(label, self.hp.categories), rest], 1)
+
+    def label_of(self, z: Tensor) -> Tensor:
+        """Read the categories of latents."""
+        return self.parts(z)[1].argmax(1)
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Cluster images: logits of their categories."""
+        return self.codes(image)[0]
+
+
+def gaussian_nll(mean: Tensor, x: Tensor) -> Tensor:
+    """-log N(x; mean, 1), summed over codes (N, c): with a fixed deviation, as in the authors' code."""
+    return ((mean - x).square() / 2 + math.log(2 * math.pi) / 2).sum(1).mean()

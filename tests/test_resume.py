@@ -1,0 +1,137 @@
+"""Nothing is lost: a run that stops, by any means, goes on as if it had not."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gancli import registry
+from tests.conftest import Cli
+
+QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000)
+
+
+def final(folder: str | Path) -> bytes:
+    return max((Path(folder) / "checkpoints").glob("*.safetensors")).read_bytes()
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_17_steps_and_23_more_are_40(cli: Cli, pictures: Path, name: str) -> None:
+    command = ("train", name, "--data", pictures, *QUICK)
+    if "width" not in registry.hyperparameters(name).__dataclass_fields__:
+        command = ("train", name, "--data", pictures, "--batch", 4)
+    assert cli(*command, "--steps", 40, "--out", "whole").code == 0
+    assert cli(*command, "--steps", 17, "--out", "parts").code == 0
+    assert cli(*command, "--steps", 40, "--out", "parts", "--resume").code == 0
+    assert final("whole") == final("parts")
+    steps = [json.loads(line)["step"] for line in Path("parts/metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+
+
+def test_resume_without_out_takes_the_newest_of_its_kind(cli: Cli, pictures: Path) -> None:
+    for _ in range(2):
+        cli("train", "gan", "--data", pictures, *QUICK, "--steps", 1)
+    result = cli("train", "gan", "--data", pictures, *QUICK, "--steps", 2, "--resume")
+    assert result.code == 0
+    assert "resumed from 000000004" in result.out
+    assert len(list(Path("runs/gan-pictures-2/checkpoints").iterdir())) == 2
+
+
+def test_a_changed_hyperparameter_is_an_error_that_names_both(cli: Cli, pictures: Path) -> None:
+    cli("train", "gan", "--data", pictures, *QUICK, "--steps", 1, "--out", "x")
+    result = cli("train", "gan", "--data", pictures, *QUICK, "--steps", 2, "--out", "x", "--resume", "--lr", 0.1)
+    assert result.code == 2
+    assert "lr was 0.0002, now 0.1" in result.err
+
+
+def test_a_damaged_checkpoint_is_passed_over(cli: Cli, pictures: Path) -> None:
+    command = ("train", "gan", "--data", pictures, *QUICK, "--save-every", 0.008)
+    cli(*command, "--steps", 6, "--out", "whole")
+    cli(*command, "--steps", 4, "--out", "x")
+    newest = max(Path("x/checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:1000])
+    result = cli(*command, "--steps", 6, "--out", "x", "--resume")
+    assert "resumed from 000000008" in result.out
+    assert final("x") == final("whole")
+
+
+def test_only_the_newest_two_keep_what_training_needs(cli: Cli, pictures: Path) -> None:
+    cli("train", "gan", "--data", pictures, *QUICK, "--save-every", 0.004, "--steps", 8, "--keep", 4, "--out", "x")
+    kept = sorted(Path("x/checkpoints").iterdir())
+    assert len(kept) == 4
+    resumable = [any(name.startswith("opt.") for name in load_file(path)) for path in kept]
+    assert resumable == [False, False, True, True]
+    assert cli("sample", kept[0], "-n", 1).code == 0
+
+
+def start(folder: str, pictures: Path, *options: object, steps: int = 3000) -> "subprocess.Popen[str]":
+    command = ["train", "gan", "--data", pictures, *QUICK, "--steps", steps, "--out", folder, *options]
+    arguments = [sys.executable, "-m", "gancli", *map(str, command)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not (path.exists() and (path.is_file() or any(path.glob("0*.safetensors")))):
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.02)
+
+
+def test_kill_9_at_a_random_moment_loses_nothing(cli: Cli, pictures: Path) -> None:
+    command = ("train", "gan", "--data", pictures, *QUICK, "--steps", 800, "--save-every", 0.2)
+    assert cli(*command, "--out", "whole").code == 0
+    process = start("killed", pictures, "--save-every", 0.2, steps=800)
+    wait_for(Path("killed/checkpoints"))
+    time.sleep(random.random())
+    process.kill()
+    process.communicate()
+    assert cli(*command, "--out", "killed", "--resume").code == 0
+    assert final("killed") == final("whole")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_and_stop(cli: Cli, pictures: Path, number: signal.Signals, code: int) -> None:
+    process = start("x", pictures, steps=10**6)
+    wait_for(Path("x/metrics.jsonl"))
+    sent = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert time.monotonic() - sent < 5
+    assert "stopped after" in out
+    assert len(list(Path("x/checkpoints").iterdir())) == 1
+
+
+def test_diverged_training_has_its_own_exit_code(cli: Cli, pictures: Path) -> None:
+    result = cli("train", "lsgan", "--data", pictures, *QUICK, "--lr", 1e30, "--steps", 20, "--out", "x")
+    assert result.code == 3
+    assert "training diverged" in result.err
+
+
+# --- several processes
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan", "wgan-gp"])
+def test_two_processes_agree_with_each_other_and_with_one(cli: Cli, pictures: Path, name: str) -> None:
+    options = ["--data", str(pictures), *map(str, QUICK), "--steps", "5"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    done = subprocess.run(
+        [*torchrun, "-m", "gancli", "train", name, *options, "--out", "two"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert cli("train", name, *options, "--out", "one").code == 0
+    one, two = (load_file(max(Path(folder, "checkpoints").iterdir())) for folder in ("one", "two"))
+    assert one.keys() == two.keys()
+    for key in one:
+        torch.testing.assert_close(two[key], one[key], rtol=1e-5, atol=1e-5, msg=key)
