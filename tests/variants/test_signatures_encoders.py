@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from gancli import masks, registry
+from gancli import registry
 from gancli.data.feed import Feed
 from gancli.data.images import Images
 from gancli.data.sources import Request
@@ -84,34 +83,3 @@ BIGAN = {"width": 128, "z_dim": 8, "lr": 5e-4, "kimg": 60}
 def test_e_learns_to_invert_g_unless_d_is_blind_to_the_latent(seed: int) -> None:
     assert inversion(*train("bigan", Request("digits"), seed, **BIGAN)) < 0.8
     assert inversion(*train("bigan", Request("digits"), seed, blind, **BIGAN)) > 0.9
-
-
-# ------------------------------------------------------------------------------------- Context Encoder
-
-
-def decibels(filled: Tensor, image: Tensor, mask: Tensor) -> float:
-    """Peak signal to noise ratio in the hole; images span 2."""
-    error = ((filled - image).square() * mask).sum() / (mask.sum() * image.shape[1])
-    return float(10 * torch.log10(4 / error))
-
-
-def nearest(known: Tensor, image: Tensor, mask: Tensor) -> Tensor:
-    """Fill the hole from the known image whose surroundings are most alike."""
-    left = 1 - mask[:1]
-    return known[torch.cdist((left * image).flatten(1), (left * known).flatten(1)).argmin(1)]
-
-
-def gains(gan: Any, feed: Feed) -> tuple[float, float]:
-    """Decibels in the hole over the mean colour, and over the nearest of 4,000 known images."""
-    images = feed.first(4256).image
-    image, known = images[:256], images[256:]
-    mask = masks.centre(image)
-    own = decibels(gan.fill(image, mask), image, mask)
-    return own - decibels(masks.blank(image, mask), image, mask), own - decibels(
-        nearest(known, image, mask), image, mask
-    )
-
-
-def without_context(gan: Any) -> None:
-    draw = gan.draw
-    gan.draw = lambda image, mask: draw(torch.zeros_like(image), mask)
