@@ -60,6 +60,11 @@ def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimize
     _write(path, about, tensors)
 
 
+def save_served(path: Path, about: About, ema: EMA) -> None:
+    """Write only what use needs: the averaged networks."""
+    _write(path, about, _served(ema))
+
+
 def strip(path: Path) -> None:
     """Leave only what use needs in a checkpoint: the averaged networks."""
     with _opened(path) as file:

@@ -40,6 +40,15 @@ def mean_over_ranks(x: Tensor) -> Tensor:
     return x
 
 
+def all_rows(x: Tensor) -> Tensor:
+    """Put the rows of all processes together, in the order of a single one's batch; detached."""
+    if world() == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(world())]
+    td.all_gather(parts, x.detach().contiguous())
+    return torch.cat(parts)
+
+
 def sum_with_gradient(x: Tensor) -> Tensor:
     """Sum over the processes, differentiably: the gradient is summed likewise."""
     return x if world() == 1 else _Sum.apply(x)  # pyright: ignore[reportReturnType]  apply is untyped
@@ -80,6 +89,15 @@ def wait() -> None:
     """Wait until every process is here."""
     if world() > 1:
         td.barrier()
+
+
+def gathered(value: Any) -> list[Any]:
+    """Give every process the values of all, in the order of their ranks."""
+    if world() == 1:
+        return [value]
+    values: list[Any] = [None] * world()
+    td.all_gather_object(values, value)
+    return values
 
 
 def start() -> None:

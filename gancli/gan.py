@@ -168,6 +168,18 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class Translates(Protocol):
+    """Turns images of one domain into images of another: `translate`."""
+
+    directions: tuple[str, ...]  # the ways it goes: AB, and BA for those that go back
+    multiple: int  # what the sides of an image must be multiples of; otherwise it may have any size
+
+    def translate(self, image: Tensor, direction: str) -> Tensor:
+        """Translate images (N, C, H, W) in [-1, 1]; float32, of the same size."""
+        ...
+
+
+@runtime_checkable
 class Fills(Protocol):
     """Draws what is missing from an image: `translate --mask`."""
 

@@ -56,7 +56,7 @@ def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
 def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None:
     """Write a PNG that says where it comes from."""
     text = PngImagePlugin.PngInfo()
-    text.add_itxt(TEXT, _provenance(about))
+    text.add_itxt(TEXT, provenance(about))
     with atomic.replacing(path) as temporary:
         picture.save(temporary, "PNG", pnginfo=text)
 
@@ -73,7 +73,8 @@ def read_about(path: Path) -> dict[str, Any]:
     return about
 
 
-def _provenance(about: Mapping[str, Any]) -> str:
+def provenance(about: Mapping[str, Any]) -> str:
+    """Say in JSON where a picture comes from, and that it is synthetic."""
     return json.dumps({"synthetic": True, **about}, ensure_ascii=False)
 
 
@@ -98,14 +99,14 @@ def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[st
     suffix, first = path.suffix.lower(), frames[0]
     options: dict[str, Any] = {}
     if suffix == ".gif":
-        options = {"comment": _provenance(about).encode()}
+        options = {"comment": provenance(about).encode()}
     elif suffix == ".webp":
         exif = Image.Exif()
-        exif[0x010E] = _provenance(about)  # ImageDescription
+        exif[0x010E] = provenance(about)  # ImageDescription
         options = {"exif": exif, "lossless": True}
     else:
         text = PngImagePlugin.PngInfo()
-        text.add_itxt(TEXT, _provenance(about))
+        text.add_itxt(TEXT, provenance(about))
         options = {"pnginfo": text, "format": "PNG"}
     with atomic.replacing(path) as temporary:
         first.save(temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0, **options)
@@ -117,7 +118,7 @@ def _save_video(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
         raise UserError(f"--out {path}: no ffmpeg on the PATH (or pip install imageio-ffmpeg); .webp needs none")
     width, height = (side + side % 2 for side in frames[0].size)  # yuv420p wants even sides
     command = [encoder, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
-    command += ["-r", str(fps), "-i", "-", "-pix_fmt", "yuv420p", "-metadata", f"comment={_provenance(about)}"]
+    command += ["-r", str(fps), "-i", "-", "-pix_fmt", "yuv420p", "-metadata", f"comment={provenance(about)}"]
     pixels = b"".join(frame.convert("RGB").resize((width, height)).tobytes() for frame in frames)
     with atomic.replacing(path) as temporary:
         done = subprocess.run([*command, str(temporary)], input=pixels, capture_output=True, check=False)

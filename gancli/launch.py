@@ -14,21 +14,21 @@ from typing import Any
 import torch
 
 import gancli
-from gancli import atomic, checkpoint, dist, images, models, plots, registry
-from gancli.data.feed import Dataset, Feed, order
+from gancli import atomic, checkpoint, dist, models, plots, registry
+from gancli.data.feed import Dataset, Feed
 from gancli.data.pictures import Wanted
-from gancli.data.shapes import PRESETS
 from gancli.data.sources import Request, parse_size
+from gancli.data.spec import Batch
 from gancli.display import Quiet, display_for, duration
 from gancli.ema import EMA
 from gancli.errors import UserError
-from gancli.gan import GAN, Classifies, Clock
-from gancli.metrics import accuracy, shapes
+from gancli.gan import GAN, Clock
+from gancli.metrics import scores
+from gancli.monitor import monitored
 from gancli.run import Folder, RunOptions, newest_folder, next_folder
 from gancli.seeds import seed_all
-from gancli.train import Evaluate, Rhythm, Training
+from gancli.train import Rhythm, Training
 
-EVALUATED = 1000  # images an evaluation draws
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -48,6 +48,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     hp = kind.hparams(**values)
     if hp.batch % dist.world():
         raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
+    _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, display)).to(device)
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = _folder(variant, dataset.name, options)
@@ -84,7 +85,8 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     training = Training(
         gan, players, ema, feed, clock, folder, display, describe,
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
-        evaluate=_evaluation(options.metrics, feed),
+        evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
+        worth=scores.worth,
         amp=_amp(about["precision"], device),
         keep=options.keep,
         seed=options.seed,
@@ -132,7 +134,16 @@ def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
             display.note(f"decoded {done:,} of {of:,} images")
 
     wanted = Wanted(parse_size(options.size), options.channels, options.workers)
-    return Request(options.data or builtin, wanted, options.split, report)
+    return Request(
+        options.data or builtin, wanted, options.split, report, options.data_b, options.pairs, options.direction
+    )
+
+
+def _check_data_options(variant: str, kind: type[Batch], options: RunOptions) -> None:
+    """Raise UserError for an option that belongs to another kind of data than the variant's."""
+    for name in ("data_b", "pairs", "direction"):
+        if getattr(options, name) is not None and name not in kind.uses:
+            raise UserError(f"--{name.replace('_', '-')}: {variant} trains on {kind.__name__.lower()}, it has no use")
 
 
 def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:
@@ -243,24 +254,42 @@ def _finish(training: Training, stopped: signal.Signals | None, options: RunOpti
         plots.save_curves(folder.ticks(), folder.path / "curves.png")
         newest = folder.checkpoints()[-1] if folder.checkpoints() else None
         seen = f"{clock.images / 1000:g} kimg in {duration(training.seconds)}"
-        scores = "".join(
-            f", {name.replace('_', ' ')} {_score(name, value)}" for name, value in training.metrics.items()
-        )
-        display.note(f"{'stopped after' if stopped else 'trained'} {seen}{scores}")
+        said = _said(training.metrics)
+        display.note(f"{'stopped after' if stopped else 'trained'} {seen}{said}")
+        if folder.best.is_file():
+            display.note(f"best      {_best(folder)}")
         if newest:
             display.note(f"next      gancli sample {newest}")
         if options.json:
             result = {"run": str(folder.path), "checkpoint": newest and str(newest), **dataclasses.asdict(clock)}
-            result |= {"seconds": training.seconds, "metrics": training.metrics, "stopped": bool(stopped)}
+            result |= {
+                "seconds": training.seconds,
+                "metrics": training.metrics,
+                "best": _best_metrics(folder),
+                "stopped": bool(stopped),
+            }
             print(json.dumps(result))
     return EXIT_CODES[stopped] if stopped else 0
+
+
+def _said(metrics: dict[str, float]) -> str:
+    return "".join(f", {name.replace('_', ' ')} {_score(name, value)}" for name, value in metrics.items())
+
+
+def _best(folder: Folder) -> str:
+    about = checkpoint.describe(folder.best)
+    return f"{folder.best} at {about.clock['images'] / 1000:g} kimg{_said(about.metrics)}"
+
+
+def _best_metrics(folder: Folder) -> dict[str, float] | None:
+    return checkpoint.describe(folder.best).metrics if folder.best.is_file() else None
 
 
 def _score(name: str, value: float) -> str:
     return f"{value:.1%}" if name in ("valid_share", "mode_coverage", "accuracy") else f"{value:.4g}"
 
 
-# --------------------------------------------------------------------------------- signals and evaluation
+# ------------------------------------------------------------------------------------------------ signals
 
 
 @contextmanager
@@ -280,31 +309,3 @@ def stoppable() -> Iterator[Callable[[], signal.Signals | None]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _evaluation(metrics: str, feed: Feed[Any]) -> Evaluate | None:
-    """Choose what to measure: the built-in shapes can be read without any network."""
-    preset = PRESETS.get(feed.dataset.name)
-    if metrics == "shapes" and preset is None:
-        raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
-    held_out = feed.dataset.held_out
-    if (preset is None and held_out is None) or metrics == "none":
-        return None
-
-    def evaluate(gan: GAN[Any]) -> dict[str, float]:
-        scores: dict[str, float] = {}
-        if preset is not None:
-            scores |= shapes.score(preset, draw_pixels(gan, feed, EVALUATED).transpose(0, 3, 1, 2))
-        if held_out is not None and isinstance(gan, Classifies):
-            scores |= accuracy.accuracy(gan, held_out, feed.device)
-        return scores
-
-    return evaluate
-
-
-@torch.no_grad()
-def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> images.Pixels:
-    """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
-    rows = order(feed.seed, len(feed.dataset), 0, n)
-    parts = [feed.dataset.batch(index, feed.device) for index in rows.split(part)]
-    return images.np.concatenate([images.to_pixels(gan.fakes(batch)) for batch in parts])

@@ -6,6 +6,7 @@ Pure functions of logits (N,) in any precision; they reduce to a scalar in float
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -43,6 +44,16 @@ def _wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
 
 def _wasserstein_g(fake: Tensor) -> Tensor:
     return -fake.float().mean()
+
+
+def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
+    """Find each patch again among the patches of its image: Park et al. 2020, eq. 3.
+
+    Unit features (N, S, C) of S places; place s of `query` belongs to place s of `key`, all others are negatives.
+    """
+    logits = query.float() @ key.float().transpose(1, 2) / temperature  # (N, S, S)
+    places = torch.arange(logits.shape[1], device=logits.device).expand(len(logits), -1)
+    return F.cross_entropy(logits.flatten(0, 1), places.flatten())
 
 
 NONSATURATING = Adversarial(_nonsaturating_d, _nonsaturating_g)

@@ -23,6 +23,13 @@ class RunOptions:
         "folder, .zip/.tar, .npz, idx files, a torchvision name, or a built-in; default: the variant's",
         panel=DATA,
     )
+    data_b: str | None = hparam(None, "two domains: the second folder, where --data is the first", panel=DATA)
+    pairs: Literal["edges", "gray", "mosaic", "lowres", "mask"] | None = hparam(
+        None, "make the sources of pairs from the images in --data", panel=DATA
+    )
+    direction: Literal["AB", "BA"] | None = hparam(
+        None, "pairs: BA learns to turn the second of each pair into the first", panel=DATA
+    )
     size: str | None = hparam(None, "pixels to train at: 64, or WIDTHxHEIGHT; default: from the data", panel=DATA)
     channels: int | None = hparam(
         None, "1 grey, 3 colour, 4 with alpha; default: from the data", min=1, max=4, panel=DATA
@@ -41,8 +48,11 @@ class RunOptions:
     save_every: float | None = hparam(None, "kimg between checkpoints; default: 5 minutes", min=0, panel=RUN)
     sample_every: float | None = hparam(None, "kimg between grids; default: at 1, 2, 4, 8 … kimg", min=0, panel=RUN)
     eval_every: float | None = hparam(None, "kimg between evaluations; default: at the end", min=0, panel=RUN)
-    metrics: Literal["auto", "none", "shapes"] = hparam(
-        "auto", "shapes: valid share and mode coverage of the built-in shapes; auto: what the data allow", panel=RUN
+    metrics: str = hparam(
+        "auto",
+        "what --eval-every measures, and the best checkpoint is kept by: local or effnet (Frechet distances "
+        "that need no download), shapes (the built-in ones), fid, is, kid and what else gancli eval knows, or none",
+        panel=RUN,
     )
     keep: int = hparam(5, "checkpoints to keep; the newest two can be resumed, the others only used", min=2, panel=RUN)
     dry_run: bool = hparam(False, "say what would happen, and stop", panel=RUN)

@@ -162,6 +162,7 @@ class Training:
     describe: Callable[[Clock, dict[str, float]], checkpoint.About]
     rhythm: Rhythm = field(default_factory=Rhythm)
     evaluate: Evaluate | None = None
+    worth: Callable[[Mapping[str, float]], float] | None = None  # of an evaluation: the best checkpoint is kept by it
     amp: Amp = nullcontext
     keep: int = RESUMABLE
     seed: int = 0
@@ -279,6 +280,19 @@ class Training:
         tick = {"step": self.clock.step, "images": self.clock.images, "seconds": round(self.seconds, 3), **self.metrics}
         self.folder.append(tick)
         self.display.tick(tick)
+        self._keep_best()
+
+    def _keep_best(self) -> None:
+        if self.worth is None or not self.worth(self.metrics) > self._best_worth(self.worth):
+            return
+        checkpoint.save_served(self.folder.best, self.describe(self.clock, self.metrics), self.ema)
+
+    def _best_worth(self, worth: Callable[[Mapping[str, float]], float]) -> float:
+        """Of the best checkpoint so far that was measured by the same scores; the file alone remembers it."""
+        if not self.folder.best.is_file():
+            return -math.inf
+        before = checkpoint.describe(self.folder.best).metrics
+        return worth(before) if before.keys() == self.metrics.keys() else -math.inf
 
     def _save(self) -> None:
         self._saved_at = time.monotonic()

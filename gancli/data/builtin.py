@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gancli.data import arrays, shapes
 from gancli.data.pictures import Item, Pictures, Wanted, decode
@@ -25,19 +26,50 @@ def open_builtin(name: str, wanted: Wanted) -> Pictures:
 
 
 def _shapes(preset: shapes.Preset, wanted: Wanted) -> Pictures:
-    height, width = wanted.size or (preset.pixels, preset.pixels)
-    if height != width or (wanted.channels or preset.channels) != preset.channels:
-        raise UserError(f"{preset.name} is square and has {preset.channels} channels: change --size or --channels")
+    side = _side(preset, wanted)
     f = shapes.factors(preset, shapes.SEED, np.arange(SHAPE_IMAGES))
     sizes = [preset.counts[mode] for mode in preset.modes]
     modes = np.ravel_multi_index([f[mode] for mode in preset.modes], sizes)
-    note = (
-        f"{SHAPE_IMAGES:,} images drawn, {height}x{width}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
-    )
-    return Pictures(preset.name, shapes.render(preset, f, height), f["shape"], shapes.SHAPES, (note,))
+    note = f"{SHAPE_IMAGES:,} images drawn, {side}x{side}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
+    return Pictures(preset.name, shapes.render(preset, f, side), f["shape"], shapes.SHAPES, (note,))
+
+
+def _side(preset: shapes.Preset, wanted: Wanted) -> int:
+    height, width = wanted.size or (preset.pixels, preset.pixels)
+    if height != width or (wanted.channels or preset.channels) != preset.channels:
+        raise UserError(f"{preset.name} is square and has {preset.channels} channels: change --size or --channels")
+    return height
 
 
 def _digits(wanted: Wanted) -> Pictures:
     images, labels = arrays.read_npz(DIGITS)
     items: list[Item] = arrays.items_of(images, labels)
     return decode("digits", items, [str(digit) for digit in range(10)], wanted, "digits-1")
+
+
+# ------------------------------------------------------------------------------------------- two domains
+
+DOMAINS = ("outlined", "solid")  # A and B: the textures that the shapes of each domain have
+DOMAIN_IMAGES = 4096  # pictures of each
+
+
+def has_domains(name: str) -> bool:
+    """Tell whether a built-in can be read as two domains: its shapes are outlined in some pictures, solid in others."""
+    return name in shapes.PRESETS and set(DOMAINS) <= set(shapes.PRESETS[name].textures)
+
+
+def domains(name: str, wanted: Wanted, *, matched: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw both domains (N, C, S, S) each; matched: row i of both has the same factors but for the texture."""
+    preset = shapes.PRESETS[name]
+    side = _side(preset, wanted)
+    index = np.arange(DOMAIN_IMAGES)
+    a, b = index, index if matched else index + DOMAIN_IMAGES
+    first, _ = counterparts(preset, shapes.factors(preset, shapes.SEED, a))
+    _, second = counterparts(preset, shapes.factors(preset, shapes.SEED, b))
+    return shapes.render(preset, first, side), shapes.render(preset, second, side)
+
+
+def counterparts(preset: shapes.Preset, f: shapes.Factors) -> tuple[shapes.Factors, shapes.Factors]:
+    """The same factors in domain A and in domain B."""
+    a, b = (f | {"texture": np.full(len(f["shape"]), preset.textures.index(texture))} for texture in DOMAINS)
+    return a, b

@@ -1,6 +1,7 @@
 """Batches in an order that is a pure function of the seed and of the images seen, so nothing of it need be stored."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -24,12 +25,16 @@ class Dataset(Generic[B_co]):
     kind: type[B_co]
     columns: dict[str, Tensor]  # by field of the batch
     notes: tuple[str, ...] = ()
+    make: Callable[..., B_co] | None = None  # builds a batch of the columns; default: `kind`
+    matched: bool = True  # the columns' rows belong together; if not, each column has an order of its own
     rows: dict[str, Tensor] = field(default_factory=dict)  # by field, the rows in use; a short list comes round again
     held_out: "Dataset[Any] | None" = None  # labelled rows that are never trained on
 
     def __len__(self) -> int:
-        name, column = next(iter(self.columns.items()))
-        return len(self.rows.get(name, column))
+        return max(map(self._length, self.columns))
+
+    def _length(self, name: str) -> int:
+        return len(self.rows.get(name, self.columns[name]))
 
     def to(self, device: torch.device) -> "Dataset[B_co]":
         """Move the rows to the device when they take at most a quarter of its free memory."""
@@ -42,11 +47,21 @@ class Dataset(Generic[B_co]):
         moved = {key: column.to(device) for key, column in stored.items()}
         return dataclasses.replace(self, columns={name: moved[id(column)] for name, column in self.columns.items()})
 
+    def at(self, seed: int, place: int, count: int, device: torch.device) -> B_co:
+        """Make a batch of the rows at places `place`, place + 1, … of the order; images are laid out channels last."""
+        index = {}
+        for i, name in enumerate(self.columns):
+            own = seed if self.matched or i == 0 else seed_of("order of", name, seed)
+            index[name] = order(own, len(self) if self.matched else self._length(name), place, count)
+        return self._made(index, device)
+
     def batch(self, index: Tensor, device: torch.device) -> B_co:
-        """Make a batch of the rows at `index` (N,) on the device; images are laid out channels last."""
-        return self.kind(
-            **{name: _ready(column, self._used(name, index), device) for name, column in self.columns.items()}
-        )
+        """Make a batch of the rows at `index` (N,)."""
+        return self._made(dict.fromkeys(self.columns, index), device)
+
+    def _made(self, index: dict[str, Tensor], device: torch.device) -> B_co:
+        columns = {name: _ready(column, self._used(name, index[name]), device) for name, column in self.columns.items()}
+        return (self.make or self.kind)(**columns)
 
     def _used(self, name: str, index: Tensor) -> Tensor:
         used = self.rows.get(name)
@@ -72,12 +87,11 @@ class Feed(Generic[B_co]):
     def at(self, images: int) -> B_co:
         """Give the batch that comes after `images` images were seen."""
         share = self.batch // dist.world()
-        first = images + dist.rank() * share
-        return self.dataset.batch(order(self.seed, len(self.dataset), first, share), self.device)
+        return self.dataset.at(self.seed, images + dist.rank() * share, share, self.device)
 
     def first(self, n: int) -> B_co:
         """Give the first `n` rows of the data in the order of the run, whole on every process."""
-        return self.dataset.batch(order(self.seed, len(self.dataset), 0, min(n, len(self.dataset))), self.device)
+        return self.dataset.at(self.seed, 0, min(n, len(self.dataset)), self.device)
 
 
 def order(seed: int, rows: int, first: int, count: int) -> Tensor:
@@ -91,6 +105,6 @@ def order(seed: int, rows: int, first: int, count: int) -> Tensor:
     return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _permutation(seed: int, rows: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=torch.Generator().manual_seed(seed_of("order", seed, epoch)))

@@ -34,7 +34,7 @@ class Labelled(Batch):
         left_out = [f"{len(labels) - len(known):,} images without a label left out"] if len(known) < len(labels) else []
         columns = {"image": torch.from_numpy(pictures.images), "label": labels}
         notes = (*pictures.notes, note, *left_out)
-        return Dataset(pictures.name, _spec(pictures), cls, columns, notes, dict.fromkeys(columns, known))
+        return Dataset(pictures.name, _spec(pictures), cls, columns, notes, rows=dict.fromkeys(columns, known))
 
 
 @dataclass
@@ -52,7 +52,7 @@ class PartlyLabelled(Batch):
         images, known = torch.from_numpy(pictures.images), torch.nonzero(labels >= 0).flatten()
         columns = {"image": images, "example": images, "label": labels}
         rows = {"image": torch.arange(len(images)), "example": known, "label": known}
-        return Dataset(pictures.name, _spec(pictures), cls, columns, pictures.notes, rows)
+        return Dataset(pictures.name, _spec(pictures), cls, columns, pictures.notes, rows=rows)
 
 
 def hold_out(dataset: Dataset) -> Dataset:

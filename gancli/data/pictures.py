@@ -183,7 +183,8 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
 
     Transparency is kept with 4 channels, else laid on white. 16-bit values are scaled, not clipped.
     """
-    image = _upright_rgb(image, keep_alpha=channels == 4)
+    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # a JPEG much larger than that is read at a fraction
+    image = upright(image, keep_alpha=channels == 4)
     mode = {1: "L", 3: "RGB", 4: "RGBa"}[channels]  # RGBa: premultiplied, so that hidden colours do not bleed in
     image = image.convert(mode)
     if image.size != (size[1], size[0]):
@@ -194,8 +195,8 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
 
-def _upright_rgb(image: Image.Image, *, keep_alpha: bool) -> Image.Image:
-    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # a JPEG much larger than that is read at a fraction
+def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
+    """Turn a picture as its EXIF says and bring it to RGB, or RGBA; transparency that is not kept is laid on white."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_to_8_bits(np.asarray(image, np.float64)))

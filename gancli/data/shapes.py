@@ -55,7 +55,11 @@ MONO = Preset(
     "shapes-mono", {"white": (255, 255, 255)}, {"black": (0, 0, 0)}, ("solid", "outlined"),
     (0.56, 0.72), (-15, 15), (-0.10, 0.10), pixels=28, channels=1, modes=("shape", "texture"),
 )  # fmt: skip
-PRESETS = {preset.name: preset for preset in (FULL, EASY, MONO)}
+DOMAINS = Preset(
+    "shapes-domains", COLOURS, {"white": GROUNDS["white"], "navy": GROUNDS["navy"]}, ("outlined", "solid"),
+    (0.52, 0.72), (-20, 20), (-0.18, 0.18), modes=("shape", "texture"),
+)  # fmt: skip
+PRESETS = {preset.name: preset for preset in (FULL, EASY, MONO, DOMAINS)}
 
 
 # ---------------------------------------------------------------------------------------------- factors
@@ -221,7 +225,7 @@ def render(preset: Preset, f: Factors, pixels: int | None = None) -> NDArray[np.
 def coverage(f: Factors, side: int) -> Array:
     """How much of each pixel the filled shape covers (B, S, S), in [0, 1]."""
     u, v, scale = _object_coordinates(f, side)
-    return np.clip(0.5 - _distance(_column(f["shape"]), u, v) * scale, 0, 1)
+    return _clip(0.5 - _distance(_column(f["shape"]), u, v) * scale)
 
 
 def outline(f: Factors, side: int) -> Array:

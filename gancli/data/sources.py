@@ -3,12 +3,13 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gancli.data import arrays, builtin, files, named
-from gancli.data.pictures import Pictures, Report, Size, Wanted, decode
+from gancli.data.pictures import Item, Pictures, Report, Size, Wanted, decode
 from gancli.errors import UserError, missing
 
 
@@ -20,6 +21,9 @@ class Request:
     wanted: Wanted = field(default_factory=Wanted)
     split: str = "train"
     report: Report | None = None
+    data_b: str | None = None
+    pairs: str | None = None
+    direction: str | None = None
 
 
 def parse_size(text: str | None) -> Size | None:
@@ -35,53 +39,66 @@ def parse_size(text: str | None) -> Size | None:
     return height, width
 
 
+class Listing(NamedTuple):
+    """Pictures that are not decoded yet."""
+
+    name: str
+    items: list[Item]
+    classes: list[str]
+    key: str  # changes when any of the pictures does
+    split: str = ""  # of those that have any
+
+
 def open_source(request: Request) -> Pictures:
     """Decode what `request.data` names; raises UserError when it names nothing or holds no pictures."""
-    src, wanted, report = request.data, request.wanted, request.report
-    if src in builtin.names():
-        return builtin.open_builtin(src, wanted)
+    if request.data in builtin.names():
+        return builtin.open_builtin(request.data, request.wanted)
+    found = list_source(request)
+    return decode(found.name, found.items, found.classes, request.wanted, found.key, request.report)
+
+
+def list_source(request: Request) -> Listing:
+    """List the pictures of what `request.data` names, if that is no built-in; raises UserError likewise."""
+    src = request.data
     if src in named.NAMED:
         items, classes = named.open_named(src, request.split)
-        return decode(src, items, classes, wanted, f"{src}:{request.split}:{len(items)}", report)
+        return Listing(src, items, classes, f"{src}:{request.split}:{len(items)}", request.split)
     path = Path(src).expanduser()
     if path.is_dir():
-        return _open_folder(path, request)
+        return _list_folder(path, request)
     if path.exists():
-        return _open_file(path, request)
+        return _list_file(path)
     if re.search(r"[/\\.~]", src):
         raise UserError(f"--data {src}: there is no such file or folder")
     raise missing("data set or folder", src, [*builtin.names(), *named.NAMED])
 
 
-def _open_file(path: Path, request: Request) -> Pictures:
+def _list_file(path: Path) -> Listing:
+    name = path.name.split(".")[0]
     if files.is_archive(path):
         items, classes, key = files.in_archive(path)
-        return decode(path.name.split(".")[0], items, classes, request.wanted, repr(key), request.report)
+        return Listing(name, items, classes, repr(key))
     if path.suffix.lower() == ".npz":
-        images, labels = arrays.read_npz(path)
-        return _decode_arrays(path, images, labels, request)
+        return _list_arrays(path, *arrays.read_npz(path), name)
     if "idx3" in path.name:
-        return _decode_arrays(path, arrays.read_idx(path), None, request)
+        return _list_arrays(path, arrays.read_idx(path), None, name)
     raise UserError(f"--data {path} is not a folder, a .zip or .tar of images, an .npz or an idx file")
 
 
-def _open_folder(folder: Path, request: Request) -> Pictures:
+def _list_folder(folder: Path, request: Request) -> Listing:
     if found := arrays.idx_files(folder, request.split):
         images, labels = found
-        return _decode_arrays(
-            images, arrays.read_idx(images), arrays.read_idx(labels) if labels else None, request, folder.name
-        )
+        marks = arrays.read_idx(labels) if labels else None
+        listing = _list_arrays(images, arrays.read_idx(images), marks, folder.name)
+        return listing._replace(split=request.split)
     items, classes, key = files.in_folder(folder)
-    return decode(folder.resolve().name, items, classes, request.wanted, repr(key), request.report)
+    return Listing(folder.resolve().name, items, classes, repr(key))
 
 
-def _decode_arrays(
-    path: Path, images: NDArray[np.uint8], labels: NDArray | None, request: Request, name: str | None = None
-) -> Pictures:
+def _list_arrays(path: Path, images: NDArray[np.uint8], labels: NDArray | None, name: str) -> Listing:
     if labels is not None and len(labels) != len(images):
         raise UserError(f"{path} has {len(images):,} images but {len(labels):,} labels")
     about = path.stat()
     key = repr((str(path.resolve()), about.st_size, about.st_mtime_ns))
     classes = [str(c) for c in range(int(labels.max()) + 1)] if labels is not None and len(labels) else []
-    items = arrays.items_of(images, labels)
-    return decode(name or path.name.split(".")[0], items, classes, request.wanted, key, request.report)
+    return Listing(name, arrays.items_of(images, labels), classes, key)

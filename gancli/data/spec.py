@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from torch import Tensor
 
@@ -26,6 +26,7 @@ class DataSpec:
     height: int
     width: int
     classes: tuple[str, ...] = ()  # a label is an index into them
+    domains: tuple[str, ...] = ()  # names of what is translated: A, B
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -37,6 +38,8 @@ class DataSpec:
 @dataclass
 class Batch:
     """Tensors of one batch, N rows each. Images are float32 in [-1, 1]."""
+
+    uses: ClassVar[tuple[str, ...]] = ()  # the options of `Request` that only some kinds of data have
 
     def __len__(self) -> int:
         return len(getattr(self, dataclasses.fields(self)[0].name))

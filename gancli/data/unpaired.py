@@ -1,45 +1,108 @@
 """Images of two domains, not matched."""
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from gancli.data import shapes
+from gancli.data import builtin
 from gancli.data.feed import Dataset
+from gancli.data.pictures import Pictures
 from gancli.data.sources import Request, open_source
 from gancli.data.spec import Batch, DataSpec
 from gancli.errors import UserError
 
-TEXTURES = ("outlined", "solid")  # A and B of the built-in shapes
+Rows = NDArray[np.uint8]  # (N, C, H, W)
 
 
 @dataclass
 class Unpaired(Batch):
     """As many images of A as of B; nothing ties a row of one to the row of the other."""
 
+    uses: ClassVar[tuple[str, ...]] = ("data_b",)
+
     a: Tensor  # (N, C, H, W)
     b: Tensor  # (N, C, H, W)
 
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
-        """Read two sub-folders of a source, or two textures of built-in shapes: no shape is in both domains."""
-        pictures = open_source(request)
-        if len(domains := _domains(request.data, pictures.labels, len(pictures.classes))) != 2:
-            raise UserError(f"--data {request.data}: two domains want two sub-folders, not {len(pictures.classes)}")
-        rows = min(map(len, domains))
-        a, b = (torch.from_numpy(pictures.images[index[:rows]]) for index in domains)
-        channels, height, width = pictures.images.shape[1:]
-        notes = (*pictures.notes, f"{rows:,} images of each domain, none matched")
-        return Dataset(pictures.name, DataSpec(channels, height, width), cls, {"a": a, "b": b}, notes)
+        """Read two sub-folders (or classes) of a source, two sources, or the two domains of built-in shapes."""
+        name, domains, rows, notes = _open(request)
+        channels, height, width = rows[0].shape[1:]
+        spec = DataSpec(channels, height, width, domains=domains)
+        columns = dict(zip("ab", map(torch.from_numpy, rows)))
+        return Dataset(name, spec, cls, columns, notes, matched=False)
 
 
-def _domains(name: str, labels: np.ndarray, classes: int) -> list[np.ndarray]:
-    """The rows of each domain."""
-    preset = shapes.PRESETS.get(name)
-    if preset is None or not set(TEXTURES) <= set(preset.textures):
-        return [np.flatnonzero(labels == label) for label in range(classes)]
-    texture = shapes.factors(preset, shapes.SEED, np.arange(len(labels)))["texture"]
-    return [np.flatnonzero(texture == preset.textures.index(name)) for name in TEXTURES]
+def _open(request: Request) -> tuple[str, tuple[str, str], tuple[Rows, Rows], tuple[str, ...]]:
+    if request.data_b is not None:
+        return _two_sources(request, request.data_b)
+    if builtin.has_domains(request.data):
+        rows = builtin.domains(request.data, request.wanted, matched=False)
+        return request.data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} images of each domain drawn, none matched",)
+    pictures = open_source(dataclasses.replace(request, data=split_of(request.data, request.split)))
+    first, second = two_of(pictures.classes, request)
+    rows = _of_class(pictures, first), _of_class(pictures, second)
+    domains = pictures.classes[first], pictures.classes[second]
+    return pictures.name, domains, rows, (*pictures.notes, _counts(domains, rows))
+
+
+def _two_sources(request: Request, data_b: str) -> tuple[str, tuple[str, str], tuple[Rows, Rows], tuple[str, ...]]:
+    """Decode both to one shape: the first one's size, and colour when either has it."""
+    wanted = request.wanted
+    a = open_source(request)
+    size = a.images.shape[2], a.images.shape[3]
+    b = open_source(dataclasses.replace(request, data=data_b, wanted=dataclasses.replace(wanted, size=size)))
+    channels = max(a.images.shape[1], b.images.shape[1])
+    same = dataclasses.replace(request, wanted=dataclasses.replace(wanted, size=size, channels=channels))
+    a, b = (
+        p if p.images.shape[1] == channels else open_source(dataclasses.replace(same, data=data))
+        for p, data in ((a, request.data), (b, data_b))
+    )
+    domains, rows = (a.name, b.name), (a.images, b.images)
+    return f"{a.name}-{b.name}", domains, rows, (*a.notes, *b.notes, _counts(domains, rows))
+
+
+def _of_class(pictures: Pictures, label: int) -> Rows:
+    """The rows of a class: a view where they lie together, as folders do, so that nothing is read into memory."""
+    rows = np.flatnonzero(pictures.labels == label)
+    if not len(rows):
+        raise UserError(f"{pictures.name} has no readable image of {pictures.classes[label]}")
+    together = rows[-1] - rows[0] + 1 == len(rows)
+    return pictures.images[rows[0] : rows[-1] + 1] if together else pictures.images[rows]
+
+
+def _counts(domains: tuple[str, str], rows: tuple[Rows, Rows]) -> str:
+    return ", ".join(f"{len(images):,} of {name}" for name, images in zip(domains, rows))
+
+
+# ------------------------------------------------------------------- layouts, which paired data share
+
+
+def split_of(data: str, split: str) -> str:
+    """The sub-folder of a split, where a folder has one of that name."""
+    below = Path(data).expanduser() / split
+    return str(below) if below.is_dir() else data
+
+
+def two_of(folders: tuple[str, ...], request: Request) -> tuple[int, int]:
+    """Choose the two sub-folders that are the domains; raises UserError when it is not clear which."""
+    if len(folders) == 2:
+        return 0, 1
+    for names in _usual(request.split):
+        found = [folders.index(name) for name in names if name in folders]
+        if len(found) == 2:
+            return found[0], found[1]
+    there = f"it has {len(folders)}: {', '.join(folders[:6])}" if folders else "it has none with images"
+    raise UserError(f"--data {request.data}: two domains want two sub-folders, {there}; or give --data-b FOLDER")
+
+
+def _usual(split: str) -> Iterator[tuple[str, str]]:
+    yield f"{split}A", f"{split}B"
+    yield "A", "B"

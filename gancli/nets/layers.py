@@ -48,3 +48,42 @@ class LayerNorm2d(nn.GroupNorm):
 
     def __init__(self, channels: int) -> None:
         super().__init__(1, channels)
+
+
+class InstanceNorm2d(nn.Module):
+    """Instance normalisation: each channel of each image by its own statistics (Ulyanov et al. 2016, arXiv:1607.08022).
+
+    While `shared` is a Statistics, every image is normalised by those: the tiles of one picture must agree.
+    """
+
+    def __init__(self, channels: int, affine: bool = False, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.channels, self.eps = channels, eps
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.shared: Statistics | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        if self.shared is None:
+            # a group a channel is the same thing, and twice as fast on a CPU as torch's instance norm
+            return torch.group_norm(input.contiguous(), self.channels, self.weight, self.bias, self.eps)
+        mean, variance = self.shared.of(input)
+        x = (input - mean) * torch.rsqrt(variance + self.eps)
+        if self.weight is None or self.bias is None:
+            return x
+        return x * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+class Statistics:
+    """Mean and variance (1, C, 1, 1) of the first batch that a norm sees, for that one and all that follow."""
+
+    def __init__(self) -> None:
+        self._found: tuple[Tensor, Tensor] | None = None
+
+    def of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give them; x (N, C, H, W) decides when it is the first."""
+        if self._found is None:
+            variance, mean = torch.var_mean(x.float(), (0, 2, 3), correction=0, keepdim=True)
+            self._found = mean, variance
+        return self._found

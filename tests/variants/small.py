@@ -11,12 +11,13 @@ from torch.optim import Optimizer
 from gancli import registry
 from gancli.data.feed import Dataset, Feed
 from gancli.data.spec import DataSpec
+from gancli.data.unpaired import Unpaired
 from gancli.ema import EMA
 from gancli.gan import GAN, Clock
 from gancli.seeds import seed_all
 from gancli.train import play_step
 
-SMALL = {"batch": 8, "width": 4, "z_dim": 6, "depth": 2}
+SMALL = {"batch": 8, "width": 4, "z_dim": 6, "depth": 2, "blocks": 2, "pool": 4, "patches": 8, "features": 8}
 SPEC = DataSpec(3, 16, 16)
 CLASSES = ("cat", "dog", "bird")
 
@@ -40,7 +41,8 @@ def feed(gan: GAN[Any], rows: int = 32, seed: int = 0) -> Feed[Any]:
             return torch.randint(len(spec.classes), (rows,), generator=generator)
         return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
 
-    dataset = Dataset("noise", spec, gan.data, {f.name: column(f.name) for f in dataclasses.fields(gan.data)})
+    columns = {f.name: column(f.name) for f in dataclasses.fields(gan.data)}
+    dataset = Dataset("noise", spec, gan.data, columns, matched=gan.data is not Unpaired)
     return Feed(dataset, gan.hp.batch, seed, torch.device("cpu"))
 
 

@@ -1,0 +1,67 @@
+"""Images through a network, once: the features of a reference are kept in the cache."""
+
+import json
+from collections.abc import Callable
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gancli import dist
+from gancli.data import cache
+from gancli.errors import UserError
+from gancli.metrics import fid, scores
+from gancli.metrics.extractors import Extractor
+from gancli.metrics.features import Collector, Features, Moments
+from gancli.metrics.sides import Side
+
+Tell = Callable[[str, int, int], None]  # what is read, images done, images in all
+
+
+def cached(real: Side, extractor: Extractor, names: list[str], tell: Tell) -> Features:
+    """Give the features of a reference, from the cache when the same images were seen by the same network before."""
+    rows, logits = needs(names, real.count)
+    key = (real.content(), extractor.name, extractor.weights, extractor.precision, rows, logits)
+    entry = cache.entry("features", *key)
+    about = dist.gathered(entry.read())[0]  # the first decides for all: the others are needed to collect
+    if about is None:
+        features = collect(real, extractor, names, tell)
+        with entry.write() as folder:
+            save_file(_tensors(features), folder / "features.safetensors")
+            (folder / cache.ABOUT).write_text(json.dumps({"count": features.count}))
+        return features
+    stored = load_file(entry.path / "features.safetensors")
+    moments = Moments(about["count"], stored["mean"], stored["scatter"])
+    return Features(moments, stored.get("rows"), stored.get("logits"), _labels(real, about["count"]))
+
+
+def _tensors(features: Features) -> dict[str, Tensor]:
+    tensors = {"mean": features.moments.mean, "scatter": features.moments.scatter}
+    tensors |= {} if features.rows is None else {"rows": features.rows}
+    tensors |= {} if features.logits is None else {"logits": features.logits}
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def needs(names: list[str], count: int) -> tuple[bool, bool]:
+    """Whether rows are to be kept, which few images are always, and whether logits."""
+    chosen = [scores.SCORES[name] for name in names]
+    return count <= fid.MANY or any(score.rows for score in chosen), any(score.logits for score in chosen)
+
+
+def collect(side: Side, extractor: Extractor, names: list[str], tell: Tell) -> Features:
+    """Send all images of a side through the network; several processes take turns at its batches."""
+    rows, logits = needs(names, side.count)
+    collector = Collector(keep_rows=rows, keep_logits=logits)
+    done = 0
+    for place, batch in enumerate(side.batches(extractor.batch)):
+        done += len(batch)
+        if place % dist.world() != dist.rank() % dist.world():
+            continue
+        collector.add(place, *extractor(batch))
+        tell(side.name, done, side.count)
+    if done < 2:
+        raise UserError(f"{side.name} holds {done} images that can be read: scores need two on each side")
+    return collector.features(_labels(side, done))
+
+
+def _labels(side: Side, count: int) -> Tensor | None:
+    return side.labels if side.labels is not None and len(side.labels) == count else None

@@ -1,0 +1,89 @@
+"""The Inception of the FID paper, as torch-fidelity defines it, and fast: FID, IS, KID and their like stand on it.
+
+The network is torch-fidelity's; ours is how it is run. Convolutions and batch norms are fused, memory is laid out
+channels last, and TensorFlow 1's resize goes along rows and then columns, which is bit-equal and much cheaper.
+"""
+
+import io
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from gancli.metrics.extractors import weights
+
+SIDE = 299
+CPU_BATCH, GPU_BATCH = 8, 64  # on a CPU small batches stay in its caches
+FILE = "weights-inception-2015-12-05-6726825d.pth"  # the digits begin its sha256
+URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"
+
+
+class Inception:
+    """torch-fidelity's inception-v3-compat: 2048 features and 1008 logits without bias."""
+
+    name = "inception-v3-compat"
+    inception = True
+    resize = "TensorFlow 1 bilinear to 299x299"
+
+    def __init__(self, file: Path | None, device: torch.device, *, fast: bool = False) -> None:
+        path = file or weights.fetch(FILE, URL, option="--weights")
+        self.weights = weights.fingerprint(path)
+        self.official = FILE.endswith(f"-{self.weights[:8]}.pth")
+        self.precision = "bf16" if fast else "fp32"
+        self.batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        self._device = device
+        network = _network(weights.load(path, "torch-fidelity's Inception"), path)
+        self._classes = network.get_parameter("fc.weight").to(device)
+        trunk = nn.Sequential(*[child for name, child in network.named_children() if name != "fc"])
+        self._trunk = trunk.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, 2048) and logits (N, 1008) of uint8 images (N, 3, H, W)."""
+        x = (resized(images.to(self._device)) - 128) / 128
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            features = self._trunk(x).flatten(1)
+        features = features.float()
+        return features, features @ self._classes.T
+
+
+def _network(state: dict[str, Tensor], path: Path) -> nn.Module:
+    """Build torch-fidelity's network with its batch norms fused into its convolutions."""
+    from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, FeatureExtractorInceptionV3
+
+    # its constructor reads a file, with pickle allowed: it gets one in memory that was written from plain tensors
+    plain = io.BytesIO()
+    torch.save(state, plain)
+    plain.seek(0)
+    try:
+        network = FeatureExtractorInceptionV3("ours", ["2048"], feature_extractor_weights_path=plain)
+    except RuntimeError as error:
+        raise weights.unfit(path, "torch-fidelity's Inception", error) from None
+    for module in network.modules():
+        if isinstance(module, BasicConv2d):
+            fused = fuse_conv_bn_eval(module.conv.double(), module.bn.double())
+            module.conv = fused.float()
+            module.register_module("bn", nn.Identity())
+    return network
+
+
+def resized(images: Tensor, side: int = SIDE) -> Tensor:
+    """Resize uint8 images (N, C, H, W) as TensorFlow 1 did, to float32 in [0, 255], bit-equal to torch-fidelity.
+
+    It neither aligns corners nor averages over what it skips: later versions do, and give another FID.
+    """
+    x = images.float()
+    for dim in (3, 2):
+        low, high, share = _taps(x.shape[dim], side, x.device)
+        before = x.index_select(dim, low)
+        x = before + (x.index_select(dim, high) - before) * (share if dim == 3 else share[:, None])
+    return x
+
+
+def _taps(size: int, side: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """The two source pixels of each target pixel (side,), and how far it is from the first to the second."""
+    place = torch.arange(side, dtype=torch.float32, device=device) * torch.tensor(size / side, dtype=torch.float32)
+    low = place.long()
+    return low, (low + 1).clamp_max(size - 1), place - low.float()

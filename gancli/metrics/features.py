@@ -1,0 +1,123 @@
+"""Features of images, gathered as they stream by: moments always, the rows where a score needs them.
+
+Networks give float32; every sum here is float64. Letters: N images, D features, K classes of the extractor.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from gancli import dist
+
+PENDING = 512  # rows that wait until they are added up: one product of matrices in place of many thin ones
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean (D,) and scatter (D, D) of some rows. Sums and differences are exact up to rounding."""
+
+    count: int
+    mean: Tensor
+    scatter: Tensor  # sum of the outer products of the deviations from the mean
+
+    @classmethod
+    def of(cls, rows: Tensor) -> Self:
+        """Of rows (N, D)."""
+        rows = rows.double()
+        mean = rows.mean(0)
+        centred = rows - mean
+        return cls(len(rows), mean, centred.T @ centred)
+
+    @property
+    def covariance(self) -> Tensor:
+        """The unbiased estimate: divided by N - 1."""
+        return self.scatter / (self.count - 1)
+
+    def __add__(self, other: "Moments") -> "Moments":
+        """Of both together (Chan et al. 1983)."""
+        count, apart = self.count + other.count, other.mean - self.mean
+        between = torch.outer(apart, apart) * (self.count * other.count / count)
+        return Moments(count, self.mean + apart * (other.count / count), self.scatter + other.scatter + between)
+
+    def __sub__(self, part: "Moments") -> "Moments":
+        """Of what is left without a part."""
+        count = self.count - part.count
+        mean = (self.count * self.mean - part.count * part.mean) / count
+        apart = part.mean - mean
+        between = torch.outer(apart, apart) * (count * part.count / self.count)
+        return Moments(count, mean, self.scatter - part.scatter - between)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is known of one side."""
+
+    moments: Moments
+    rows: Tensor | None = None  # (N, D) as the network gave them
+    logits: Tensor | None = None  # (N, K)
+    labels: Tensor | None = None  # (N,), -1 for none
+
+    @property
+    def count(self) -> int:
+        """Images seen."""
+        return self.moments.count
+
+    @classmethod
+    def of(cls, rows: Tensor, logits: Tensor | None = None) -> Self:
+        """Of rows at hand."""
+        return cls(Moments.of(rows), rows, logits)
+
+
+class Collector:
+    """Adds batches of features up; keeps rows and logits only if told so, so that 50,000 images need no matrix.
+
+    Several processes may add different batches: together they give what one would.
+    """
+
+    def __init__(self, *, keep_rows: bool, keep_logits: bool = False) -> None:
+        self._keep_rows, self._keep_logits = keep_rows, keep_logits
+        self._moments: list[Moments] = []  # one, or none yet
+        self._pending: list[Tensor] = []
+        self._rows: dict[int, Tensor] = {}  # by place
+        self._logits: dict[int, Tensor] = {}
+
+    def add(self, place: int, rows: Tensor, logits: Tensor | None = None) -> None:
+        """Add the features (n, D) of a batch, and its logits (n, K); `place` is its number."""
+        rows = rows.detach().cpu()
+        self._pending.append(rows)
+        if self._keep_rows:
+            self._rows[place] = rows
+        if logits is not None and self._keep_logits:
+            self._logits[place] = logits.detach().cpu()
+        if sum(map(len, self._pending)) >= PENDING:
+            self._settle()
+
+    def _settle(self) -> None:
+        self._moments = [sum_of([*self._moments, Moments.of(torch.cat(self._pending))])]
+        self._pending = []
+
+    def features(self, labels: Tensor | None = None) -> Features:
+        """Give all that was gathered, by all processes; raises ValueError when nothing was."""
+        if self._pending:
+            self._settle()
+        parts = dist.gathered((self._moments, self._rows, self._logits))
+        moments = [part for found, _, _ in parts for part in found]
+        if not moments:
+            raise ValueError("no features were gathered")
+        rows, logits = (_joined([part[i] for part in parts]) for i in (1, 2))
+        return Features(sum_of(moments), rows, logits, labels)
+
+
+def sum_of(moments: Sequence[Moments]) -> Moments:
+    """Moments of all parts together."""
+    return reduce(Moments.__add__, moments)
+
+
+def _joined(parts: Sequence[dict[int, Tensor]]) -> Tensor | None:
+    """Put batches that several processes hold in the order of their places."""
+    held = {place: rows for part in parts for place, rows in part.items()}
+    return torch.cat([held[place] for place in sorted(held)]) if held else None

@@ -1,0 +1,234 @@
+"""The images of one side of a comparison, as they come: any number, any size, never all in memory."""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gancli.data import builtin, cache
+from gancli.data.feed import Dataset, Feed, order
+from gancli.data.pictures import TOLERATED, UNREADABLE, Item, Wanted, to_array, upright
+from gancli.data.sources import Request, list_source
+from gancli.errors import UserError
+from gancli.gan import GAN
+from gancli.images import to_pixels
+from gancli.metrics.extractors import grey_to_colour
+from gancli.seeds import seed_of
+from gancli.train import aside
+
+DRAWN = 100  # images drawn at a time: a part of the protocol, since it decides which noise makes which image
+AHEAD = 64  # pictures that are decoded while the network works on others
+THREADS = 2
+
+Batches = Iterator[Tensor]  # uint8 (n, 3, H, W), images of one size
+
+
+class Side(Protocol):
+    """What both sides are."""
+
+    name: str
+    count: int  # images that `batches` gives, less what turns out to be unreadable
+    labels: Tensor | None
+    notes: list[str]
+
+    def batches(self, size: int) -> Batches:
+        """Give the images in order, up to `size` at a time."""
+        ...
+
+    def content(self) -> str:
+        """Name what the images are, whatever they are called; empty when only drawing them would tell."""
+        ...
+
+    def about(self) -> dict[str, Any]:
+        """Say what the protocol must tell of them."""
+        ...
+
+
+def chosen(count: int, n: int | None, seed: int = 0) -> Tensor:
+    """Which images are used: all in their order, or `n` at random but always the same."""
+    if n is None or n >= count:
+        return torch.arange(count)
+    return order(seed_of("eval", seed), count, 0, n).sort().values
+
+
+@dataclass
+class Arrays:
+    """Rows of one uint8 array (N, C, H, W), such as a data set as a model was trained on it."""
+
+    name: str
+    images: Tensor
+    split: str = ""
+    labels: Tensor | None = None
+    notes: list[str] = field(default_factory=list)
+    n: int | None = None
+
+    def __post_init__(self) -> None:
+        self.index = chosen(len(self.images), self.n)
+        self.count = len(self.index)
+        self.labels = None if self.labels is None else self.labels[self.index]
+
+    def batches(self, size: int) -> Batches:
+        """In order."""
+        for index in self.index.split(size):
+            yield grey_to_colour(self.images[index.to(self.images.device)].cpu())
+
+    def content(self) -> str:
+        """Hash the array."""
+        digest = hashlib.sha256(repr((tuple(self.images.shape), self.n, _marks(self.labels))).encode())
+        for part in self.images.split(4096):
+            digest.update(part.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def about(self) -> dict[str, Any]:
+        """Name, split, number, size."""
+        height, width = self.images.shape[2:]
+        return {"data": self.name, "split": self.split, "images": self.count, "size": f"{width}x{height}"}
+
+
+def _marks(labels: Tensor | None) -> list[int] | None:
+    return None if labels is None else labels.tolist()
+
+
+@dataclass
+class Files:
+    """Pictures that are decoded as they are needed: each at its own size, or all at one."""
+
+    name: str
+    items: Sequence[Item]
+    key: str
+    split: str = ""
+    size: tuple[int, int] | None = None
+    n: int | None = None
+
+    def __post_init__(self) -> None:
+        self.items = [self.items[int(i)] for i in chosen(len(self.items), self.n)]
+        self.count, self.notes = len(self.items), []
+        marks = torch.tensor([item.label for item in self.items])
+        self.labels: Tensor | None = marks if bool((marks >= 0).any()) else None
+        self._sizes: set[tuple[int, int]] = set()
+
+    def batches(self, size: int) -> Batches:
+        """In order; a picture of another size begins another batch. Unreadable ones are left out and named.
+
+        Raises UserError when they are more than 1 %.
+        """
+        waiting: list[Tensor] = []
+        broken: list[str] = []
+        for found in self._decoded():
+            if isinstance(found, str):
+                broken.append(found)
+                continue
+            if waiting and (len(waiting) == size or found.shape != waiting[0].shape):
+                yield torch.stack(waiting)
+                waiting = []
+            waiting.append(found)
+        self._judge(broken)
+        if waiting:
+            yield torch.stack(waiting)
+
+    def _judge(self, broken: list[str]) -> None:
+        said = f"{', '.join(broken[:3])}{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}"
+        if len(broken) > TOLERATED * len(self.items):
+            raise UserError(f"{len(broken)} of {len(self.items)} images of {self.name} cannot be read: {said}")
+        self.count = len(self.items) - len(broken)
+        self.notes = [f"skipped {len(broken)} unreadable: {said}"] if broken else []
+        if len(self._sizes) > 1:
+            self.notes.append(f"images of {len(self._sizes)} sizes: each was resized by itself")
+
+    def _decoded(self) -> Iterator[Tensor | str]:
+        with ThreadPoolExecutor(THREADS) as pool:
+            ahead: deque[Future[Tensor | str]] = deque()
+            for item in self.items:
+                ahead.append(pool.submit(self._decode, item))
+                if len(ahead) == AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _decode(self, item: Item) -> Tensor | str:
+        try:
+            with item.open() as picture:
+                array = to_array(picture, self.size, 3) if self.size else _at_own_size(picture)
+        except UNREADABLE as error:
+            return f"{item.name} ({' '.join(str(error).split())[:80] or type(error).__name__})"
+        self._sizes.add(array.shape[1:])
+        return torch.from_numpy(np.ascontiguousarray(array))
+
+    def content(self) -> str:
+        """Hash the decoded pictures; done once for files that do not change."""
+        entry = cache.entry("content", self.key, self.size, self.n)
+        if (about := entry.read()) is None:
+            digest = hashlib.sha256(repr(_marks(self.labels)).encode())
+            for batch in self.batches(1):
+                digest.update(repr(tuple(batch.shape)).encode() + batch.numpy().tobytes())
+            about = {"content": digest.hexdigest()[:16], "count": self.count, "notes": self.notes}
+            with entry.write() as folder:
+                (folder / cache.ABOUT).write_text(json.dumps(about))
+        self.count, self.notes = about["count"], about["notes"]
+        return about["content"]
+
+    def about(self) -> dict[str, Any]:
+        """Name, split, number, size."""
+        size = f"{self.size[1]}x{self.size[0]}" if self.size else "own"
+        return {"data": self.name, "split": self.split, "images": self.count, "size": size}
+
+
+def _at_own_size(picture: Image.Image) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    return np.asarray(upright(picture).convert("RGB")).transpose(2, 0, 1)
+
+
+@dataclass
+class Drawn:
+    """Images that a model draws, batch after batch, from noise that the seed decides."""
+
+    name: str
+    gan: GAN[Any]
+    feed: Feed[Any]
+    count: int
+    seed: int
+    checkpoint: str = ""
+    labels: Tensor | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @torch.no_grad()
+    def batches(self, size: int) -> Batches:
+        """Draw; which images come does not depend on `size`."""
+        for first in range(0, self.count, DRAWN):
+            with aside("eval", self.seed, first):
+                fakes = self.gan.fakes(self.feed.at(first))
+            pixels = torch.from_numpy(to_pixels(fakes)).permute(0, 3, 1, 2)[: self.count - first]
+            yield from grey_to_colour(pixels).split(size)
+
+    def content(self) -> str:
+        """Nothing: it is never the reference."""
+        return ""
+
+    def about(self) -> dict[str, Any]:
+        """Model and seed."""
+        return {"model": self.name, "checkpoint": self.checkpoint, "images": self.count, "seed": self.seed, "ema": True}
+
+
+def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | None) -> Arrays | Files:
+    """Open a folder, archive, array, data set or built-in; raises UserError when there is nothing in it."""
+    if src in builtin.names():
+        pictures = builtin.open_builtin(src, Wanted(size))
+        return Arrays(src, torch.from_numpy(pictures.images), "", torch.from_numpy(pictures.labels), n=n)
+    found = list_source(Request(src, Wanted(size), split))
+    if not found.items:
+        raise UserError(f"{src} holds no images")
+    return Files(found.name, found.items, found.key, found.split, size, n)
+
+
+def reals_of(dataset: Dataset[Any], split: str, n: int | None) -> Arrays:
+    """The images of a data set that a model's images should look like: those, the targets, or the second domain."""
+    column = next(dataset.columns[name] for name in ("image", "target", "b") if name in dataset.columns)
+    labels = dataset.columns.get("label")
+    return Arrays(dataset.name, column, split, labels, n=n)

@@ -1,0 +1,81 @@
+"""What a run measures of itself while it trains, through the same code as `gancli eval`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from gancli import dist, evaluation, images
+from gancli.data.feed import Feed
+from gancli.data.shapes import PRESETS
+from gancli.errors import UserError
+from gancli.gan import GAN, Classifies
+from gancli.metrics import accuracy, domains, extract, scores, shapes
+from gancli.metrics.sides import DRAWN, Drawn, reals_of
+from gancli.train import Evaluate
+
+LOCAL = "local"
+OTHER = (LOCAL, "effnet")  # extractors that stand for their Frechet distance
+READ = 1000  # images of which shapes are read
+FAKES, REALS = 2048, 10_000  # images of each side of all other scores
+
+
+def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate | None:
+    """Choose what to measure; raises UserError, before any training, for what cannot be measured here.
+
+    auto: the built-in shapes are read; other data are scored by a local network if `every` says when.
+    """
+    truths = _truths(feed)
+    if metrics == "auto":
+        metrics = scores.SHAPES if truths else LOCAL if every else "none"
+    if metrics == "none":
+        return None
+    if metrics != scores.SHAPES:
+        return _features(metrics, feed, note)
+    if not truths:
+        raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
+    return lambda gan: {name: value for truth in truths for name, value in truth(gan).items()}
+
+
+def _truths(feed: Feed[Any]) -> list[Evaluate]:
+    """What can be known without features: the factors of built-in shapes, and the labels of held-out rows."""
+    preset, held_out, found = PRESETS.get(feed.dataset.name), feed.dataset.held_out, list[Evaluate]()
+    if preset is not None and feed.dataset.spec.domains:
+        found.append(lambda gan: domains.score_gan(preset, gan))
+    elif preset is not None:
+        found.append(lambda gan: shapes.score(preset, draw_pixels(gan, feed, READ).transpose(0, 3, 1, 2)))
+    if held_out is not None:
+        found.append(lambda gan: accuracy.accuracy(gan, held_out, feed.device) if isinstance(gan, Classifies) else {})
+    return found
+
+
+def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
+    names = ["fid"] if metrics in OTHER else scores.parse(metrics)
+    if scores.SHAPES in names:
+        raise UserError("--metrics: shapes are read alone, without other metrics")
+    kind = metrics if metrics in OTHER else "inception"
+    real = reals_of(feed.dataset, "", REALS)
+    options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
+    extractor = evaluation.make_extractor(options, real, feed.device)
+    note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
+    with dist.alone():
+        reference = extract.cached(real, extractor, names, _quiet)
+    drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
+
+    def evaluate(gan: GAN[Any]) -> dict[str, float]:
+        fake = Drawn("", gan, drawn_from, FAKES, feed.seed)
+        found = extract.collect(fake, extractor, names, _quiet)
+        return scores.measure(names, found, reference, inception=extractor.inception)
+
+    return evaluate
+
+
+def _quiet(_name: str, _done: int, _of: int) -> None:
+    """A run has a display of its own."""
+
+
+@torch.no_grad()
+def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> images.Pixels:
+    """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
+    parts = [feed.dataset.at(feed.seed, i, min(part, n - i), feed.device) for i in range(0, n, part)]
+    return images.np.concatenate([images.to_pixels(gan.fakes(batch)) for batch in parts])

@@ -1,0 +1,79 @@
+"""DiscoGAN: Kim et al. 2017, "Learning to Discover Cross-Domain Relations with GANs", arXiv:1703.05192."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from gancli import dist, losses
+from gancli.data.unpaired import Unpaired
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import autoencoder, dcgan
+from gancli.variants._unpaired import TranslatorAdamHParams, TwoWay
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(TranslatorAdamHParams):
+    """The authors' code; they train at 64 pixels with --width 64, --batch 64 and a weight decay of 1e-5, left out."""
+
+    batch: int = 32
+    kimg: float = 100.0
+    decay: float = 0.0
+    adversarial: float = hparam(0.1, "weight of fooling D; the rest of 1 goes to matching its features", min=0, max=1)
+    recon: float = hparam(0.5, "share of the loss that is the round trip's, once training is under way", min=0, max=1)
+    recon_start: float = hparam(0.01, "that share in the first --warmup of training", min=0, max=1)
+    warmup: float = hparam(0.3, "share of training with --recon-start", min=0, max=1)
+    d_every: int = hparam(3, "steps for each turn of D; the code gives G the two between, here it has all", min=1)
+
+
+class DiscoGAN(TwoWay[HParams]):
+    """A relation that goes both ways one to one is found without pairs: each round trip must return (section 2.2)."""
+
+    hparams = HParams
+
+    def translator(self) -> nn.Module:
+        """Encoder and decoder around a narrow code."""
+        net = autoencoder.Bottleneck(self.hp.width, self.spec)
+        self.multiple = 1 << dcgan.stages(self.spec)
+        return net
+
+    def discriminator(self) -> nn.Module:
+        """DCGAN's, which judges whole images and whose features are matched."""
+        return dcgan.Discriminator(self.hp.width, self.spec)
+
+    def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
+        """D now and then, G always."""
+        hp, adv, (a, b) = self.hp, losses.NONSATURATING, self.cut(batch)
+        fake_b, fake_a = self.translate(a, "AB"), self.translate(b, "BA")
+        if clock.every(hp.d_every):
+            d_a, d_b = (adv.d(D(x), D(y.detach())) for D, x, y in ((self.DA, a, fake_a), (self.DB, b, fake_b)))
+            yield Turn("D", {"a": d_a, "b": d_b})
+        recon = mse_loss(self.translate(fake_b, "BA"), a) + mse_loss(self.translate(fake_a, "AB"), b)
+        fooled = adv.g(self.DA(fake_a)) + adv.g(self.DB(fake_b))
+        matched = _mismatch(self.DA, a, fake_a) + _mismatch(self.DB, b, fake_b)
+        share = hp.recon_start if clock.progress < hp.warmup else hp.recon
+        adversarial, features = (1 - share) * hp.adversarial, (1 - share) * (1 - hp.adversarial)
+        yield Turn("G", {"adversarial": adversarial * fooled, "features": features * matched, "recon": share * recon})
+
+
+def _mismatch(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """How far the mean features of D's inner layers are apart, over the whole batch (Salimans et al. 2016)."""
+    gaps = [
+        (dist.sum_with_gradient(x.float().mean(0) - y.float().mean(0)) / dist.world()).square().mean()
+        for x, y in zip(_features(D, real), _features(D, fake))
+    ]
+    return torch.stack(gaps).sum()
+
+
+def _features(D: nn.Module, x: Tensor) -> list[Tensor]:
+    """What comes out of each activation but the first."""
+    found = []
+    assert isinstance(D, dcgan.Discriminator)
+    for layer in D.trunk:
+        x = layer(x)
+        if isinstance(layer, nn.LeakyReLU):
+            found.append(x)
+    return found[1:] or found

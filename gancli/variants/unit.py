@@ -1,0 +1,108 @@
+"""UNIT: Liu et al. 2017, "Unsupervised Image-to-Image Translation Networks", arXiv:1703.00848."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+from torch.optim import Optimizer
+
+from gancli import dist, losses
+from gancli.data.spec import DataSpec
+from gancli.data.unpaired import Unpaired
+from gancli.gan import GAN, Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import resnet_translator
+from gancli.nets.patchgan import PatchGAN
+from gancli.variants._unpaired import TranslatorAdamHParams, decayed
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(TranslatorAdamHParams):
+    """Weights of the authors' code, a tenth of the paper's (whose ratios are the same)."""
+
+    blocks: int = hparam(
+        2, "residual blocks of a domain's own in each encoder and decoder; 3 in the paper", min=0, max=24
+    )
+    recon: float = hparam(10.0, "weight of an image's own reconstruction, lambda_2 in eq. 3", min=0)
+    kl: float = hparam(0.01, "weight of the codes' distance from N(0, I), lambda_1 in eq. 3", min=0)
+    cycle: float = hparam(10.0, "weight of what a round trip must bring back, lambda_4 in eq. 6", min=0)
+    cycle_kl: float = hparam(0.01, "the same as --kl for the codes of fakes, lambda_3 in eq. 6", min=0)
+
+
+class UNIT(GAN[HParams]):
+    """Both domains share one latent space: the last layer of the encoders and the first of the decoders (section 3)."""
+
+    hparams = HParams
+    data = Unpaired
+    builtin = "shapes-domains"
+    served = ("EA", "EB", "E", "S", "GA", "GB")
+    directions, multiple = ("AB", "BA"), resnet_translator.MULTIPLE
+
+    def __init__(self, hp: HParams, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        resnet_translator.check_size(spec)
+        c, w, n = spec.channels, hp.width, hp.blocks
+        self.EA, self.EB = (resnet_translator.Encoder(c, w, n) for _ in "AB")
+        self.E, self.S = resnet_translator.Block(4 * w), resnet_translator.Block(4 * w)
+        self.GA, self.GB = (resnet_translator.Decoder(c, w, n) for _ in "AB")
+        self.DA, self.DB = (PatchGAN(w, hp.layers, spec) for _ in "AB")
+        self.apply(resnet_translator.initialise)
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """Encoders and decoders are one player, both D's the other."""
+        return {"D": self.adam(self.DA, self.DB), "G": self.adam(*(getattr(self, name) for name in self.served))}
+
+    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
+        """Learning rates fall towards the end."""
+        lr = decayed(self.hp, clock)
+        return {"D": {"lr": lr}, "G": {"lr": lr}}
+
+    def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
+        """D's, then everything else, on one pair of fakes."""
+        del clock
+        hp, a, b, adv = self.hp, batch.a, batch.b, losses.LEAST_SQUARES
+        code_a, code_b = self.code(self.EA, a), self.code(self.EB, b)
+        z_a, z_b = self.noisy(code_a), self.noisy(code_b)
+        fake_a, fake_b = self.decode(self.GA, z_b), self.decode(self.GB, z_a)
+        d_a, d_b = (adv.d(D(x), D(y.detach())) for D, x, y in ((self.DA, a, fake_a), (self.DB, b, fake_b)))
+        yield Turn("D", {"a": 2 * d_a, "b": 2 * d_b})  # the code's least squares has no half
+        again_a, again_b = self.code(self.EB, fake_b), self.code(self.EA, fake_a)
+        back_a, back_b = self.decode(self.GA, self.noisy(again_a)), self.decode(self.GB, self.noisy(again_b))
+        same_a, same_b = self.decode(self.GA, z_a), self.decode(self.GB, z_b)
+        yield Turn("G", {
+            "adversarial": 2 * (adv.g(self.DA(fake_a)) + adv.g(self.DB(fake_b))),
+            "recon": hp.recon * (l1_loss(same_a, a) + l1_loss(same_b, b)),
+            "kl": hp.kl * (code_a.square().mean() + code_b.square().mean()),  # unit variance leaves the mean's square
+            "cycle": hp.cycle * (l1_loss(back_a, a) + l1_loss(back_b, b)),
+            "cycle_kl": hp.cycle_kl * (again_a.square().mean() + again_b.square().mean()),
+        })  # fmt: skip
+
+    def code(self, encoder: nn.Module, x: Tensor) -> Tensor:
+        """The mean of q(z | x), in the space that both domains share."""
+        return self.E(encoder(x)).float()
+
+    def noisy(self, code: Tensor) -> Tensor:
+        """Draw z from N(code, I); in training only."""
+        if not self.training:
+            return code
+        return code + dist.rows(lambda n: torch.randn(n, *code.shape[1:], device=code.device), len(code))
+
+    def decode(self, decoder: nn.Module, z: Tensor) -> Tensor:
+        """Draw a code's image in the decoder's domain."""
+        return decoder(self.S(z)).float()
+
+    def translate(self, image: Tensor, direction: str) -> Tensor:
+        """Encode in one domain, decode in the other, without noise."""
+        encoder, decoder = (self.EA, self.GB) if direction == "AB" else (self.EB, self.GA)
+        return self.decode(decoder, self.code(encoder, image))
+
+    def fakes(self, batch: Unpaired) -> Tensor:
+        """What becomes of A's images."""
+        return self.translate(batch.a, "AB")
+
+    def panels(self, batch: Unpaired) -> list[Tensor]:
+        """A, A as B, B, B as A."""
+        return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]
