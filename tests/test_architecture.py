@@ -28,6 +28,9 @@ ALLOWED = {
     "latents.py": set(),
     "losses.py": set(),
     "penalties.py": {"dist"},
+    "masks.py": {"dist"},
+    "priors.py": set(),
+    "photos.py": {"data", "errors"},
     "images.py": {"atomic", "errors"},
     "gan.py": {"data", "hparams"},
     "ema.py": {"gan"},
@@ -37,8 +40,21 @@ ALLOWED = {
     "registry.py": {"errors", "gan", "hparams"},
     "data": {"dist", "errors", "seeds"},
     "nets": {"data", "dist", "errors"},
-    "metrics": {"data"},
-    "variants": {"data", "dist", "gan", "hparams", "losses", "nets", "penalties", "augment", "pool"},
+    "metrics": {"data", "gan"},
+    "variants": {
+        "data",
+        "dist",
+        "gan",
+        "hparams",
+        "losses",
+        "nets",
+        "penalties",
+        "augment",
+        "pool",
+        "masks",
+        "priors",
+        "errors",
+    },
 }
 
 
