@@ -40,7 +40,7 @@ ALLOWED = {
     "registry.py": {"errors", "gan", "hparams"},
     "data": {"dist", "errors", "seeds"},
     "nets": {"data", "dist", "errors"},
-    "metrics": {"data", "gan"},
+    "metrics": {"data", "gan", "images"},
     "variants": {
         "data",
         "dist",
@@ -53,6 +53,7 @@ ALLOWED = {
         "pool",
         "masks",
         "priors",
+        "jitter",
         "errors",
     },
 }
