@@ -12,7 +12,7 @@ from gancli.errors import UserError
 
 def command(
     model: Annotated[str, MODEL],
-    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    more: Annotated[list[Path] | None, typer.Argument(metavar="PICTURE", help="More pictures, after --images.")] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds to walk through, in this order.", show_default="0,1,2,3")
     ] = None,

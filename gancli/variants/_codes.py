@@ -16,6 +16,7 @@ from gancli.variants._latents import FromLatents, SizeHParams
 class CodeHParams(SizeHParams, AdamHParams):
     """What every member of the family can be told."""
 
+    kimg: float = 200
     width: int = hparam(512, "units of each hidden layer", min=1)
     depth: int = hparam(2, "hidden layers of each network", min=1, max=8)
 

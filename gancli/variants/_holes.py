@@ -21,8 +21,9 @@ from gancli.nets import dcgan
 class HoleHParams(AdamHParams):
     """What every member of the family can be told."""
 
+    kimg: float = 50
     width: int = hparam(
-        64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
+        32, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
     )
     bottleneck: int = hparam(512, "numbers between encoder and decoder, each of which sees the whole image", min=1)
     holes: Literal["centre", "square", "blocks", "region"] = hparam(

@@ -31,6 +31,7 @@ def test_codes_are_read_off_images_and_are_always_the_same(name: str) -> None:
     code = gan.encode(image)
     assert code.shape == gan.prior(len(image)).shape
     assert torch.equal(code, gan.encode(image))
+    assert isinstance(gan, Encodes)
 
 
 @pytest.mark.parametrize("name", ["bigan", "aae", "vae"])

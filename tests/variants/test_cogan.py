@@ -1,13 +1,18 @@
 """CoGAN: what its paper says that can be seen without training."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from gancli.data.sources import Request
+from gancli.data.unpaired import Unpaired
 from gancli.errors import UserError
 from gancli.gan import Clock
+from tests.conftest import Cli, noise_images
 from tests.variants.small import SPEC, feed, make
 
 
@@ -22,7 +27,7 @@ def test_the_last_layer_of_g_and_the_first_of_d_are_each_domains_own() -> None:
     own = [(name[:3], shape) for name, shape in shapes.items() if ".shared." not in name]
     next_to_the_image = (4, SPEC.channels, 4, 4)
     assert own == [(name, next_to_the_image) for name in ("G.a", "G.b", "D.a", "D.b")]
-    single = make("dcgan")
+    single: Any = make("dcgan")
     for network in ("G", "D"):
         assert weights(getattr(gan, network)) < 1.9 * weights(getattr(single, network))
 
@@ -43,8 +48,8 @@ def test_a_turn_on_one_domain_changes_the_other() -> None:
 def test_with_all_layers_their_own_nothing_is_shared() -> None:
     gan: Any = make("cogan", own_layers=3)
     assert weights(gan.G.shared) == weights(gan.D.shared) == 0
-    single = make("dcgan")
-    assert weights(gan.G) == 2 * sum(p.numel() for n, p in single.named_parameters() if n.startswith("G."))
+    single: Any = make("dcgan")
+    assert weights(gan.G) == 2 * weights(single.G)
     with pytest.raises(UserError, match="--own-layers 4: these networks have 3"):
         make("cogan", own_layers=4)
 
@@ -61,6 +66,25 @@ def test_both_images_of_a_pair_come_from_one_z() -> None:
     for _ in gan.play(feed(gan).at(0), Clock(0, 0, 1000)):
         pass
     assert len(seen) == 2  # one z for D's turn and one for G's, each drawn once for both domains
+
+
+def test_sampling_draws_pairs_side_by_side(cli: Cli, tmp_path: Path) -> None:
+    for domain in ("day", "night"):
+        noise_images(tmp_path / "two" / domain)
+    small = ("--width", 4, "--batch", 4, "--steps", 2, "--quiet", "--out", tmp_path / "run")
+    assert cli("train", "cogan", "--data", tmp_path / "two", *small).code == 0
+    assert cli("sample", tmp_path / "run", "-n", 3, "--out", tmp_path / "pairs.npz").code == 0
+    assert np.load(tmp_path / "pairs.npz")["images"].shape == (3, 8, 16, 3)
+    assert cli("interpolate", tmp_path / "run", "--frames", 4, "--out", tmp_path / "walk.gif").code == 0
+    result = cli("train", "cogan", "--data", tmp_path / "two" / "day", *small[:-1], tmp_path / "other")
+    assert result.code == 2
+    assert "two sub-folders" in result.err
+
+
+def test_built_in_domains_hold_no_pair() -> None:
+    data = Unpaired.open(Request("shapes-mono"))
+    assert len(data.columns["a"]) == len(data.columns["b"])
+    assert data.columns["a"].float().mean() < 0.6 * data.columns["b"].float().mean()  # outlines, and what is filled
 
 
 def test_each_domain_is_judged_against_its_own_images() -> None:
