@@ -10,7 +10,7 @@ from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
 import gancli
-from gancli.cli import interpolate, models, sample, train, translate
+from gancli.cli import import_file, interpolate, models, sample, train, translate
 from gancli.errors import Diverged, UserError
 
 # without Rich's markup, help costs half the time; commands colour what they print themselves
@@ -19,6 +19,7 @@ app.add_typer(train.app, name="train")
 app.command("sample")(sample.command)
 app.command("interpolate")(interpolate.command)
 app.command("translate")(translate.command)
+app.command("import")(import_file.command)
 app.command("list")(models.list_variants)
 app.command("info")(models.info)
 
