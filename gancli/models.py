@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from gancli import checkpoint, registry
+from gancli import checkpoint, published, registry
 from gancli.ema import pruned
 from gancli.errors import UserError, missing
 from gancli.gan import GAN
@@ -27,18 +27,23 @@ class Model:
 
 
 def find(model: str, *, best: bool = False) -> Model:
-    """Find the checkpoint that MODEL names: a file, a run folder (its newest), or a run under ./runs."""
+    """Find the checkpoint that MODEL names: a file, a run folder (its newest), a run under ./runs, a published name."""
     path = Path(model).expanduser()
     if path.is_dir():
         path = _in_folder(Folder(path), best)
     elif not path.is_file():
-        folder = RUNS / model
-        if not folder.is_dir():
-            raise missing(
-                "model", model, [f"{RUNS.name}/{name}" for name in runs()] or ["none yet: gancli train dcgan"]
-            )
-        path = _in_folder(Folder(folder), best)
+        path = _by_name(model, best)
     return Model(path, checkpoint.describe(path), checkpoint.fingerprint(path))
+
+
+def _by_name(model: str, best: bool) -> Path:
+    """A run under ./runs, or a published model, which is fetched the first time."""
+    folder = RUNS / model
+    if folder.is_dir():
+        return _in_folder(Folder(folder), best)
+    if known := published.find(model):
+        return published.fetch(*known)
+    raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])
 
 
 def _in_folder(folder: Folder, best: bool) -> Path:

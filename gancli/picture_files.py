@@ -42,8 +42,8 @@ def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
             exif = image.getexif()
             frames, durations = [], []
             for frame in ImageSequence.Iterator(image):
-                durations.append(float(frame.info.get("duration", 0)))
                 frames.append(_sized(_upright(frame), size))
+                durations.append(float(frame.info.get("duration", 0)))  # WebP knows it only now
             exif.pop(ORIENTATION, None)  # it has been followed
             return Loaded(frames, exif, profile, durations if len(frames) > 1 else [], image.info.get("loop", 0))
 

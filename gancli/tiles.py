@@ -99,13 +99,17 @@ def cut(height: int, width: int, multiple: int, largest: int) -> list[Tile]:
 
 
 def _ramps(tile: Tile, image: Tensor, overlap: int) -> Tensor:
-    """Weights (1, 1, h, w) that fall towards the sides where another tile follows."""
-    ramps = []
+    """Weights (1, 1, h, w) that fall to 0 towards the sides where another tile follows.
+
+    They are 0 before the side is reached: a network's padding shows in the pixels next to it.
+    """
+    ramps, margin = [], overlap // 4
+    rise = overlap - 2 * margin
     for start, length, side in ((tile.top, tile.height, image.shape[2]), (tile.left, tile.width, image.shape[3])):
         at = torch.arange(length, device=image.device, dtype=image.dtype)
-        before = (at + 1) / overlap if start else torch.ones_like(at)
-        after = (length - at) / overlap if start + length < side else torch.ones_like(at)
-        ramps.append(torch.minimum(before, after).clamp(max=1))
+        before = (at + 1 - margin) / rise if start else torch.ones_like(at)
+        after = (length - at - margin) / rise if start + length < side else torch.ones_like(at)
+        ramps.append(torch.minimum(before, after).clamp(0, 1))
     return (ramps[0][:, None] * ramps[1])[None, None]
 
 

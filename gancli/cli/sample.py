@@ -8,7 +8,7 @@ import typer
 
 from gancli.errors import UserError
 
-MODEL = typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, or a run under ./runs.")
+MODEL = typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, a run under ./runs, or a published name.")
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
 
 

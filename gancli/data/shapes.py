@@ -56,8 +56,8 @@ MONO = Preset(
     (0.56, 0.72), (-15, 15), (-0.10, 0.10), pixels=28, channels=1, modes=("shape", "texture"),
 )  # fmt: skip
 DOMAINS = Preset(
-    "shapes-domains", COLOURS, {"white": GROUNDS["white"], "navy": GROUNDS["navy"]}, ("outlined", "solid"),
-    (0.52, 0.72), (-20, 20), (-0.18, 0.18), modes=("shape", "texture"),
+    "shapes-domains", COLOURS, {"white": GROUNDS["white"]}, ("outlined", "solid"),
+    (0.52, 0.72), (-20, 20), (-0.18, 0.18), pixels=16, modes=("shape", "texture"),
 )  # fmt: skip
 PRESETS = {preset.name: preset for preset in (FULL, EASY, MONO, DOMAINS)}
 

@@ -23,7 +23,7 @@ class TranslatorHParams(HParams):
     batch: int = 4
     kimg: float = 12.0
     ema_kimg: float = 1.0
-    width: int = hparam(24, "channels of the first layer of every network; 64 in the papers", min=1)
+    width: int = hparam(16, "channels of the first layer of every network; 64 in the papers", min=1)
     layers: int = hparam(3, "halvings in D: 3 judges 70x70 pixels, 2 judges 34, 1 judges 16", min=1, max=6)
     decay: float = hparam(0.5, "share of the training, at its end, over which lr falls to 0", min=0, max=1)
     enlarge: float = hparam(

@@ -1,0 +1,88 @@
+"""Translators and patch discriminators against the papers' counts and fields of view."""
+
+import pytest
+import torch
+from torch import nn
+
+from gancli import losses
+from gancli.data.spec import DataSpec
+from gancli.jitter import jitter
+from gancli.nets.layers import InstanceNorm2d
+from gancli.nets.patchgan import PatchGAN
+from gancli.nets.resnet_translator import ResnetTranslator
+from gancli.nets.unet import UNet
+from gancli.pool import ImagePool
+
+LARGE = DataSpec(3, 256, 256)
+
+
+def count(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def test_parameters_are_the_authors_less_biases_that_norms_take_out() -> None:
+    with torch.device("meta"):
+        assert count(ResnetTranslator(64, 9, LARGE)) == 11_378_179 - 5_248
+        assert count(UNet(64, 8, LARGE)) == 54_413_955
+        assert count(PatchGAN(64, 3, LARGE)) == 2_764_737 - 896
+        assert count(PatchGAN(64, 3, LARGE, given=3)) == 2_768_705 - 1_792  # and the scale of a norm
+
+
+@pytest.mark.parametrize(("layers", "field"), [(1, 16), (2, 34), (3, 70)])
+def test_a_logit_sees_just_its_patch(layers: int, field: int) -> None:
+    net = PatchGAN(4, layers, LARGE)
+    for parent in list(net.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, InstanceNorm2d):  # its statistics see the whole image
+                setattr(parent, name, nn.Identity())
+    x = torch.rand(1, 3, 256, 256, requires_grad=True)
+    logits = net(x)
+    logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2].backward()
+    assert x.grad is not None
+    seen = x.grad.abs().sum((0, 1)).nonzero()
+    assert (seen.max(0).values - seen.min(0).values + 1).tolist() == [field, field]
+
+
+def test_instance_norm_is_torchs() -> None:
+    x = torch.randn(3, 5, 8, 6) * 4 + 2
+    torch.testing.assert_close(InstanceNorm2d(5)(x), nn.InstanceNorm2d(5)(x))
+
+
+def test_the_pool_fills_then_gives_every_second_one_back() -> None:
+    torch.manual_seed(0)
+    pool = ImagePool(50, DataSpec(1, 1, 1))
+    first = torch.arange(50.0).reshape(50, 1, 1, 1)
+    assert torch.equal(pool.swap(first), first)
+    later = torch.arange(50.0, 4050).reshape(-1, 1, 1, 1)
+    given = torch.cat([pool.swap(part) for part in later.split(8)])
+    old = (given != later).float().mean()
+    assert 0.46 < old < 0.54
+    # nothing is lost, nothing is made up
+    everything = torch.cat([given.flatten(), pool.images.flatten()]).sort().values
+    assert torch.equal(everything, torch.arange(4050.0))
+    assert torch.equal(ImagePool(0, LARGE).swap(first), first)
+
+
+def test_pairs_are_cut_alike() -> None:
+    torch.manual_seed(0)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 32), torch.linspace(-1, 1, 32), indexing="ij")
+    where = torch.stack([x, y])[None].repeat(16, 1, 1, 1)
+    one, other = jitter(where, where * 0.5, enlarge=0.2, mirror=True)
+    torch.testing.assert_close(one * 0.5, other)
+    slope = one[:, 0].diff(dim=2).mean((1, 2))
+    assert 0 < (slope < 0).float().mean() < 1  # some are mirrored
+    torch.testing.assert_close(slope.abs(), torch.full((16,), 2 / 31 / 1.2), rtol=1e-3, atol=1e-4)
+    assert one.abs().max() <= 1  # never beyond the edge
+    assert jitter(where, enlarge=0.0, mirror=False)[0] is where
+
+
+def test_patch_nce_of_chance_and_of_a_match() -> None:
+    """ln 256 + (sigma / tau)^2 / 2 for random unit features of size 256: 5.94."""
+    torch.manual_seed(0)
+    q, k = (nn.functional.normalize(torch.randn(8, 256, 256), dim=2) for _ in range(2))
+    assert abs(float(losses.patch_nce(q, k, 0.07)) - 5.94) < 0.06
+    assert losses.patch_nce(q, q, 0.07) < 1e-3
+    # the other images of a batch are no negatives
+    together = losses.patch_nce(q, k, 0.07)
+    apart = torch.stack([losses.patch_nce(a[None], b[None], 0.07) for a, b in zip(q, k)]).mean()
+    torch.testing.assert_close(together, apart)
