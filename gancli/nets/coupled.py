@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.nets import dcgan
+from gancli.nets.layers import LayerNorm2d
 
 LAYER = 3  # modules of an inner layer: convolution, norm, activation
 OUTER = 2  # of the one next to the image
@@ -38,11 +39,12 @@ class Discriminators(nn.Module):
 
     def __init__(self, width: int, own: int, spec: DataSpec) -> None:
         super().__init__()
-        one, other = (dcgan.Discriminator(width, spec) for _ in "ab")
+        # layer norm: with a batch norm, which fakes and two domains would each shift their way, D soon wins outright
+        one, other = (dcgan.Discriminator(width, spec, LayerNorm2d) for _ in "ab")
         layers, others = nn.Sequential(*one.trunk, one.head), nn.Sequential(*other.trunk, other.head)
         cut = _own(own, spec) if own <= dcgan.stages(spec) else len(layers)
         self.a, self.b, self.shared = layers[:cut], others[:cut], layers[cut:]
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Judge images; the domains go through apart: a batch norm must not mix them."""
+        """Judge images."""
         return self.shared(self.a(a)).flatten(), self.shared(self.b(b)).flatten()
