@@ -32,7 +32,7 @@ class Labelled(Batch):
         known = torch.nonzero(labels >= 0).flatten()
         note = f"{len(pictures.classes)} classes: {_listed(pictures.classes)}"
         left_out = [f"{len(labels) - len(known):,} images without a label left out"] if len(known) < len(labels) else []
-        columns = {"image": torch.from_numpy(pictures.images), "label": labels}
+        columns = {"image": torch.from_numpy(pictures.pixels), "label": labels}
         notes = (*pictures.notes, note, *left_out)
         return Dataset(pictures.name, _spec(pictures), cls, columns, notes, rows=dict.fromkeys(columns, known))
 
@@ -49,7 +49,7 @@ class PartlyLabelled(Batch):
     def open(cls, request: Request) -> "Dataset[Self]":
         """Read them from a source; every label that it has is known. Raises UserError when it has none."""
         pictures, labels = _open(request)
-        images, known = torch.from_numpy(pictures.images), torch.nonzero(labels >= 0).flatten()
+        images, known = torch.from_numpy(pictures.pixels), torch.nonzero(labels >= 0).flatten()
         columns = {"image": images, "example": images, "label": labels}
         rows = {"image": torch.arange(len(images)), "example": known, "label": known}
         return Dataset(pictures.name, _spec(pictures), cls, columns, pictures.notes, rows=rows)

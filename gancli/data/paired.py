@@ -59,7 +59,7 @@ class Paired(Batch):
             return cls(MAKERS[pairs](target), target)
 
         notes = (*pictures.notes, f"sources made of them: {pairs}")
-        return Dataset(pictures.name, spec, cls, {"target": torch.from_numpy(pictures.images)}, notes, make)
+        return Dataset(pictures.name, spec, cls, {"target": torch.from_numpy(pictures.pixels)}, notes, make)
 
 
 Found = tuple[str, tuple[str, str], tuple[Rows, Rows], tuple[str, ...]]
@@ -117,9 +117,9 @@ def _decode(
     pair, side = pictures.labels // 2, pictures.labels % 2
     whole = np.flatnonzero((pair[:-1] == pair[1:]) & (side[:-1] == 0))
     if len(whole) * 2 == len(pictures.images):
-        rows = pictures.images[0::2], pictures.images[1::2]  # views: nothing is read into memory
+        rows = pictures.pixels[0::2], pictures.pixels[1::2]  # views: nothing is read into memory
     else:
-        rows = pictures.images[whole], pictures.images[whole + 1]
+        rows = pictures.pixels[whole], pictures.pixels[whole + 1]
     lonely = len(by_name[0]) + len(by_name[1]) - 2 * len(common)
     notes = (
         *pictures.notes,

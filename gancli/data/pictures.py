@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,13 @@ class Pictures:
     labels: NDArray[np.int64]  # (N,), -1 for none
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The images; raises UserError for points, which not every kind of data can be."""
+        if not np.issubdtype(self.images.dtype, np.uint8):
+            raise UserError(f"{self.name} holds points, and images are wanted here: give another --data")
+        return cast("NDArray[np.uint8]", self.images)
 
 
 def decode(

@@ -65,7 +65,7 @@ def _two_sources(request: Request, data_b: str) -> tuple[str, tuple[str, str], t
         p if p.images.shape[1] == channels else open_source(dataclasses.replace(same, data=data))
         for p, data in ((a, request.data), (b, data_b))
     )
-    domains, rows = (a.name, b.name), (a.images, b.images)
+    domains, rows = (a.name, b.name), (a.pixels, b.pixels)
     return f"{a.name}-{b.name}", domains, rows, (*a.notes, *b.notes, _counts(domains, rows))
 
 
@@ -75,7 +75,7 @@ def _of_class(pictures: Pictures, label: int) -> Rows:
     if not len(rows):
         raise UserError(f"{pictures.name} has no readable image of {pictures.classes[label]}")
     together = rows[-1] - rows[0] + 1 == len(rows)
-    return pictures.images[rows[0] : rows[-1] + 1] if together else pictures.images[rows]
+    return pictures.pixels[rows[0] : rows[-1] + 1] if together else pictures.pixels[rows]
 
 
 def _counts(domains: tuple[str, str], rows: tuple[Rows, Rows]) -> str:
