@@ -45,6 +45,7 @@ def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
 
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet) -> int:
     device = choose_device(options.device)
+    torch.set_flush_denormal(True)  # numbers that die away are slow on a CPU
     kind = registry.load(variant)
     hp = kind.hparams(**values)  # wrong ones are said before any data is read
     _check_data_options(variant, kind.data, options)
@@ -62,6 +63,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     players, ema = gan.players(), EMA(gan)
     clock = Clock(0, 0, total)
     about = _about(variant, gan, dataset, options, device)
+    about["suited"] = {name: value for name, value in kind.suited(dataset.spec).items() if name not in values}
     newest = _newest(folder) if options.resume else None
     _plan(display, about, gan, dataset, clock, folder, newest)
     if options.dry_run:
@@ -242,6 +244,9 @@ def _plan(
     size = "points" if spec.points else f"{spec.width}x{spec.height}"
     display.note(f"image     {size}, {spec.channels} channel{'s' * (spec.channels > 1)}")
     display.note(f"networks  {sizes} parameters")
+    if about["suited"]:
+        said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
+        display.note(f"suited    {said}: to such data, where no option says otherwise")
     display.note(f"device    {about['device']}{threads}{ranks}, {about['precision']}")
     display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
     display.note(f"out       {folder.path}{start}")

@@ -50,7 +50,7 @@ class Preset:
 
 
 FULL = Preset("shapes", COLOURS, GROUNDS, TEXTURES, (0.40, 0.72), (-25, 25), (-0.22, 0.22))
-EASY = Preset("shapes-easy", COLOURS, {"black": (0, 0, 0)}, ("solid",), (0.60, 0.68), (-6, 6), (-0.05, 0.05))
+EASY = Preset("shapes-easy", COLOURS, {"black": (0, 0, 0)}, ("solid",), (0.62, 0.66), (-3, 3), (-0.025, 0.025))
 MONO = Preset(
     "shapes-mono", {"white": (255, 255, 255)}, {"black": (0, 0, 0)}, ("solid", "outlined"),
     (0.56, 0.72), (-15, 15), (-0.10, 0.10), pixels=28, channels=1, modes=("shape", "texture"),

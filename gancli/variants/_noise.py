@@ -41,6 +41,7 @@ class NoiseHParams(LatentHParams, AdamHParams):
     """And most of them step with Adam."""
 
 
+SMALL = 32  # pixels a side
 H = TypeVar("H", bound=LatentHParams)
 
 
@@ -49,6 +50,7 @@ class NoiseToImage(FromLatents[H]):
 
     adversarial = losses.NONSATURATING
     on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
+    on_small: ClassVar[Mapping[str, Any]] = {"width": 32}  # for images that are small, on machines that may be
     d_norm: ClassVar[type[nn.Module]] = BatchNorm2d  # of D's convolutions
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
@@ -57,8 +59,9 @@ class NoiseToImage(FromLatents[H]):
 
     @classmethod
     def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """For points: steps that are cheap can be many."""
-        return cls.on_points if spec.points else {}
+        """For points: steps that are cheap can be many. For small images: networks that are narrower."""
+        small = cls.on_small if max(spec.height, spec.width) <= SMALL else {}
+        return cls.on_points if spec.points else small
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class BEGAN(NoiseToImage[HParams]):
     """D is an auto-encoder; k holds the balance between the errors of reals and fakes (section 3.3, eq. 13)."""
 
     hparams = HParams
+    on_small: ClassVar = {}
     k: Tensor  # ()
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ class BGAN(NoiseToImage[HParams]):
     """D's odds weigh what G draws, and G's likelihood follows the weights: no gradient need pass a pixel (eq. 10)."""
 
     hparams = HParams
+    on_small: ClassVar = {}
     builtin = "bars-and-stripes"
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

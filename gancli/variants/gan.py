@@ -1,6 +1,7 @@
 """GAN: Goodfellow et al. 2014, "Generative Adversarial Networks", arXiv:1406.2661."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -28,6 +29,7 @@ class OriginalGAN(NoiseToImage[HParams]):
     """A generator learns from nothing but a discriminator's attempts to tell its images from real ones (section 3)."""
 
     hparams = HParams
+    on_small: ClassVar = {}
     builtin = "digits"
 
     def generator(self) -> nn.Module:
