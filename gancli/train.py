@@ -3,24 +3,24 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli import checkpoint, dist, images, scatter
 from gancli.data.feed import Feed
 from gancli.ema import EMA
 from gancli.errors import Diverged
-from gancli.gan import GAN, Classes, Clock, Turn, each_class
+from gancli.gan import GAN, Classes, Clock, each_class
 from gancli.run import RESUMABLE, Folder
 from gancli.seeds import seed_all
+from gancli.step import Amp, Meter, check_game, play_step
 
-Amp = Callable[[], AbstractContextManager[Any]]
 Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
 TICKS = 200  # ticks a run, at most
@@ -28,90 +28,6 @@ SAVE_SECONDS = 300
 GRID = 64  # images in the grids of a run
 ROW, MOST_ROWS = 10, 32  # where classes are drawn: images of a class in a row, and classes
 COLUMNS = 8
-
-
-# ------------------------------------------------------------------------------------------------ a step
-
-
-def parameters(player: Optimizer) -> list[nn.Parameter]:
-    """List what a player moves."""
-    return [p for group in player.param_groups for p in group["params"]]
-
-
-def play_step(
-    gan: GAN[Any], players: Mapping[str, Optimizer], parts: Sequence[Any], clock: Clock, amp: Amp = nullcontext
-) -> dict[str, Tensor]:
-    """Play one step on a batch given in micro-batches; return every term and stat by name.
-
-    The micro-batches' games advance in lockstep: each turn is accumulated over all of them before its
-    player moves.
-    """
-    for name, options in gan.schedule(clock).items():
-        for group in players[name].param_groups:
-            group.update(options)
-    log: dict[str, Tensor] = {}
-    games = [gan.play(part, clock) for part in parts]
-    while turns := list(_next_turns(games, amp, players, log)):
-        player = players[turns[0].player]
-        dist.average_gradients(parameters(player))
-        player.step()
-    return log
-
-
-def _next_turns(
-    games: Sequence[Iterator[Turn]], amp: Amp, players: Mapping[str, Optimizer], log: dict[str, Tensor]
-) -> Iterator[Turn]:
-    """Play every game up to its next turn, and accumulate that turn's gradients."""
-    for i, game in enumerate(games):
-        with amp():
-            turn = next(game, None)
-        if turn is None:
-            continue
-        player = players[turn.player]
-        if i == 0:
-            player.zero_grad(set_to_none=True)
-            if turn.fresh:
-                player.state.clear()
-        loss = torch.stack([term.float() for term in turn.terms.values()]).sum() / len(games)
-        loss.backward(inputs=parameters(player))  # this player's gradients and no other's
-        for name, value in (turn.terms | turn.stats).items():
-            key, share = f"{turn.player}/{name}", value.detach().float() / len(games)
-            log[key] = log[key] + share if key in log else share
-        yield turn
-
-
-def check_game(gan: GAN[Any], players: Mapping[str, Optimizer]) -> None:
-    """Raise ValueError for a weight that no player moves: a variant has forgotten it."""
-    moved = {p for player in players.values() for p in parameters(player)}
-    idle = [name for name, p in gan.named_parameters() if p not in moved and p.requires_grad]
-    if idle:
-        raise ValueError(f"{type(gan).__name__}: no player moves {', '.join(idle[:3])}")
-
-
-class Meter:
-    """Means of terms and stats since the last reading, summed on the device: only reading them waits for it."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
-
-    def add(self, log: Mapping[str, Tensor]) -> None:
-        """Add one step."""
-        for name, value in log.items():
-            if name in self._sums:
-                self._sums[name] += value
-            else:
-                self._sums[name] = value.clone()
-            self._counts[name] = self._counts.get(name, 0) + 1
-
-    def read(self) -> dict[str, float]:
-        """Return the means over steps and processes, and start anew."""
-        if not self._sums:
-            return {}
-        totals = dist.mean_over_ranks(torch.stack(list(self._sums.values()))).tolist()
-        means = {name: total / self._counts[name] for name, total in zip(self._sums, totals)}
-        self._sums, self._counts = {}, {}
-        return means
 
 
 # ------------------------------------------------------------------------------------------------- a run

@@ -15,7 +15,8 @@ from gancli.run import RunOptions
 
 ROOT = Path(gancli.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py"))
-CORE = [path for path in MODULES if path.parent.name not in ("variants",)]
+ADAPTERS = ("importing.py", "published.py")  # what other people's files become: naming it is their work
+CORE = [path for path in MODULES if path.parent.name != "variants" and path.name not in ADAPTERS]
 VARIANTS = sorted((ROOT / "variants").glob("*.py"))
 
 # what each part may import of gancli, besides what is in its own folder
@@ -36,25 +37,15 @@ ALLOWED = {
     "ema.py": {"gan"},
     "run.py": {"atomic", "hparams"},
     "checkpoint.py": {"atomic", "data", "ema", "errors", "gan"},
-    "train.py": {"checkpoint", "data", "dist", "ema", "errors", "gan", "images", "run", "seeds"},
+    "step.py": {"dist", "gan"},
+    "train.py": {"checkpoint", "data", "dist", "ema", "errors", "gan", "images", "run", "scatter", "seeds", "step"},
     "registry.py": {"errors", "gan", "hparams"},
     "data": {"dist", "errors", "seeds"},
     "nets": {"data", "dist", "errors"},
-    "metrics": {"data", "gan", "images"},
+    "metrics": {"data", "dist", "errors", "gan", "images"},
     "variants": {
-        "data",
-        "dist",
-        "gan",
-        "hparams",
-        "losses",
-        "nets",
-        "penalties",
-        "augment",
-        "pool",
-        "masks",
-        "priors",
-        "jitter",
-        "errors",
+        *("data", "dist", "divergences", "errors", "gan", "hparams", "jitter", "losses", "masks", "nets", "penalties"),
+        *("pool", "priors"),
     },
 }
 
@@ -75,7 +66,7 @@ def test_imports_point_one_way(part: str) -> None:
     files = [ROOT / part] if part.endswith(".py") else sorted((ROOT / part).rglob("*.py"))
     assert files
     for path in files:
-        assert imported(path) - {path.parent.name} <= ALLOWED[part], path
+        assert imported(path) - {part} <= ALLOWED[part], path
 
 
 def test_nothing_but_the_registry_reaches_the_variants() -> None:

@@ -26,7 +26,8 @@ from gancli.data.sources import Request
 from gancli.ema import EMA
 from gancli.gan import Clock
 from gancli.run import Folder
-from gancli.train import Meter, Training
+from gancli.step import Meter
+from gancli.train import Training
 from gancli.variants.gan import HParams, OriginalGAN
 
 BATCH = 64

@@ -15,7 +15,7 @@ from gancli.data.unpaired import Unpaired
 from gancli.ema import EMA
 from gancli.gan import GAN, Clock
 from gancli.seeds import seed_all
-from gancli.train import play_step
+from gancli.step import play_step
 
 SMALL = {"batch": 8, "width": 4, "z_dim": 6, "depth": 2, "blocks": 2, "pool": 4, "patches": 8, "features": 8}
 SPEC = DataSpec(3, 16, 16)

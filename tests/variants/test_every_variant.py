@@ -14,7 +14,7 @@ from gancli.data.spec import DataSpec
 from gancli.ema import EMA, pruned
 from gancli.gan import GAN, Clock, Truncates
 from gancli.seeds import seed_all
-from gancli.train import check_game, parameters, play_step
+from gancli.step import check_game, parameters, play_step
 from tests.variants.small import SPEC, feed, make, steps
 
 NAMES = registry.names()

@@ -15,7 +15,7 @@ from gancli.data.labelled import Labelled, PartlyLabelled
 from gancli.data.spec import DataSpec
 from gancli.gan import Clock, each_class
 from gancli.seeds import seed_all
-from gancli.train import parameters, play_step
+from gancli.step import parameters, play_step
 from gancli.variants.infogan import gaussian_nll
 from tests.variants.small import CLASSES, feed, make
 

@@ -19,7 +19,7 @@ from gancli.ema import EMA
 from gancli.gan import Clock, each_class
 from gancli.metrics.accuracy import accuracy
 from gancli.seeds import seed_all
-from gancli.train import play_step
+from gancli.step import play_step
 
 CPU = torch.device("cpu")
 TOY = {"batch": 64, "width": 32, "z_dim": 16, "ema_kimg": 2, "lr": 1e-3}

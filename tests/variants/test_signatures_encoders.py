@@ -12,7 +12,7 @@ from gancli.data.images import Images
 from gancli.data.sources import Request
 from gancli.gan import Clock
 from gancli.seeds import seed_all
-from gancli.train import play_step
+from gancli.step import play_step
 
 pytestmark = pytest.mark.slow
 SEEDS = pytest.mark.parametrize("seed", range(5))

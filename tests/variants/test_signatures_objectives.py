@@ -16,7 +16,7 @@ from gancli.errors import UserError
 from gancli.gan import Clock
 from gancli.metrics import points as points_metric
 from gancli.nets import autoencoder, improved, spectral
-from gancli.train import play_step
+from gancli.step import play_step
 from gancli.variants.bgan import drawn, weights
 from tests.variants.small import feed, make
 from tests.variants.toys import Linear, against, normal, train_critic

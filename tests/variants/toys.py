@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gancli.data.images import Images
 from gancli.data.spec import DataSpec
 from gancli.gan import GAN, Clock
-from gancli.train import parameters
+from gancli.step import parameters
 from tests.variants.small import make
 
 POINTS = 4001
