@@ -36,16 +36,17 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
     """Train a variant with the hyperparameters given; returns the exit code. Raises UserError for bad input."""
     dist.start()
+    torch.set_flush_denormal(True)  # numbers that die away are slow on a CPU
     try:
         display = display_for(quiet=options.quiet or dist.rank() > 0, json=options.json)
         return _launch(variant, values, options, display)
     finally:
+        torch.set_flush_denormal(False)
         dist.stop()
 
 
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet) -> int:
     device = choose_device(options.device)
-    torch.set_flush_denormal(True)  # numbers that die away are slow on a CPU
     kind = registry.load(variant)
     hp = kind.hparams(**values)  # wrong ones are said before any data is read
     _check_data_options(variant, kind.data, options)

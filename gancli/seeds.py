@@ -1,8 +1,12 @@
 """Where every random choice comes from: a stable hash of what it is for. No generator's state is ever stored."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import torch
+
+from gancli import dist
 
 
 def seed_of(*key: int | str) -> int:
@@ -16,3 +20,11 @@ def seed_all(*key: int | str) -> None:
     torch.default_generator.manual_seed(seed)  # torch.manual_seed would ask every backend, at 100 times the cost
     if torch.accelerator.is_available():
         torch.get_device_module().manual_seed(seed)
+
+
+@contextmanager
+def aside(*key: int | str) -> Iterator[None]:
+    """Draw from a seed of its own, on one process, and leave the generators as they were."""
+    with torch.random.fork_rng(), dist.alone():
+        seed_all(*key)
+        yield

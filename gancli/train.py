@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from gancli.ema import EMA
 from gancli.errors import Diverged
 from gancli.gan import GAN, Classes, Clock, each_class
 from gancli.run import RESUMABLE, Folder
-from gancli.seeds import seed_all
+from gancli.seeds import aside, seed_all
 from gancli.step import Amp, Meter, check_game, play_step
 
 Evaluate = Callable[[GAN[Any]], dict[str, float]]
@@ -243,11 +243,3 @@ def interleaved(panels: Sequence[Tensor]) -> Tensor:
     whole = len(panels[0]) // COLUMNS
     rows = [panel[: whole * COLUMNS].unflatten(0, (whole, COLUMNS)) for panel in panels]
     return torch.stack(rows, 1).flatten(0, 2)
-
-
-@contextmanager
-def aside(*key: int | str) -> Iterator[None]:
-    """Draw from a seed of its own, on one process, and leave the generators as they were."""
-    with torch.random.fork_rng(), dist.alone():
-        seed_all(*key)
-        yield

@@ -23,7 +23,7 @@ VARIANTS = sorted((ROOT / "variants").glob("*.py"))
 ALLOWED = {
     "errors.py": set(),
     "hparams.py": {"errors"},
-    "seeds.py": set(),
+    "seeds.py": {"dist"},
     "dist.py": set(),
     "atomic.py": set(),
     "latents.py": set(),
@@ -42,7 +42,7 @@ ALLOWED = {
     "registry.py": {"errors", "gan", "hparams"},
     "data": {"dist", "errors", "seeds"},
     "nets": {"data", "dist", "errors"},
-    "metrics": {"data", "dist", "errors", "gan", "images"},
+    "metrics": {"atomic", "data", "dist", "errors", "gan", "images", "seeds"},
     "variants": {
         *("data", "dist", "divergences", "errors", "gan", "hparams", "jitter", "losses", "masks", "nets", "penalties"),
         *("pool", "priors"),

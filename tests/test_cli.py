@@ -217,7 +217,7 @@ BAD = {
     "bad seeds": (("sample", "run", "--seeds", "a-b"), "--seeds a-b"),
     "a truncation of nothing": (("sample", "run", "--truncation", "0"), "leaves nothing"),
     "an unknown ending": (("sample", "run", "--out", "x.jpg"), "give a .png"),
-    "a walk of one seed": (("interpolate", "run", "--seeds", "1"), "two seeds"),
+    "a walk of one seed": (("interpolate", "run", "--seeds", "1"), "two stops"),
     "an axis beyond the last": (("interpolate", "run", "--axis", "6"), "axes 0 to 5"),
     "a picture of another origin": (("sample", "--like", "pictures/000.png"), "is not a PNG that gancli"),
 }

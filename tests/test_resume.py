@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from gancli import registry
-from tests.conftest import Cli
+from gancli.train import Training
+from tests.conftest import Cli, noise_images
 
 QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000)
 
@@ -22,17 +23,47 @@ def final(folder: str | Path) -> bytes:
     return max((Path(folder) / "checkpoints").glob("*.safetensors")).read_bytes()
 
 
+@pytest.fixture
+def two_folders(tmp_path: Path) -> Path:
+    """Data of every kind at once: two classes, two domains, pairs by name."""
+    for name in ("A", "B"):
+        noise_images(tmp_path / "data" / name, size=(16, 16))
+    return tmp_path / "data"
+
+
 @pytest.mark.parametrize("name", registry.names())
-def test_17_steps_and_23_more_are_40(cli: Cli, pictures: Path, name: str) -> None:
-    command = ("train", name, "--data", pictures, *QUICK)
-    if "width" not in registry.hyperparameters(name).__dataclass_fields__:
-        command = ("train", name, "--data", pictures, "--batch", 4)
+def test_17_steps_and_23_more_are_40(cli: Cli, two_folders: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = registry.hyperparameters(name).__dataclass_fields__
+    small = {
+        "batch": 4,
+        "width": 4,
+        "z_dim": 6,
+        "depth": 1,
+        "blocks": 1,
+        "pool": 8,
+        "patches": 8,
+        "labels_per_class": 4,
+    }
+    options = [o for k, v in small.items() if k in fields for o in (f"--{k.replace('_', '-')}", v)]
+    command = ("train", name, "--data", two_folders, *options, "--steps", 40, "--metrics", "none")
+    result = cli(*command, "--out", "whole")
+    assert result.code == 0, result.err
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_stopped", lambda self: self.clock.step >= 17)
+        assert cli(*command, "--out", "parts").code == 0
+    assert max(Path("parts/checkpoints").iterdir()).stem == "000000068"
+    assert cli(*command, "--out", "parts", "--resume").code == 0
+    assert final("whole") == final("parts")
+    steps = [json.loads(line)["step"] for line in Path("parts/metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+
+
+def test_a_shorter_run_can_be_made_longer(cli: Cli, pictures: Path) -> None:
+    command = ("train", "dcgan", "--data", pictures, *QUICK)
     assert cli(*command, "--steps", 40, "--out", "whole").code == 0
     assert cli(*command, "--steps", 17, "--out", "parts").code == 0
     assert cli(*command, "--steps", 40, "--out", "parts", "--resume").code == 0
     assert final("whole") == final("parts")
-    steps = [json.loads(line)["step"] for line in Path("parts/metrics.jsonl").read_text().splitlines()]
-    assert steps == sorted(set(steps))
 
 
 def test_resume_without_out_takes_the_newest_of_its_kind(cli: Cli, pictures: Path) -> None:

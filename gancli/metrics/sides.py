@@ -21,8 +21,7 @@ from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import to_pixels
 from gancli.metrics.extractors import grey_to_colour
-from gancli.seeds import seed_of
-from gancli.train import aside
+from gancli.seeds import aside, seed_of
 
 DRAWN = 100  # images drawn at a time: a part of the protocol, since it decides which noise makes which image
 AHEAD = 64  # pictures that are decoded while the network works on others

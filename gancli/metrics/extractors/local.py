@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gancli.data import cache
 from gancli.metrics.sides import Side
-from gancli.train import aside
+from gancli.seeds import aside
 
 SIDE, FEATURES = 32, 128
 SAMPLE = 20_000  # images of the reference that it is trained on, at most
