@@ -29,6 +29,7 @@ class OriginalGAN(NoiseToImage[HParams]):
     """A generator learns from nothing but a discriminator's attempts to tell its images from real ones (section 3)."""
 
     hparams = HParams
+    one_call = True
     on_small: ClassVar = {}
     builtin = "digits"
 

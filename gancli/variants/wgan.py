@@ -28,6 +28,7 @@ class WGAN(NoiseToImage[HParams]):
 
     hparams = HParams
     adversarial = losses.WASSERSTEIN
+    one_call = True
     d_norm = nn.Identity  # clipping would squeeze the scale of a batch norm too
 
     def players(self) -> Mapping[str, Optimizer]:

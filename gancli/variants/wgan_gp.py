@@ -27,6 +27,7 @@ class WGANGP(NoiseToImage[HParams]):
 
     hparams = HParams
     adversarial = losses.WASSERSTEIN
+    one_call = True
     # the authors' code for points has lambda 0.1 and n_critic 5, for 100,000 steps; these are for 2,000
     on_points: ClassVar = {**NoiseToImage.on_points, "beta1": 0.5, "gp_weight": 1.0, "n_critic": 2}
     d_norm = LayerNorm2d  # a batch norm would tie the images' penalties together (section 4)
