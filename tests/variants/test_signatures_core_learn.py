@@ -72,7 +72,7 @@ def test_d_learns_features_that_tell_shapes_apart() -> None:
 
 def test_a_walk_is_smooth_and_leads_somewhere() -> None:
     """Radford et al. 2016, section 6.1: no sharp transitions, no memorised pictures. Control: a collapsed G."""
-    gan, _ = trained("dcgan", "shapes-easy", 600, width=16)
+    gan: Any = trained("dcgan", "shapes-easy", 600, width=16)[0]
 
     def steps(gan: Any) -> tuple[float, float]:
         with torch.no_grad():
