@@ -79,7 +79,7 @@ def test_a_changed_hyperparameter_is_an_error_that_names_both(cli: Cli, pictures
     cli("train", "gan", "--data", pictures, *QUICK, "--steps", 1, "--out", "x")
     result = cli("train", "gan", "--data", pictures, *QUICK, "--steps", 2, "--out", "x", "--resume", "--lr", 0.1)
     assert result.code == 2
-    assert "lr was 0.0002, now 0.1" in result.err
+    assert "lr was 0.0005, now 0.1" in result.err
 
 
 def test_a_damaged_checkpoint_is_passed_over(cli: Cli, pictures: Path) -> None:
