@@ -15,9 +15,9 @@ from gancli import models
 from gancli.data import files
 from gancli.data.pictures import UNREADABLE, Item, to_array
 from gancli.data.spec import DataSpec
+from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import Classifies
-from gancli.launch import choose_device
 
 PART = 64  # pictures at a time
 

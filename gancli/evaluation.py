@@ -16,6 +16,7 @@ from gancli.data.images import Images
 from gancli.data.pictures import Wanted
 from gancli.data.shapes import PRESETS
 from gancli.data.sources import Request, parse_size
+from gancli.devices import has_bf16
 from gancli.errors import UserError
 from gancli.metrics import extract, neighbours, scores, shapes, statistics
 from gancli.metrics.extract import Tell
@@ -76,6 +77,8 @@ def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[
     against = _against(options, real, device, tell)
     results = [_result(fake, real, against, options, tell) for fake in fakes]
     _compare(results)
+    if options.fast and not has_bf16(device):
+        note("--fast: this device has no bf16 of its own, so it is slower here than without")
     for text in [*_copying(results), *_warnings(against, [*fakes, *([real] if real else [])])]:
         note(text)
     return results

@@ -19,6 +19,7 @@ from gancli.data.feed import Dataset, Feed
 from gancli.data.pictures import Wanted
 from gancli.data.sources import Request, parse_size
 from gancli.data.spec import Batch
+from gancli.devices import choose_device, choose_precision
 from gancli.display import Quiet, display_for, duration
 from gancli.ema import EMA
 from gancli.errors import UserError
@@ -107,26 +108,6 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 
 
 # -------------------------------------------------------------------------------------------- the choices
-
-
-def choose_device(name: str) -> torch.device:
-    """Take the device that was asked for, or the best there is; raises UserError for one that is not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, present in there.items() if present)
-    if not there[name]:
-        raise UserError(f"--device {name}: this machine has {', '.join(d for d, p in there.items() if p)}")
-    return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
-
-
-def choose_precision(name: str, device: torch.device) -> str:
-    """Take the precision that was asked for, or bf16 where the device computes in it natively."""
-    if name != "auto":
-        return name
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return "bf16" if device.type == "cpu" and native() else "fp32"
 
 
 def _amp(precision: str, device: torch.device) -> Callable[[], Any]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gancli import atomic, images, latents, models, photos, scatter
+from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import GAN, Classes, Encodes, Samples, Truncates, each_class
-from gancli.launch import choose_device
 from gancli.seeds import seed_all
 
 MOST_SEEDS = 1_000_000

@@ -18,10 +18,10 @@ from PIL import Image
 from gancli import atomic, models, picture_files, tiles
 from gancli.data.files import SUFFIXES
 from gancli.data.pictures import UNREADABLE
+from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import GAN, Fills, Translates
 from gancli.images import to_picture, to_pixels
-from gancli.launch import choose_device
 from gancli.picture_files import Loaded
 from gancli.seeds import seed_all
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 from gancli import evaluation
 from gancli.data import builtin, cache
 from gancli.data.pictures import Wanted
+from gancli.errors import UserError
 from gancli.metrics import extract, statistics
 from gancli.metrics.extractors import local
 from gancli.metrics.features import Features, Moments
@@ -275,6 +277,26 @@ def test_statistics_of_other_tools_are_read_and_written(tmp_path: Path, suffix: 
     assert said == {"extractor": "x"}
     if suffix == ".npz":
         assert set(np.load(path)) >= {"mu", "sigma"}
+
+
+def test_sums_of_stylegan_are_read_and_code_in_their_pickle_is_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.random.default_rng(0).standard_normal((50, 4))
+    sums = {"num_items": 50, "raw_mean": rows.sum(0), "raw_cov": rows.T @ rows, "all_features": None}
+    for protocol in (2, 4):
+        (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums, protocol))
+        read, said = statistics.read(tmp_path / "stats.pkl")
+        np.testing.assert_allclose(read.moments.covariance, np.cov(rows.T, bias=True))
+        np.testing.assert_allclose(read.moments.mean, rows.mean(0))
+        assert said is None
+    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums | {"raw_mean": print}))
+    with pytest.raises(UserError, match=r"names builtins\.print, which is not run"):
+        statistics.read(tmp_path / "stats.pkl")
+    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums)[:-20])
+    with pytest.raises(UserError, match="holds no mu and sigma"):
+        statistics.read(tmp_path / "stats.pkl")
+    assert capsys.readouterr().out == ""
 
 
 def test_unlike_statistics_are_refused(cli: Cli, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

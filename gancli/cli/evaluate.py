@@ -43,7 +43,10 @@ def command(
     ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Compute in bf16: faster, and another protocol.")] = False,
     stats: Annotated[
-        Path | None, typer.Option(help="mu and sigma in a .npz or .safetensors: written with --data, read without.")
+        Path | None,
+        typer.Option(
+            help="mu and sigma in a .npz, .safetensors or StyleGAN's .pkl: written with --data, read without."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of what models draw.", min=0)] = 0,
     best: Annotated[bool, typer.Option("--best", help="Runs' best checkpoints, not their newest.")] = False,
@@ -56,7 +59,7 @@ def command(
 ) -> None:
     """Score models and folders of images against real ones, and say exactly how."""
     from gancli import atomic, dist, evaluation
-    from gancli.launch import choose_device
+    from gancli.devices import choose_device
     from gancli.metrics import scores
 
     if extractor not in evaluation.EXTRACTORS:

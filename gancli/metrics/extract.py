@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -12,7 +13,7 @@ from gancli.errors import UserError
 from gancli.metrics import fid, scores
 from gancli.metrics.extractors import Extractor
 from gancli.metrics.features import Collector, Features, Moments
-from gancli.metrics.sides import Side
+from gancli.metrics.sides import Share, Side
 
 Tell = Callable[[str, int, int], None]  # what is read, images done, images in all
 
@@ -51,16 +52,15 @@ def collect(side: Side, extractor: Extractor, names: list[str], tell: Tell) -> F
     """Send all images of a side through the network; several processes take turns at its batches."""
     rows, logits = needs(names, side.count)
     collector = Collector(keep_rows=rows, keep_logits=logits)
-    done = 0
-    for place, batch in enumerate(side.batches(extractor.batch)):
-        done += len(batch)
-        if place % dist.world() != dist.rank() % dist.world():
-            continue
+    done, share = 0, Share(dist.rank() % dist.world(), dist.world())
+    for place, batch in side.placed(extractor.batch, share):
         collector.add(place, *extractor(batch))
-        tell(side.name, done, side.count)
-    if done < 2:
-        raise UserError(f"{side.name} holds {done} images that can be read: scores need two on each side")
-    return collector.features(_labels(side, done))
+        done += len(batch)
+        tell(side.name, min(done * share.of, side.count), side.count)
+    features = collector.features()
+    if features.count < 2:
+        raise UserError(f"{side.name} holds {features.count} images that can be read: scores need two on each side")
+    return replace(features, labels=_labels(side, features.count))
 
 
 def _labels(side: Side, count: int) -> Tensor | None:

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from gancli import dist
 from gancli.data import builtin, cache
 from gancli.data.feed import Dataset, Feed, order
 from gancli.data.pictures import TOLERATED, UNREADABLE, Item, Wanted, to_array, upright
@@ -28,27 +30,46 @@ AHEAD = 64  # pictures that are decoded while the network works on others
 THREADS = 2
 
 Batches = Iterator[Tensor]  # uint8 (n, 3, H, W), images of one size
+Placed = Iterator[tuple[int, Tensor]]  # the same, each with a number that puts it into order
 
 
-class Side(Protocol):
+class Share(NamedTuple):
+    """Every `of`-th batch, from the `first`: what one of several processes reads."""
+
+    first: int = 0
+    of: int = 1
+
+    def holds(self, place: int) -> bool:
+        """Say whether the batch with this number is one of them."""
+        return place % self.of == self.first
+
+
+WHOLE = Share()
+
+
+class Side(ABC):
     """What both sides are."""
 
     name: str
-    count: int  # images that `batches` gives, less what turns out to be unreadable
+    count: int  # images that there are, less what turns out to be unreadable
     labels: Tensor | None
     notes: list[str]
 
-    def batches(self, size: int) -> Batches:
-        """Give the images in order, up to `size` at a time."""
-        ...
+    @abstractmethod
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
+        """Give a share of the images, up to `size` at a time; all of them once all shares were read to their end."""
 
+    def batches(self, size: int) -> Batches:
+        """Give all images in order, up to `size` at a time."""
+        return (batch for _, batch in self.placed(size))
+
+    @abstractmethod
     def content(self) -> str:
         """Name what the images are, whatever they are called; empty when only drawing them would tell."""
-        ...
 
+    @abstractmethod
     def about(self) -> dict[str, Any]:
         """Say what the protocol must tell of them."""
-        ...
 
 
 def chosen(count: int, n: int | None, seed: int = 0) -> Tensor:
@@ -59,7 +80,7 @@ def chosen(count: int, n: int | None, seed: int = 0) -> Tensor:
 
 
 @dataclass
-class Arrays:
+class Arrays(Side):
     """Rows of one uint8 array (N, C, H, W), such as a data set as a model was trained on it."""
 
     name: str
@@ -74,10 +95,11 @@ class Arrays:
         self.count = len(self.index)
         self.labels = None if self.labels is None else self.labels[self.index]
 
-    def batches(self, size: int) -> Batches:
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
         """In order."""
-        for index in self.index.split(size):
-            yield grey_to_colour(self.images[index.to(self.images.device)].cpu())
+        for place, index in enumerate(self.index.split(size)):
+            if share.holds(place):
+                yield place, grey_to_colour(self.images[index.to(self.images.device)].cpu())
 
     def content(self) -> str:
         """Hash the array."""
@@ -97,7 +119,7 @@ def _marks(labels: Tensor | None) -> list[int] | None:
 
 
 @dataclass
-class Files:
+class Files(Side):
     """Pictures that are decoded as they are needed: each at its own size, or all at one."""
 
     name: str
@@ -114,24 +136,27 @@ class Files:
         self.labels: Tensor | None = marks if bool((marks >= 0).any()) else None
         self._sizes: set[tuple[int, int]] = set()
 
-    def batches(self, size: int) -> Batches:
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
         """In order; a picture of another size begins another batch. Unreadable ones are left out and named.
 
         Raises UserError when they are more than 1 %.
         """
-        waiting: list[Tensor] = []
         broken: list[str] = []
-        for found in self._decoded():
+        places = [i for i in range(len(self.items)) if share.holds(i // size)]
+        waiting: list[Tensor] = []
+        begun = 0
+        for place, found in zip(places, self._decoded([self.items[i] for i in places])):
             if isinstance(found, str):
                 broken.append(found)
                 continue
-            if waiting and (len(waiting) == size or found.shape != waiting[0].shape):
-                yield torch.stack(waiting)
+            if waiting and (place // size != begun // size or found.shape != waiting[0].shape):
+                yield begun, torch.stack(waiting)
                 waiting = []
+            begun = begun if waiting else place
             waiting.append(found)
-        self._judge(broken)
         if waiting:
-            yield torch.stack(waiting)
+            yield begun, torch.stack(waiting)
+        self._judge([text for part in (dist.gathered(broken) if share.of > 1 else [broken]) for text in part])
 
     def _judge(self, broken: list[str]) -> None:
         said = f"{', '.join(broken[:3])}{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}"
@@ -142,10 +167,10 @@ class Files:
         if len(self._sizes) > 1:
             self.notes.append(f"images of {len(self._sizes)} sizes: each was resized by itself")
 
-    def _decoded(self) -> Iterator[Tensor | str]:
+    def _decoded(self, items: Sequence[Item]) -> Iterator[Tensor | str]:
         with ThreadPoolExecutor(THREADS) as pool:
             ahead: deque[Future[Tensor | str]] = deque()
-            for item in self.items:
+            for item in items:
                 ahead.append(pool.submit(self._decode, item))
                 if len(ahead) == AHEAD:
                     yield ahead.popleft().result()
@@ -185,7 +210,7 @@ def _at_own_size(picture: Image.Image) -> "np.ndarray[Any, np.dtype[np.uint8]]":
 
 
 @dataclass
-class Drawn:
+class Drawn(Side):
     """Images that a model draws, batch after batch, from noise that the seed decides."""
 
     name: str
@@ -198,13 +223,15 @@ class Drawn:
     notes: list[str] = field(default_factory=list)
 
     @torch.no_grad()
-    def batches(self, size: int) -> Batches:
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
         """Draw; which images come does not depend on `size`."""
         for first in range(0, self.count, DRAWN):
+            if not share.holds(first // DRAWN):
+                continue
             with aside("eval", self.seed, first):
                 fakes = self.gan.fakes(self.feed.at(first))
             pixels = torch.from_numpy(to_pixels(fakes)).permute(0, 3, 1, 2)[: self.count - first]
-            yield from grey_to_colour(pixels).split(size)
+            yield from ((first + i * size, part) for i, part in enumerate(grey_to_colour(pixels).split(size)))
 
     def content(self) -> str:
         """Nothing: it is never the reference."""

@@ -15,15 +15,20 @@ from gancli.data import cache
 from gancli.metrics.sides import Side
 from gancli.seeds import aside
 
-SIDE, FEATURES = 32, 128
+SIDE, CHANNELS = 32, (32, 64, 128)
 SAMPLE = 20_000  # images of the reference that it is trained on, at most
 STEPS, BATCH, RATE = 500, 64, 2e-3
 SPOILT = 4  # ways in which images are spoilt: it learns to tell those too, or noise would look like anything
-VERSION = 2  # of all of the above: a change makes new networks
+LEAST = 0.1  # of the median deviation of a stage's features: what hardly moves on reals must not decide alone
+VERSION = 3  # of all of the above: a change makes new networks
 
 
 class Local:
-    """128 features of a network that learnt the classes of the reference, or which way up its images are."""
+    """224 features of a network that learnt the classes of the reference, or which way up its images are.
+
+    They are the means over the image of every stage's channels, in units of their deviation over the reference. The
+    last stage alone knows what an image shows and is blind to how: it put noise nearer to the reals than blurs of them.
+    """
 
     name = "local"
     inception, official = False, True
@@ -40,25 +45,56 @@ class Local:
             with aside("local"), entry.write() as folder:
                 network, task = _learn(real, device)
                 save_file(network.state_dict(), folder / "network.safetensors")
-                about = {"task": task, "outputs": network[-1].out_features}
+                about = {"task": task, "outputs": network.head.out_features}
                 (folder / cache.ABOUT).write_text(json.dumps(about))
         self.task: str = about["task"]
-        network = _network(about["outputs"])
+        network = _Network(about["outputs"])
         network.load_state_dict(load_file(entry.path / "network.safetensors"))
         self._network = network.to(device).eval()
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (N, 128) and logits of what it learnt."""
-        features = self._network[:-1](_prepared(images).to(self._device))
-        return features, self._network[-1](features)[:, :-SPOILT]
+        stages = self._network.stages_of(_prepared(images).to(self._device))
+        logits = self._network.head(stages[-1])[:, :-SPOILT]
+        return (torch.cat(stages, 1) - self._network.mean) / self._network.deviation, logits
 
 
-def _network(outputs: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in ((3, 32), (32, 64), (64, FEATURES)):
-        layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(FEATURES, outputs))
+class _Network(nn.Module):
+    """Three convolutions of stride 2, and what their features are on the reference."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+            for before, after in zip((3, *CHANNELS), CHANNELS)
+        )
+        self.head = nn.Linear(CHANNELS[-1], outputs)
+        self.register_buffer("mean", torch.zeros(sum(CHANNELS)))
+        self.register_buffer("deviation", torch.ones(sum(CHANNELS)))
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def stages_of(self, x: Tensor) -> list[Tensor]:
+        """Channel means (N, C) of every stage for images (N, 3, 32, 32) in [-1, 1]."""
+        found = []
+        for stage in self.stages:
+            x = stage(x)
+            found.append(x.mean((2, 3)))
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, outputs)."""
+        return self.head(self.stages_of(x)[-1])
+
+    @torch.no_grad()
+    def standardise(self, images: Tensor) -> None:
+        """Measure the features of the reference."""
+        parts = [self.stages_of(part) for part in images.split(BATCH)]
+        stages = [torch.cat(stage) for stage in zip(*parts)]
+        deviations = [stage.std(0) for stage in stages]
+        self.mean.copy_(torch.cat([stage.mean(0) for stage in stages]))
+        self.deviation.copy_(torch.cat([d.clamp_min(LEAST * float(d.median()) + 1e-6) for d in deviations]))
 
 
 def _prepared(images: Tensor) -> Tensor:
@@ -67,11 +103,11 @@ def _prepared(images: Tensor) -> Tensor:
     return images.float() / 127.5 - 1
 
 
-def _learn(real: Side, device: torch.device) -> tuple[nn.Sequential, str]:
+def _learn(real: Side, device: torch.device) -> tuple[_Network, str]:
     images, labels = _sample(real)
     classes = int(labels.max()) + 1 if labels is not None else 0
     task, outputs = ("classes", classes) if classes > 1 else ("rotation", 4)
-    network = _network(outputs + SPOILT).to(device).train()
+    network = _Network(outputs + SPOILT).to(device).train()
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS)
     for index in _indices(len(images)):
@@ -86,7 +122,9 @@ def _learn(real: Side, device: torch.device) -> tuple[nn.Sequential, str]:
         F.cross_entropy(network(x.to(device)), y.to(device)).backward()
         optimiser.step()
         rates.step()
-    return network.eval().cpu(), task
+    network = network.eval().cpu()
+    network.standardise(images)
+    return network, task
 
 
 def _spoilt(x: Tensor) -> tuple[Tensor, Tensor]:

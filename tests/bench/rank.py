@@ -1,0 +1,95 @@
+"""Do the scores put what is better first? On a data set of the reader's, with runs of one model trained half and whole.
+
+    python tests/bench/rank.py --data FASHION --pairs half0.safetensors:whole0.safetensors … [--extractor local]
+
+Every pair should come out as: held-out reals < trained < half-trained < noise, by the Frechet distance to the training
+images. Then, for every score, the last whole model against itself with another seed, its training data, and noise.
+Prints the tables of docs/evaluation.md, and exits with 1 if an order is wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from gancli import evaluation, models
+from gancli.data.feed import Feed
+from gancli.data.images import Images
+from gancli.data.pictures import Wanted
+from gancli.data.sources import Request
+from gancli.metrics import extract, fid, scores
+from gancli.metrics.features import Features
+from gancli.metrics.sides import DRAWN, Arrays, Drawn, Side
+
+N, REALS = 2000, 10_000
+CPU = torch.device("cpu")
+ALONE = ("is", "copies", "fid-per-class", "fid-jackknife")  # not distances between two sides
+HIGHER = ("precision", "recall", "density", "coverage")
+LEFT_OUT = ("std", "slope", "residual")
+
+
+def main() -> int:
+    """Rank, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--pairs", nargs="+", required=True, metavar="HALF:WHOLE")
+    parser.add_argument("--extractor", default="local", choices=["local", "effnet"])
+    asked = parser.parse_args()
+
+    train, test = (_reals(asked.data, split) for split in ("train", "test"))
+    options = evaluation.Options(inputs=(), data=asked.data, metrics=("fid",), extractor=asked.extractor)
+    extractor = evaluation.make_extractor(options, train, CPU)
+    noise = torch.randint(0, 256, (N, *train.images.shape[1:]), generator=torch.Generator().manual_seed(0))
+
+    def features(side: Side) -> Features:
+        return extract.collect(side, extractor, ["kid", "mode-score"], lambda *_: None)
+
+    real, blank = features(train), features(Arrays("noise", noise.to(torch.uint8)))
+    right = _table_of_pairs(asked.pairs, asked.data, features, real, features(test), blank)
+    whole = asked.pairs[-1].split(":")[1]
+    sides = [features(_model(whole, asked.data, seed)) for seed in (0, 1)]
+    return 0 if _table_of_scores(sides[0], sides[1], real, blank) and right else 1
+
+
+def _reals(data: str, split: str) -> Arrays:
+    dataset = Images.open(Request(data, Wanted(None), split))
+    return Arrays(
+        data, dataset.columns["image"], split, dataset.columns.get("label"), n=REALS if split == "train" else N
+    )
+
+
+def _model(path: str, data: str, seed: int) -> Drawn:
+    found = models.find(path)
+    dataset = Images.open(Request(data, Wanted((found.about.spec.height, found.about.spec.width)), "train"))
+    return Drawn(Path(path).stem, models.load(found), Feed(dataset, DRAWN, seed, CPU), N, seed)
+
+
+def _table_of_pairs(pairs: Sequence[str], data: str, features, real: Features, test: Features, noise: Features) -> bool:
+    print("| models | held-out reals | trained | half-trained | noise | in order |\n|---|---|---|---|---|---|")
+    right = True
+    for pair in pairs:
+        half, whole = (features(_model(path, data, 0)) for path in pair.split(":"))
+        values = [fid.frechet(side, real) for side in (test, whole, half, noise)]
+        right &= (good := values == sorted(values))
+        print(f"| {pair} | {' | '.join(f'{value:.4g}' for value in values)} | {'yes' if good else 'NO'} |")
+    return right
+
+
+def _table_of_scores(model: Features, again: Features, real: Features, noise: Features) -> bool:
+    names = [name for name in scores.SCORES if name not in ALONE]
+    columns = [scores.measure(names, model, other, inception=False) for other in (again, real, noise)]
+    print("\n| score | itself, another seed | its training data | noise | in order |\n|---|---|---|---|---|")
+    right = True
+    for name in columns[0]:
+        if name.endswith(LEFT_OUT):
+            continue
+        values = [column[name] for column in columns]
+        right &= (good := values == sorted(values, reverse=name in (*HIGHER, "mode_score")))
+        print(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} | {'yes' if good else 'NO'} |")
+    return right
+
+
+if __name__ == "__main__":
+    sys.exit(main())
