@@ -37,7 +37,7 @@ def classify(name: str, paths: Sequence[Path], device: str, *, best: bool = Fals
     """
     model = models.find(name, best=best)
     gan = models.load(model)
-    if not isinstance(gan, Classifies):
+    if not (isinstance(gan, Classifies) and gan.classes):
         raise UserError(f"{model.about.variant} tells no classes apart: `classify` needs a model with a class head")
     gan.to(choose_device(device))
     items = [item for path in paths for item in pictures_in(path)]

@@ -183,9 +183,14 @@ class Training:
 
     def _picture(self) -> Image.Image:
         if self.gan.spec.points:
-            return scatter.plot(scatter.to_points(self.draw(scatter.SHOWN)), self._points())
+            return scatter.plot(self._drawn_points(), self._points())
         drawn, columns = self.draw_classes() if isinstance(self.gan, Classes) else (self.draw(GRID), COLUMNS)
         return images.grid(images.to_pixels(drawn), columns)
+
+    @torch.no_grad()
+    def _drawn_points(self) -> scatter.Points:
+        with aside("grid", self.seed):
+            return scatter.to_points(self.ema.gan.fakes(self.feed.first(scatter.SHOWN)))
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:

@@ -35,12 +35,17 @@ class Coded(FromLatents[H]):
     served = ("G", "E")
     builtin = "digits"
     norm: ClassVar[type[nn.Module] | None] = None  # of hidden layers
-    codes: ClassVar[int] = 1  # numbers that E gives for each of the latent's
+    codes: ClassVar[int] = 1  # numbers that E gives for each of the noise's
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        self.G = mlp.Generator(hp.z_dim, hp.hidden, spec, self.norm)
-        self.E = mlp.Encoder(hp.z_dim * self.codes, hp.hidden, spec, self.norm)
+        self.G = mlp.Generator(hp.z_dim + self.categories, hp.hidden, spec, self.norm)
+        self.E = mlp.Encoder(hp.z_dim * self.codes + self.categories, hp.hidden, spec, self.norm)
+
+    @property
+    def categories(self) -> int:
+        """Values of the categorical code that follows the noise; 0: there is none."""
+        return 0
 
     def encode(self, image: Tensor) -> Tensor:
         """Read codes (N, Z) off images."""

@@ -55,7 +55,11 @@ class FillsHoles(GAN[H]):
             nn.LeakyReLU(0.2),
             dcgan.Generator(hp.bottleneck, hp.width, spec),
         )
-        self.D = dcgan.Discriminator(hp.width, spec)
+        self.D = self.discriminator()
+
+    def discriminator(self) -> dcgan.Discriminator:
+        """Build D: (N, C, H, W) -> logits (N,)."""
+        return dcgan.Discriminator(self.hp.width, self.spec)
 
     def players(self) -> Mapping[str, Optimizer]:
         """Adam for both."""

@@ -6,12 +6,11 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from gancli import dist
 from gancli.data.labelled import Labelled
 from gancli.gan import Clock, Turn
 from gancli.nets import dcgan
+from gancli.variants._latents import FromLabels
 from gancli.variants._noise import NoiseHParams, NoiseToImage
 
 
@@ -23,7 +22,7 @@ class LabelHParams(NoiseHParams):
 H = TypeVar("H", bound=LabelHParams)
 
 
-class LabelToImage(NoiseToImage[H]):
+class LabelToImage(FromLabels[H], NoiseToImage[H]):
     """As its base, with labels: fakes carry those of the batch, so that both sides have the data's share of each."""
 
     data = Labelled
@@ -48,29 +47,6 @@ class LabelToImage(NoiseToImage[H]):
     def g_turn(self, fake: Tensor, label: Tensor) -> Turn:
         """G's move on fakes of these labels."""
         raise NotImplementedError
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes of the data."""
-        return self.spec.classes
-
-    def one_hot(self, label: Tensor) -> Tensor:
-        """Turn labels (N,) to rows (N, K)."""
-        return F.one_hot(label, len(self.classes)).float()
-
-    def prior(self, n: int) -> Tensor:
-        """Draw noise and a label, every class as often: (n, z_dim + K)."""
-        noise = self.noise(n)
-        label = dist.rows(lambda rows: torch.randint(len(self.classes), (rows,), device=self.device), n)
-        return torch.cat([noise, self.one_hot(label)], 1)
-
-    def of_class(self, z: Tensor, label: Tensor) -> Tensor:
-        """Give latents other labels; the noise stays."""
-        return torch.cat([z[:, : self.hp.z_dim], self.one_hot(label)], 1)
-
-    def label_of(self, z: Tensor) -> Tensor:
-        """Read the labels of latents."""
-        return z[:, self.hp.z_dim :].argmax(1)
 
     def fakes(self, batch: Labelled) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """An image for each label of the batch."""

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gancli import dist
 from gancli.data.images import Images
@@ -50,3 +51,30 @@ class FromLatents(GAN[H]):
     def fakes(self, batch: Any) -> Tensor:
         """As many images as the batch holds."""
         return self.generate(self.prior(len(batch)))
+
+
+class FromLabels(FromLatents[H]):
+    """Latents that end in a label, as a one-hot row: what is drawn can be asked for by class."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the data."""
+        return self.spec.classes
+
+    def one_hot(self, label: Tensor) -> Tensor:
+        """Turn labels (N,) to rows (N, K)."""
+        return F.one_hot(label, len(self.classes)).float()
+
+    def prior(self, n: int) -> Tensor:
+        """Draw noise and a label, every class as often: (n, z_dim + K)."""
+        noise = self.noise(n)
+        label = dist.rows(lambda rows: torch.randint(len(self.classes), (rows,), device=self.device), n)
+        return torch.cat([noise, self.one_hot(label)], 1)
+
+    def of_class(self, z: Tensor, label: Tensor) -> Tensor:
+        """Give latents other labels; the noise stays."""
+        return torch.cat([z[:, : self.hp.z_dim], self.one_hot(label)], 1)
+
+    def label_of(self, z: Tensor) -> Tensor:
+        """Read the labels of latents."""
+        return z[:, self.hp.z_dim :].argmax(1)

@@ -1,21 +1,16 @@
 """AAE: Makhzani et al. 2015, "Adversarial Autoencoders", arXiv:1511.05644."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from gancli import dist, losses, priors
-from gancli.data.images import Images
+from gancli import dist, priors
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import mlp
-from gancli.variants._codes import Coded, CodeHParams
+from gancli.variants._aae import Regularised
+from gancli.variants._codes import CodeHParams
 
 PLANAR = {"mixture": priors.mixture, "swissroll": priors.swissroll}
 
@@ -30,31 +25,15 @@ class HParams(CodeHParams):
     )
 
 
-class AAE(Coded[HParams]):
+class AAE(Regularised[HParams]):
     """An autoencoder whose codes an adversary makes follow the prior; it never sees an image (section 2)."""
 
     hparams = HParams
-    adversarial = losses.NONSATURATING
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         if hp.prior in PLANAR and hp.z_dim != 2:
             raise UserError(f"--prior {hp.prior} lies in a plane: it needs --z-dim 2, not {hp.z_dim}")
-        self.D = mlp.CodeDiscriminator(hp.z_dim, hp.hidden)
-
-    def players(self) -> Mapping[str, Optimizer]:
-        """E plays twice: with G for the image, against D for the code; each time with an optimiser of its own."""
-        return {"G": self.adam(self.G, self.E), "D": self.adam(self.D), "E": self.adam(self.E)}
-
-    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
-        """The reconstruction phase, then the regularisation phase: D, and E as its generator (section 2)."""
-        del clock
-        error = (self.generate(self.encode(batch.image)) - batch.image).square().mean()
-        yield Turn("G", {"reconstruction": error})
-        with torch.no_grad():
-            code = self.encode(batch.image)
-        yield Turn("D", {"adversarial": self.adversarial.d(self.D(self.prior(len(batch))), self.D(code))})
-        yield Turn("E", {"adversarial": self.adversarial.g(self.D(self.encode(batch.image)))})
 
     def prior(self, n: int) -> Tensor:
         """Draw from the prior that was chosen."""

@@ -13,7 +13,8 @@ from gancli.data.spec import DataSpec
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import autoencoder, mlp
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.variants._energy import Energetic
+from gancli.variants._noise import NoiseHParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class HParams(NoiseHParams):
     k_rate: float = hparam(1e-3, "step of the controller, lambda_k in eq. 13", min=0)
 
 
-class BEGAN(NoiseToImage[HParams]):
+class BEGAN(Energetic[HParams]):
     """D is an auto-encoder; k holds the balance between the errors of reals and fakes (section 3.3, eq. 13)."""
 
     hparams = HParams

@@ -15,6 +15,7 @@ from gancli.errors import UserError
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import mlp
+from gancli.nets.layers import BatchNorm1d
 from gancli.variants._noise import LatentHParams, NoiseToImage
 
 
@@ -46,9 +47,10 @@ class BGAN(NoiseToImage[HParams]):
         hp, spec = self.hp, self.spec
         hidden = [hp.width] * hp.depth
         if not hp.levels:
-            return mlp.Generator(hp.z_dim, hidden, spec)
+            return mlp.Generator(hp.z_dim, hidden, spec, BatchNorm1d)
         outputs = DataSpec(hp.levels * spec.channels, spec.height, spec.width)
-        return mlp.Generator(hp.z_dim, hidden, outputs, end=nn.Identity())
+        # the norm spreads the latents: without it all begin with the same odds, and go the same few ways
+        return mlp.Generator(hp.z_dim, hidden, outputs, BatchNorm1d, end=nn.Identity())
 
     def discriminator(self) -> nn.Module:
         """Fully connected."""

@@ -17,5 +17,4 @@ class DCGAN(NoiseToImage[HParams]):
     """Strided convolutions and batch norm in both networks make image GANs train stably (section 3)."""
 
     hparams = HParams
-    # what the paper does not speak of: 32 pixels and fewer, in minutes on two cores. Many small steps count most there
-    on_small: ClassVar = {"width": 32, "batch": 32, "lr": 1e-3, "beta1": 0.0, "beta2": 0.99, "kimg": 170}
+    on_small: ClassVar = {**NoiseToImage.on_small, "kimg": 170}

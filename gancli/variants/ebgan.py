@@ -11,7 +11,8 @@ from gancli.data.images import Images
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import autoencoder
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.variants._energy import Energetic
+from gancli.variants._noise import NoiseHParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +27,10 @@ class HParams(NoiseHParams):
     pt_weight: float = hparam(0.1, "weight of the repelling term, eq. 4", min=0)
 
 
-class EBGAN(NoiseToImage[HParams]):
+class EBGAN(Energetic[HParams]):
     """D is an auto-encoder and its error an energy: low on data, up to a margin on fakes (eq. 1 and 2)."""
 
     hparams = HParams
-    D: autoencoder.AutoEncoder
 
     def discriminator(self) -> nn.Module:
         """An auto-encoder."""

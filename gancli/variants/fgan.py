@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
-
 from gancli import divergences
 from gancli.data.spec import DataSpec
 from gancli.hparams import hparam
+from gancli.nets.layers import LayerNorm2d
 from gancli.variants._noise import NoiseHParams, NoiseToImage
 
 
@@ -25,7 +24,7 @@ class FGAN(NoiseToImage[HParams]):
     """D bounds any f-divergence from below through the conjugate of f (eq. 4); GAN is one of them."""
 
     hparams = HParams
-    d_norm = nn.Identity  # the bound is of one function V, whatever batch it is asked about
+    d_norm = LayerNorm2d  # a batch norm would make V another function for each batch; with no norm it hardly moves
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)

@@ -2,28 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gancli import losses
-from gancli.data.feed import Dataset
-from gancli.data.labelled import PartlyLabelled, hold_out, show_labels
-from gancli.data.sources import Request
+from gancli.data.labelled import PartlyLabelled
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
 from gancli.nets.layers import LayerNorm2d
+from gancli.variants._few_labels import FewLabels, FewLabelsHParams
 from gancli.variants._noise import NoiseHParams, NoiseToImage
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
-    """How many labels it may see, and how it learns from the rest."""
+class HParams(FewLabelsHParams, NoiseHParams):
+    """How it learns from images without labels."""
 
-    labels_per_class: int = hparam(10, "labels of each class that are shown, the others are hidden; 0: all", min=0)
     rule: Literal["odena", "salimans"] = hparam(
         "odena",
         "odena: N + 1 classes, the last is FAKE, and G wants not to be it (section 2); salimans: the last logit is "
@@ -32,23 +30,12 @@ class HParams(NoiseHParams):
     unlabelled_weight: float = hparam(1.0, "weight of the real-or-fake terms of D, on unlabelled images", min=0)
 
 
-class SGAN(NoiseToImage[HParams]):
+class SGAN(FewLabels[HParams], NoiseToImage[HParams]):
     """D is a classifier with one class more, FAKE; so images without labels teach it too (section 2)."""
 
     hparams = HParams
-    data = PartlyLabelled
     D: dcgan.Discriminator
     served = ("G", "D")
-
-    @classmethod
-    def dataset(cls, hp: HParams, request: Request) -> Dataset[Any]:
-        """Hold rows out to measure accuracy on, then hide labels."""
-        return show_labels(hold_out(super().dataset(hp, request)), hp.labels_per_class)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes that are told apart."""
-        return self.spec.classes
 
     def discriminator(self) -> nn.Module:
         """Build D: (N, C, H, W) -> logits (N, K + 1), or (N, K) where the last is fixed."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli import losses
+from gancli import losses, priors
 from gancli.data.images import Images
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
@@ -23,7 +23,7 @@ def turns(gan: Any, batch: Any) -> dict[str, Turn]:
     return {turn.player: turn for turn in gan.play(batch, START)}
 
 
-@pytest.mark.parametrize("name", ["bigan", "aae", "vae"])
+@pytest.mark.parametrize("name", ["bigan", "aae", "aae-labels", "aae-semi", "aae-cluster", "vae"])
 def test_codes_are_read_off_images_and_are_always_the_same(name: str) -> None:
     gan: Any = make(name).eval()
     assert isinstance(make(name), Encodes)
@@ -34,7 +34,7 @@ def test_codes_are_read_off_images_and_are_always_the_same(name: str) -> None:
     assert isinstance(gan, Encodes)
 
 
-@pytest.mark.parametrize("name", ["bigan", "aae", "vae"])
+@pytest.mark.parametrize("name", ["bigan", "aae", "aae-labels", "aae-semi", "aae-cluster", "vae"])
 def test_grids_show_each_source_its_reconstruction_and_draws(name: str) -> None:
     gan: Any = make(name).eval()
     batch = feed(gan).at(0)
@@ -96,14 +96,15 @@ def test_bigan_normalises_in_both_directions(network: str) -> None:
 def test_d_sees_codes_alone_and_calls_the_prior_real() -> None:
     gan: Any = make("aae", z_dim=2)
     seen: list[Tensor] = []
-    gan.D.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    gan.D["style"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     batch = feed(gan).at(0)
     seed_all("turns")
-    loss = {turn.player: turn for turn in gan.play(batch, START)}["D"].terms["adversarial"]
+    loss = {turn.player: turn for turn in gan.play(batch, START)}["D"].terms["style"]
     prior, code = seen[:2]
     assert {tuple(z.shape) for z in seen} == {(len(batch), 2)}
     assert torch.equal(code, gan.encode(batch.image))
-    assert torch.equal(loss, losses.NONSATURATING.d(gan.D(prior), gan.D(code)))
+    judge = gan.D["style"]
+    assert torch.equal(loss, losses.NONSATURATING.d(judge(prior), judge(code)))
 
 
 def test_the_code_is_linear_not_squashed() -> None:
@@ -116,8 +117,8 @@ def test_the_three_turns_are_apart() -> None:
     gan: Any = make("aae")
     assert {p: list(t.terms) for p, t in turns(gan, feed(gan).at(0)).items()} == {
         "G": ["reconstruction"],
-        "D": ["adversarial"],
-        "E": ["adversarial"],
+        "D": ["style"],
+        "E": ["style"],
     }
 
 
@@ -128,6 +129,60 @@ def test_priors_in_the_plane_need_a_planar_latent_and_have_no_middle() -> None:
     assert gan.prior(5).shape == (5, 2)
     with pytest.raises(UserError, match="mixture"):
         gan.truncated(4, 0.5)
+
+
+def test_a_latent_with_a_label_lies_on_its_petal_and_can_be_read_back() -> None:
+    gan: Any = make("aae-labels", z_dim=4)
+    z = gan.truncated(200, 1.5)
+    place = gan.place(z)
+    angle = torch.atan2(place[:, 1], place[:, 0]) / (2 * math.pi / 3)
+    assert torch.equal(angle.round().long() % 3, gan.label_of(z))
+    assert torch.equal(place[:, 2:], z[:, 2:4])
+    back = torch.cat(priors.unpetalled(place, 3), 1)
+    torch.testing.assert_close(back, z, atol=1e-5, rtol=0)
+    with pytest.raises(UserError, match="2 axes"):
+        make("aae-labels", z_dim=1)
+
+
+def test_d_is_told_the_label_of_examples_and_that_others_have_none() -> None:
+    """Labels in another order would tie the classes to the wrong petals."""
+    gan: Any = make("aae-labels")
+    seen: list[tuple[Tensor, Tensor]] = []
+    judge = gan.judge
+    gan.judge = lambda code, told: seen.append((code, told)) or judge(code, told)
+    batch = feed(gan).at(0)
+    list(gan.play(batch, START))
+    for code, told in seen:
+        assert (told.argmax(1) == torch.cat([torch.full((8,), 3), batch.label])).all()
+        assert code.shape == (16, gan.hp.z_dim)
+    drawn = seen[0][0]
+    petal = priors.unpetalled(drawn[8:], 3)[1].argmax(1)
+    far = priors.unpetalled(drawn[8:], 3)[0].abs()[:, :2].amax(1) < 2
+    assert torch.equal(petal[far], batch.label[far])
+
+
+@pytest.mark.parametrize("name", ["aae-semi", "aae-cluster"])
+def test_the_category_is_judged_as_a_label_and_the_style_as_noise(name: str) -> None:
+    gan: Any = make(name)
+    style, category = gan.prior(8).tensor_split([gan.hp.z_dim], 1)
+    assert category.shape == (8, gan.categories)
+    assert torch.equal(category.sum(1), torch.ones(8))
+    assert set(category.unique().tolist()) == {0.0, 1.0}
+    read = gan.encode(feed(gan).at(0).image)
+    torch.testing.assert_close(read[:, gan.hp.z_dim :].sum(1), torch.ones(8))
+    played = turns(gan, feed(gan).at(0))
+    assert list(played["D"].terms) == list(played["E"].terms) == ["style", "category"]
+    assert gan.D["style"].net[0].in_features == style.shape[1]
+
+
+def test_labels_teach_the_category_only_in_semi_supervision() -> None:
+    gan: Any = make("aae-semi")
+    batch = feed(gan).at(0)
+    played = turns(gan, batch)
+    torch.testing.assert_close(
+        played["C"].terms["class"], nn.functional.cross_entropy(gan.classify(batch.example), batch.label)
+    )
+    assert make("aae-cluster").data is Images
 
 
 # ------------------------------------------------------------------------------------------------ VAE

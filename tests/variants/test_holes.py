@@ -1,5 +1,7 @@
 """Context Encoder and CC-GAN: what their papers say that can be seen without training."""
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,9 @@ from torch import Tensor
 
 from gancli import masks
 from gancli.gan import Clock, Fills
+from gancli.seeds import seed_all
 from gancli.variants.context_encoder import ContextEncoder
+from tests.conftest import Cli
 from tests.variants.small import feed, make
 
 START = Clock(0, 0, 1000)
@@ -113,7 +117,8 @@ def test_the_adversary_of_the_context_encoder_reaches_g() -> None:
 
 
 def test_ccgans_d_sees_the_filling_pasted_into_its_image() -> None:
-    _, batch, (real, fake, _) = judged_by_d("ccgan")
+    _, batch, (real, fake, example, _) = judged_by_d("ccgan")
+    assert torch.equal(example, batch.example)
     assert torch.equal(real, batch.image)
     same = (fake == batch.image).all(1)
     share = same.flatten(1).float().mean(1)
@@ -122,4 +127,33 @@ def test_ccgans_d_sees_the_filling_pasted_into_its_image() -> None:
 
 def test_no_pixel_is_compared_in_ccgan() -> None:
     gan: Any = make("ccgan")
-    assert {name for turn in gan.play(feed(gan).at(0), START) for name in turn.terms} == {"adversarial"}
+    assert {name for turn in gan.play(feed(gan).at(0), START) for name in turn.terms} == {"adversarial", "class"}
+
+
+def test_ccgans_classes_are_learnt_from_examples_alone() -> None:
+    gan: Any = make("ccgan").eval()
+    batch = feed(gan).at(0)
+    seed_all("holes")
+    turn = next(iter(gan.play(batch, START)))
+    named = gan.D(batch.example)[:, 1:]
+    torch.testing.assert_close(turn.terms["class"], torch.nn.functional.cross_entropy(named, batch.label))
+    changed = dataclasses.replace(batch, label=(batch.label + 1) % 3)
+    seed_all("holes")
+    other = next(iter(gan.play(changed, START)))
+    assert torch.equal(turn.terms["adversarial"], other.terms["adversarial"])
+    assert not torch.equal(turn.terms["class"], other.terms["class"])
+
+
+def test_ccgan_needs_labels_only_for_its_classes(cli: Cli, pictures: Path, tmp_path: Path) -> None:
+    small = ("--width", 4, "--batch", 4, "--steps", 2, "--quiet")
+    refused = cli("train", "ccgan", "--data", pictures, *small, "--out", tmp_path / "a")
+    assert refused.code == 2
+    assert "no labels" in refused.err
+    assert cli("train", "ccgan", "--data", pictures, *small, "--class-weight", 0, "--out", tmp_path / "b").code == 0
+    named = cli("classify", tmp_path / "b", pictures)
+    assert named.code == 2
+    assert "class head" in named.err
+    assert cli("train", "ccgan", "--size", 16, *small, "--out", tmp_path / "c").code == 0
+    named = cli("classify", tmp_path / "c", pictures)
+    assert named.code == 0, named.err
+    assert len(named.out.splitlines()) == 13

@@ -1,0 +1,39 @@
+"""AAE, clustering: Makhzani et al. 2015, "Adversarial Autoencoders", arXiv:1511.05644, section 5."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gancli.hparams import hparam
+from gancli.variants._aae import Regularised
+from gancli.variants._codes import CodeHParams
+from gancli.variants._latents import FromLabels
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(CodeHParams):
+    """The latent: z_dim numbers for the style, and the cluster."""
+
+    z_dim: int = 4
+    lr: float = 1e-3
+    clusters: int = hparam(16, "clusters that images are put into (section 5)", min=2)
+
+
+class AAECluster(FromLabels[HParams], Regularised[HParams]):
+    """Without a label, a category that looks like one puts images into clusters, and the style tells the rest (5)."""
+
+    hparams = HParams
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The clusters by number: what each holds is only known from its images."""
+        return tuple(map(str, range(self.categories)))
+
+    @property
+    def categories(self) -> int:
+        """One for each cluster."""
+        return self.hp.clusters
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Give the logits of the clusters (N, K)."""
+        return self.read(image)[1]

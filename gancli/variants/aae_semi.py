@@ -1,0 +1,49 @@
+"""AAE, semi-supervised: Makhzani et al. 2015, "Adversarial Autoencoders", arXiv:1511.05644, section 4."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from gancli.data.labelled import PartlyLabelled
+from gancli.gan import Clock, Turn
+from gancli.variants._aae import Regularised
+from gancli.variants._codes import CodeHParams
+from gancli.variants._few_labels import FewLabels, FewLabelsHParams
+from gancli.variants._latents import FromLabels
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(FewLabelsHParams, CodeHParams):
+    """The latent: z_dim numbers for the style, and the class."""
+
+    z_dim: int = 8
+    lr: float = 1e-3
+
+
+class AAESemi(FewLabels[HParams], FromLabels[HParams], Regularised[HParams]):
+    """E reads class and style apart; an adversary makes the class look like a label, and few labels say which (4)."""
+
+    hparams = HParams
+
+    @property
+    def categories(self) -> int:
+        """One for each class."""
+        return len(self.classes)
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """E learns from labels with an optimiser of its own: C."""
+        return {**super().players(), "C": self.adam(self.E)}
+
+    def play(self, batch: PartlyLabelled, clock: Clock) -> Iterator[Turn]:
+        """The phases of reconstruction and regularisation, then that of the labels (section 4)."""
+        yield from super().play(batch, clock)
+        logits = self.classify(batch.example)
+        accuracy = (logits.argmax(1) == batch.label).float().mean()
+        yield Turn("C", {"class": F.cross_entropy(logits, batch.label)}, {"accuracy": accuracy})
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Name the classes of images: logits (N, K)."""
+        return self.read(image)[1]
