@@ -1,0 +1,155 @@
+"""The gallery: trains variants as a user would, and keeps a picture and the facts of each.
+
+`python -m tests.gallery --runs DIR [NAME…]` trains what is named (default: all that has no picture yet) and rewrites
+the tables of docs/gallery.md from the pictures: each carries its command, time and scores in its own text chunk.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from gancli import images
+
+ROOT = Path(__file__).parent.parent
+PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "pictures" / "gallery"
+BEGIN, END = "<!-- {}: written by tests/gallery.py -->", "<!-- end of {} -->"
+MOST_BYTES = 150_000
+LOUD = ("mode_kl",)  # scores that say little to a reader
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command and what its picture shows; `high` cuts the picture off below so many pixels."""
+
+    command: str  # after `gancli train`
+    caption: str
+    high: int = 280
+
+
+NOISE = "64 draws"
+PAIRS = "a row of sources, a row of what the code keeps of them, a row of draws"
+DEFAULTS = {  # every variant with no other word
+    "aae": Entry("aae", PAIRS, 206),
+    "aae-cluster": Entry("aae-cluster", "a row a cluster, one style a column: no label was read", 560),
+    "aae-labels": Entry("aae-labels", "a row a class: each is a Gaussian of the code's plane", 400),
+    "aae-semi": Entry("aae-semi", "a row a class, one style a column, from ten labels a class", 400),
+    "acgan": Entry("acgan", "a row a class, the same noise in every row", 420),
+    "began": Entry("began", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 280),
+    "bgan": Entry("bgan", "every pixel is exactly black or white; 30 of 65,536 pictures are right", 280),
+    "bigan": Entry("bigan", PAIRS, 206),
+    "ccgan": Entry("ccgan", "rows: what is left, what is filled in, what was there", 210),
+    "cgan": Entry("cgan", "a row a class, the same noise in every row", 420),
+    "cogan": Entry("cogan", "a row of outlines, below it the same latents filled: pairs, though it never saw one", 280),
+    "context-encoder": Entry("context-encoder", "rows: what is left, what is filled in, what was there", 210),
+    "dragan": Entry("dragan", NOISE),
+    "ebgan": Entry("ebgan", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 280),
+    "fgan": Entry("fgan", NOISE),
+    "gan": Entry("gan", NOISE),
+    "improved": Entry("improved", NOISE),
+    "infogan": Entry("infogan", "a row a value of the categorical code: no label was read", 360),
+    "lsgan": Entry("lsgan", NOISE),
+    "ragan": Entry("ragan", NOISE),
+    "rpgan": Entry("rpgan", NOISE),
+    "sgan": Entry("sgan", NOISE + ", from ten labels a class"),
+    "sngan": Entry("sngan", NOISE),
+    "vae": Entry("vae", PAIRS, 206),
+    "wgan": Entry("wgan", NOISE),
+    "wgan-gp": Entry("wgan-gp", NOISE),
+    "wgan-gp-ring8": Entry("wgan-gp --data ring8", "2,500 draws (red) on 2,500 points of the data (grey)", 600),
+}
+FASHION, EMOJI = "FASHION", "EMOJI"  # folders of --real
+REAL = {  # on real pictures
+    "fashion-acgan": Entry("acgan --data FASHION", "a row a class of Fashion-MNIST", 360),
+    "fashion-cgan": Entry("cgan --data FASHION", "a row a class of Fashion-MNIST", 360),
+    "fashion-infogan": Entry("infogan --data FASHION", "a row a value of the categorical code, without labels", 360),
+    "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
+    "fashion-aae": Entry("aae --data FASHION --z-dim 16 --kimg 600", PAIRS, 206),
+    "emoji-ccgan": Entry(
+        "ccgan --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 210
+    ),
+    "emoji-context-encoder": Entry(
+        "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 210
+    ),
+}
+SECTIONS = {"defaults": DEFAULTS, "real": REAL}
+
+
+def train(name: str, entry: Entry, runs: Path, real: Path) -> None:
+    """Run the command, and keep the last grid of its run."""
+    run = runs / name
+    words = [
+        f"{real}/{word}" if word.split("/")[0] in (FASHION, EMOJI) else word for word in shlex.split(entry.command)
+    ]
+    command = [sys.executable, "-m", "gancli", "train", *words, "--out", str(run), "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    facts = json.loads(done.stdout)
+    keep(name, entry, run, facts["seconds"], facts["metrics"])
+
+
+def keep(name: str, entry: Entry, run: Path, seconds: float, metrics: dict[str, float]) -> None:
+    """Cut the last grid of a run to size and write it with its facts."""
+    with Image.open(max((run / "samples").glob("*.png"))) as grid:
+        about = json.loads(grid.info[images.TEXT])
+        picture = grid.crop((0, 0, grid.width, min(grid.height, entry.high)))
+    if picture.width > 512:
+        picture = picture.resize((512, round(512 * picture.height / picture.width)), Image.Resampling.LANCZOS)
+    about |= {"command": f"gancli train {entry.command}", "seconds": round(seconds, 1), "metrics": metrics}
+    path = PICTURES / f"{name}.png"
+    images.save_png(picture.quantize(256), path, about)
+    assert path.stat().st_size < MOST_BYTES, path
+
+
+def table(entries: dict[str, Entry]) -> str:
+    """Lay out what there are pictures of."""
+    parts = []
+    for name, entry in entries.items():
+        path = PICTURES / f"{name}.png"
+        if path.is_file():
+            about = images.read_about(path)
+            parts.append(
+                f"### `{about['command']}`\n\n{said(entry, about)}\n\n![{name}](pictures/gallery/{name}.png)\n"
+            )
+    return "\n".join(parts)
+
+
+def said(entry: Entry, about: dict) -> str:
+    """One line: how much, how long, how good, and what is seen."""
+    minutes, seconds = divmod(round(about["seconds"]), 60)
+    took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    scores = "".join(f"; {k.replace('_', ' ')} {v:.3g}" for k, v in about["metrics"].items() if k not in LOUD)
+    return f"{about['images'] / 1000:g} kimg in {took}{scores}. Shown: {entry.caption}."
+
+
+def write_page() -> None:
+    """Put the tables between their marks in docs/gallery.md."""
+    text = PAGE.read_text(encoding="utf-8")
+    for section, entries in SECTIONS.items():
+        begin, end = BEGIN.format(section), END.format(section)
+        head, rest = text.split(begin)
+        text = f"{head}{begin}\n\n{table(entries)}\n{end}{rest.split(end)[1]}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="entries to train; default: those without a picture")
+    parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--real", type=Path, default=Path("/tmp/data"), help="folder that holds FASHION and EMOJI")
+    parser.add_argument("--page-only", action="store_true", help="train nothing, rewrite docs/gallery.md")
+    options = parser.parse_args()
+    entries = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+    names = options.names or [name for name in entries if not (PICTURES / f"{name}.png").is_file()]
+    for name in [] if options.page_only else names:
+        train(name, entries[name], options.runs, options.real)
+    write_page()
+
+
+if __name__ == "__main__":
+    main()
