@@ -112,6 +112,31 @@ def test_variants_are_short_shallow_and_cite_their_paper(name: str) -> None:
     assert re.search(r"(19|20)\d\d, \".+\"", registry.describe(name).summary)
 
 
+def test_half_of_the_variants_fit_on_a_screen() -> None:
+    sizes = sorted(len(registry.source(name).read_text().splitlines()) for name in registry.names())
+    assert sizes[len(sizes) // 2] <= 60
+
+
+def code_of(path: Path) -> list[str]:
+    """The statements of a file, a line each and whatever its numbers and words are: no docstrings, no imports."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            node.value = 0 if isinstance(node.value, int | float) else ""
+    lines = [line.strip() for line in ast.unparse(tree).splitlines()]
+    return [line for line in lines if line not in ("", '""""""') and not line.startswith(("import ", "from ", "@"))]
+
+
+def test_no_six_lines_stand_in_two_variants() -> None:
+    """What two have in common belongs to a family."""
+    seen: dict[tuple[str, ...], Path] = {}
+    for path in VARIANTS:
+        lines = code_of(path)
+        for i in range(len(lines) - 5):
+            run = tuple(lines[i : i + 6])
+            assert seen.setdefault(run, path) is path, (path.name, seen[run].name, run)
+
+
 @pytest.mark.parametrize("options", [RunOptions, *(registry.hyperparameters(name) for name in registry.names())])
 def test_every_option_is_explained(options: type) -> None:
     for field in dataclasses.fields(options):

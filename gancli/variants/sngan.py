@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -26,6 +27,7 @@ class SNGAN(NoiseToImage[HParams]):
 
     hparams = HParams
     adversarial = losses.HINGE
+    on_small: ClassVar = {**NoiseToImage.on_small, "n_critic": 1}
     d_norm = nn.Identity  # a batch norm would give each layer its scale back
 
     def discriminator(self) -> nn.Module:
