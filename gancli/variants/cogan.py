@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from gancli.gan import Clock, Turn
 from gancli.hparams import AdamHParams, hparam
 from gancli.nets import coupled
 from gancli.variants._latents import FromLatents, SizeHParams
+from gancli.variants._noise import SMALL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,11 @@ class CoGAN(FromLatents[HParams]):
         super().__init__(hp, spec)
         self.G = coupled.Generators(hp.z_dim, hp.width, hp.own_layers, spec)
         self.D = coupled.Discriminators(hp.width, hp.own_layers, spec)
+
+    @classmethod
+    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """For images of 32 pixels and fewer: what trains in minutes on one core."""
+        return {"width": 32, "lr": 5e-4} if max(spec.height, spec.width) <= SMALL else {}
 
     def players(self) -> Mapping[str, Optimizer]:
         """The Gs are one player, the Ds another; a shared weight moves once."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -29,6 +30,7 @@ class WGAN(NoiseToImage[HParams]):
     hparams = HParams
     adversarial = losses.WASSERSTEIN
     one_call = True
+    on_small: ClassVar = {"width": 32, "batch": 32, "lr": 1e-3, "n_critic": 2, "kimg": 80.0}
     d_norm = nn.Identity  # clipping would squeeze the scale of a batch norm too
 
     def players(self) -> Mapping[str, Optimizer]:
