@@ -56,7 +56,11 @@ def train(
         clock = Clock(step + 1, clock.images + hp.batch, clock.total)
         ema.update(hp.ema_kimg * 1000, hp.batch, clock.images)
     seed_all("judged")
-    means = {name: float(np.mean([float(log[name]) for log in logs[-kept:]])) for name in logs[0]} if logs else {}
+    late: dict[str, list[float]] = {}
+    for log in logs[-kept:]:
+        for name, value in log.items():
+            late.setdefault(name, []).append(float(value))
+    means = {name: float(np.mean(values)) for name, values in late.items()}
     return (gan.eval().requires_grad_(False) if live else ema.gan), feed, means
 
 
