@@ -1,11 +1,14 @@
 """Checkpoints that describe themselves: one safetensors file each, no pickle, no side files.
 
 Tensors: gan.* (networks and buffers), ema.* (averaged served networks), opt.<player>.<field>.<parameter>.
-Metadata: one JSON object under "gancli", see `About`.
+Metadata: one JSON object under "gancli", see `About`. It holds a hash of itself and of each of the three parts, so that
+a part is checked when it is read, and by itself.
 """
 
 import dataclasses
+import errno
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +31,8 @@ from gancli.gan import GAN, Clock
 FORMAT = 1
 KEY = "gancli"
 SUFFIX = ".safetensors"
+PARTS = ("gan", "ema", "opt")
+MOST = 4096  # pixels a side: a larger claim is damage
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,33 @@ class About:
     metrics: dict[str, float]
     source: str = ""  # sha256 of a variant that is a file of the user's
     format: int = FORMAT
+    sha256: dict[str, str] = dataclasses.field(default_factory=dict)  # of each part, and of all else that stands here
 
     @property
     def spec(self) -> DataSpec:
         """The shape of the data it was trained on."""
         return DataSpec.from_json(self.data)
+
+    def hash(self) -> str:
+        """Name what it says, but for the hashes."""
+        said = dataclasses.asdict(self) | {"sha256": None}
+        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError for what `save` does not write: a damaged file, or one made to do harm."""
+        kinds: dict[str, type] = {f.name: dict for f in dataclasses.fields(self)}
+        kinds |= {"variant": str, "source": str, "format": int}
+        numbers = [*self.clock.values(), *self.metrics.values()]
+        wrong = [name for name, kind in kinds.items() if not isinstance(getattr(self, name), kind)]
+        if (
+            wrong
+            or not all(isinstance(n, int | float) for n in numbers)
+            or {*self.clock} != {"step", "images", "total"}
+        ):
+            raise ValueError(f"{', '.join(wrong) or 'clock or metrics'} is not what it should be")
+        self.spec.check(MOST)
+        if self.sha256.get("about", self.hash()) != self.hash():
+            raise ValueError("it is not what its hash says")
 
 
 def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
@@ -82,8 +109,24 @@ def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
     unique = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
+    about = dataclasses.replace(about, sha256={part: _hash(_below(unique, f"{part}.")) for part in PARTS})
+    about.sha256["about"] = about.hash()
     with atomic.replacing(path) as temporary:
-        save_file(unique, temporary, metadata={KEY: json.dumps(dataclasses.asdict(about))})
+        try:
+            save_file(unique, temporary, metadata={KEY: json.dumps(dataclasses.asdict(about))})
+        except SafetensorError as error:  # it words what the system says: "… (os error 28)"
+            code = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from None
+
+
+def _hash(tensors: Mapping[str, Tensor]) -> str:
+    """Name the content of a part: names, types, shapes and bytes."""
+    digest = sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(repr((name, str(tensor.dtype), tuple(tensor.shape))).encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 # ---------------------------------------------------------------------------------------------- reading
@@ -105,21 +148,27 @@ def _names(file: Any) -> list[str]:
 
 
 def describe(path: Path) -> About:
-    """Read what a checkpoint says of itself; raises UserError for a file that is none, or cut short."""
+    """Read what a checkpoint says of itself; raises UserError for a file that is none, cut short, or damaged there."""
     if path.suffix != SUFFIX:
         raise UserError(f"{path} is not a checkpoint: give a {SUFFIX} file that gancli train wrote")
     with _opened(path) as file:
-        text = (file.metadata() or {}).get(KEY)
+        return _described(path, file)
+
+
+def _described(path: Path, file: Any) -> About:
+    text = (file.metadata() or {}).get(KEY)
     if text is None:
         raise UserError(f"{path} is not a gancli checkpoint: its metadata has no '{KEY}'")
     try:
         about = About(**json.loads(text))
-        spec = about.spec
-        sound = about.format == FORMAT and min(spec.channels, spec.height, spec.width) > 0
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: its description is damaged: {error}") from None
+    if about.format != FORMAT:
+        raise UserError(f"{path} has format {about.format}; this gancli reads format {FORMAT}")
+    try:
+        about.check()
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: its description is damaged: {error}") from None
-    if not sound:
-        raise UserError(f"{path} has format {about.format}; this gancli reads format {FORMAT}")
     return about
 
 
@@ -132,34 +181,52 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def resumes(path: Path) -> bool:
-    """Tell whether training can go on from a file: it is whole, and was not stripped."""
+def whole(path: Path) -> bool:
+    """Tell whether a file is what was written, to the last bit."""
     try:
-        with _opened(path) as file:
-            return any(name.startswith("gan.") for name in _names(file))
+        return all(_read(path, part) is not None for part in PARTS)
     except UserError:
         return False
 
 
+def resumes(path: Path) -> bool:
+    """Tell whether training can go on from a file: it is whole, and was not stripped."""
+    if not whole(path):
+        return False
+    with _opened(path) as file:
+        return any(name.startswith("gan.") for name in _names(file))
+
+
 def load_served(path: Path, gan: GAN[Any]) -> None:
     """Read the averaged networks, and nothing else of the file, into a pruned GAN."""
-    with _opened(path) as file:
-        _fill(path, gan, {name[4:]: file.get_tensor(name) for name in _names(file) if name.startswith("ema.")})
+    _fill(path, gan, _read(path, "ema"))
 
 
 def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> Clock:
     """Read everything back in place; returns where training stood."""
-    with _opened(path) as file:
-        tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in _names(file)}
-    _fill(path, gan, _below(tensors, "gan."))
-    _fill(path, ema.gan, _below(tensors, "ema."))
-    parameters = dict(gan.named_parameters())
+    _fill(path, gan, _read(path, "gan"))
+    _fill(path, ema.gan, _read(path, "ema"))
+    parameters, states = dict(gan.named_parameters()), _read(path, "opt")
     for who, player in players.items():
         player.state.clear()
-        for field_and_name, value in _below(tensors, f"opt.{who}.").items():
-            field, name = field_and_name.split(".", 1)
+        for field_and_name, value in _below(states, f"{who}.").items():
+            field, _, name = field_and_name.partition(".")
+            if name not in parameters:
+                raise _unfit(path, [field_and_name])
             player.state[parameters[name]][field] = _like(parameters[name], value)
     return Clock(**describe(path).clock)
+
+
+def _read(path: Path, part: str) -> dict[str, Tensor]:
+    """Read one part of a file; raises UserError when it is not what its hash says."""
+    with _opened(path) as file:
+        about = _described(path, file)
+        names = [name for name in _names(file) if name.startswith(f"{part}.")]
+        tensors = {name: file.get_tensor(name) for name in names}
+    found = {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items()}
+    if about.sha256 and about.sha256.get(part) != _hash(found):
+        raise UserError(f"{path} is damaged: its {part} tensors are not what their hash says")
+    return found
 
 
 def _below(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
@@ -173,15 +240,25 @@ def _like(parameter: Tensor, value: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
+def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
+    return tensor.shape, tensor.dtype
+
+
 @torch.no_grad()
 def _fill(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
     own = module.state_dict()
     wrong = sorted(
         name
         for name in {*own, *tensors}
-        if name not in own or name not in tensors or own[name].shape != tensors[name].shape
+        if name not in own or name not in tensors or _form(own[name]) != _form(tensors[name])
     )
     if wrong:
-        raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])}")
+        raise _unfit(path, wrong)
+    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
     for name, tensor in own.items():
         tensor.copy_(tensors[name])
+
+
+def _unfit(path: Path, names: list[str]) -> UserError:
+    return UserError(f"{path} does not fit its own description: {', '.join(names[:3])}")

@@ -10,7 +10,7 @@ def choose_device(name: str) -> torch.device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, present in there.items() if present)
-    if not there[name]:
+    if not there.get(name):
         raise UserError(f"--device {name}: this machine has {', '.join(d for d, p in there.items() if p)}")
     return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
 

@@ -3,18 +3,16 @@
 import dataclasses
 import json
 import math
-import os
 import platform
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import gancli
-from gancli import atomic, checkpoint, dist, models, plots, registry
+from gancli import atomic, checkpoint, dist, models, plots, registry, resuming
 from gancli.data.feed import Dataset, Feed
 from gancli.data.pictures import Wanted
 from gancli.data.sources import Request, parse_size
@@ -26,12 +24,13 @@ from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.metrics import scores
 from gancli.monitor import monitored
-from gancli.run import Folder, RunOptions, newest_folder, next_folder
+from gancli.run import Folder, RunOptions
+from gancli.saves import Saves
 from gancli.seeds import seed_all
+from gancli.signals import Stop, stoppable
 from gancli.train import Rhythm, Training
 
 SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  # metrics in [0, 1], shown in percent
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
@@ -40,13 +39,14 @@ def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
     torch.set_flush_denormal(True)  # numbers that die away are slow on a CPU
     try:
         display = display_for(quiet=options.quiet or dist.rank() > 0, json=options.json)
-        return _launch(variant, values, options, display)
+        with ExitStack() as holding:
+            return _launch(variant, values, options, display, holding)
     finally:
         torch.set_flush_denormal(False)
         dist.stop()
 
 
-def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet) -> int:
+def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet, holding: ExitStack) -> int:
     device = choose_device(options.device)
     kind = registry.load(variant)
     hp = kind.hparams(**values)  # wrong ones are said before any data is read
@@ -56,8 +56,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     if hp.batch % dist.world():
         raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
-    folder = _folder(variant, dataset.name, options)
-    dist.wait()  # all have chosen the folder before one of them writes to it
+    folder = holding.enter_context(resuming.held(variant, dataset.name, options))
 
     seed_all("init", options.seed)
     gan = kind(hp, dataset.spec).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -66,12 +65,12 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     clock = Clock(0, 0, total)
     about = _about(variant, gan, dataset, options, device)
     about["suited"] = {name: value for name, value in kind.suited(dataset.spec).items() if name not in values}
-    newest = _newest(folder) if options.resume else None
+    newest = resuming.newest(folder) if options.resume else None
     _plan(display, about, gan, dataset, clock, folder, newest)
     if options.dry_run:
         return 0
     if options.resume:
-        _check_unchanged(folder, about)
+        resuming.check_unchanged(folder, about)
     if newest:
         restored = checkpoint.restore(newest, gan, players, ema)
         clock = dataclasses.replace(restored, total=total)
@@ -88,23 +87,23 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         )
 
     feed = Feed(dataset, hp.batch, options.seed, device)
+    saves = Saves(folder, options.keep, lambda: atomic.write_json(folder.about, about), display.note)
     training = Training(
-        gan, players, ema, feed, clock, folder, display, describe,
+        gan, players, ema, feed, clock, saves, folder, display, describe,
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
         evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
         worth=scores.worth,
         amp=_amp(about["precision"], device),
-        keep=options.keep,
         seed=options.seed,
         seconds=next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0),
     )  # fmt: skip
-    with stoppable() as stopped, display:
+    with stoppable() as stop, display:
         if dist.rank() == 0:
-            atomic.write_json(folder.about, about)
-            folder.rewind(clock.step)
-        training.stop = lambda: stopped() is not None
-        clock = training.train()
-    return _finish(training, stopped(), options, display)
+            saves.begin(clock.step)
+            resuming.set_aside_newer(folder, newest, display.note)
+        training.stop, training.interruptible = stop, stop.interruptible
+        training.train()
+    return _finish(training, stop, options, display)
 
 
 # -------------------------------------------------------------------------------------------- the choices
@@ -138,49 +137,6 @@ def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> in
     if options.steps is not None:
         return options.steps * batch
     return round(options.epochs * rows if options.epochs is not None else kimg * 1000)
-
-
-def _folder(variant: str, data: str, options: RunOptions) -> Folder:
-    if options.out:
-        folder = Folder(options.out.expanduser())
-    else:
-        folder = (options.resume and newest_folder(variant, data)) or next_folder(variant, data)
-    if folder.path.exists() and not folder.path.is_dir():
-        raise UserError(f"--out {folder.path} is a file")
-    if folder.read_about() and not options.resume:
-        raise UserError(f"--out {folder.path} already holds a run: give --resume to go on with it, or another folder")
-    return folder
-
-
-# ---------------------------------------------------------------------------------------------- resuming
-
-
-def _newest(folder: Folder) -> Path | None:
-    """The newest checkpoint that is whole and can be resumed."""
-    return next((path for path in reversed(folder.checkpoints()) if checkpoint.resumes(path)), None)
-
-
-def _check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
-    """Raise UserError when what is learnt would change; the length may."""
-    before = folder.read_about()
-    if before is None:
-        return
-    old, new = (
-        {
-            **a["hparams"],
-            "variant": a["variant"],
-            "seed": a["seed"],
-            "data": a["data"],
-            "image": a["spec"],
-            "source": a["source"],
-        }
-        for a in (before, json.loads(json.dumps(about)))
-    )
-    changed = [
-        f"{k} was {old.get(k)}, now {new.get(k)}" for k in {**old, **new} if k != "kimg" and old.get(k) != new.get(k)
-    ]
-    if changed:
-        raise UserError(f"--resume: {folder.path} was trained otherwise: {'; '.join(changed)}")
 
 
 def _about(
@@ -238,14 +194,14 @@ def _count(network: torch.nn.Module) -> str:
     return f"{sum(p.numel() for p in network.parameters()):,}"
 
 
-def _finish(training: Training, stopped: signal.Signals | None, options: RunOptions, display: Quiet) -> int:
+def _finish(training: Training, stop: Stop, options: RunOptions, display: Quiet) -> int:
     folder, clock = training.folder, training.clock
     if dist.rank() == 0:
-        plots.save_curves(folder.ticks(), folder.path / "curves.png")
+        training.saves.attempt("curves.png", lambda: plots.save_curves(folder.ticks(), folder.path / "curves.png"))
         newest = folder.checkpoints()[-1] if folder.checkpoints() else None
         seen = f"{clock.images / 1000:g} kimg in {duration(training.seconds)}"
         said = _said(training.metrics)
-        display.note(f"{'stopped after' if stopped else 'trained'} {seen}{said}")
+        display.note(f"{'stopped after' if stop() else 'trained'} {seen}{said}")
         if folder.best.is_file():
             display.note(f"best      {_best(folder)}")
         if newest:
@@ -256,10 +212,10 @@ def _finish(training: Training, stopped: signal.Signals | None, options: RunOpti
                 "seconds": training.seconds,
                 "metrics": training.metrics,
                 "best": _best_metrics(folder),
-                "stopped": bool(stopped),
+                "stopped": stop(),
             }
             print(json.dumps(result))
-    return EXIT_CODES[stopped] if stopped else 0
+    return stop.exit_code
 
 
 def _said(metrics: dict[str, float]) -> str:
@@ -277,25 +233,3 @@ def _best_metrics(folder: Folder) -> dict[str, float] | None:
 
 def _score(name: str, value: float) -> str:
     return f"{value:.1%}" if name in SHARES else f"{value:.4g}"
-
-
-# ------------------------------------------------------------------------------------------------ signals
-
-
-@contextmanager
-def stoppable() -> Iterator[Callable[[], signal.Signals | None]]:
-    """Hold the first Ctrl-C or SIGTERM back until the step is done and saved; the second ends the process at once."""
-    received: list[signal.Signals] = []
-
-    def hold(number: int, _frame: object) -> None:
-        if received:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        received.append(signal.Signals(number))
-
-    before = {number: signal.signal(number, hold) for number in EXIT_CODES}
-    try:
-        yield lambda: received[0] if received else None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

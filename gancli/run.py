@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -100,30 +101,38 @@ class Folder:
     def read_about(self) -> dict[str, Any] | None:
         """Read run.json; None when the folder holds no run."""
         try:
-            return json.loads(self.about.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            about = json.loads(self.about.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return None
+        return about if isinstance(about, dict) else None
 
-    def append(self, tick: dict[str, Any]) -> None:
-        """Add a line to the log."""
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(tick) + "\n")
+    def append(self, ticks: Sequence[dict[str, Any]]) -> None:
+        """Add lines to the log."""
+        atomic.append_text(self.log, "".join(json.dumps(tick) + "\n" for tick in ticks))
 
     def ticks(self) -> list[dict[str, Any]]:
         """Read the log; a line that a crash cut short ends it."""
         found: list[dict[str, Any]] = []
         if self.log.is_file():
-            for line in self.log.read_text(encoding="utf-8").splitlines():
+            for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
-                    found.append(json.loads(line))
-                except ValueError:
+                    tick = json.loads(line)
+                except (ValueError, RecursionError):
                     break
+                if not (isinstance(tick, dict) and isinstance(tick.get("step"), int)):
+                    break
+                found.append(tick)
         return found
 
     def rewind(self, step: int) -> None:
         """Forget the ticks after a step: the run goes on from there."""
         kept = [tick for tick in self.ticks() if tick["step"] <= step]
         atomic.write_text(self.log, "".join(json.dumps(tick) + "\n" for tick in kept))
+
+    def tidy(self) -> None:
+        """Remove what writers that were killed have left; only for the process that has the folder's lock."""
+        for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
+            atomic.remove_leftovers(folder)
 
 
 def runs() -> list[str]:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,9 +15,10 @@ from torch.optim import Optimizer
 from gancli import checkpoint, dist, images, scatter
 from gancli.data.feed import Feed
 from gancli.ema import EMA
-from gancli.errors import Diverged
+from gancli.errors import Diverged, UserError
 from gancli.gan import GAN, Classes, Clock, each_class
-from gancli.run import RESUMABLE, Folder
+from gancli.run import Folder
+from gancli.saves import RETRY_SECONDS, Saves
 from gancli.seeds import aside, seed_all
 from gancli.step import Amp, Meter, check_game, play_step
 
@@ -25,12 +26,17 @@ Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
 TICKS = 200  # ticks a run, at most
 SAVE_SECONDS = 300
+LAST_SECONDS = 120  # for which the last checkpoint is tried again and again, where it cannot be written
 GRID = 64  # images in the grids of a run
 ROW, MOST_ROWS = 10, 32  # where classes are drawn: images of a class in a row, and classes
 COLUMNS = 8
 
 
 # ------------------------------------------------------------------------------------------------- a run
+
+
+class Interrupted(Exception):
+    """Raised by a signal in the middle of what may be left undone."""
 
 
 class Display(Protocol):
@@ -74,6 +80,7 @@ class Training:
     ema: EMA
     feed: Feed[Any]
     clock: Clock
+    saves: Saves
     folder: Folder
     display: Display
     describe: Callable[[Clock, dict[str, float]], checkpoint.About]
@@ -81,14 +88,14 @@ class Training:
     evaluate: Evaluate | None = None
     worth: Callable[[Mapping[str, float]], float] | None = None  # of an evaluation: the best checkpoint is kept by it
     amp: Amp = nullcontext
-    keep: int = RESUMABLE
     seed: int = 0
     seconds: float = 0.0  # of training so far, over resumed parts
     metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
     stop: Callable[[], bool] = lambda: False
+    interruptible: Callable[[], AbstractContextManager[Any]] = nullcontext  # a signal ends the block: Interrupted
     _meter: "Meter" = field(default_factory=Meter)
     _ticked: tuple[float, int] = (0.0, 0)  # when and where the last tick was
-    _saved_at: float = 0.0
+    _save_at: float = math.inf  # when the next checkpoint is due by the clock on the wall
 
     def train(self) -> Clock:
         """Train until the clock has run out, or someone says stop; raises Diverged when the terms leave the numbers."""
@@ -99,9 +106,11 @@ class Training:
             self.display.advance(self.clock)
             self._after_step(before)
         if self.clock.images >= self.clock.total:
+            if self.evaluate:
+                self._save()  # it may take long, and someone may end it
             self._grid()
             self._evaluate()
-        self._save()
+        self._save_last()
         return self.clock
 
     def _after_step(self, before: int) -> None:
@@ -114,8 +123,7 @@ class Training:
             self._grid()
         if _crossed(before, now, self.rhythm.evaluate):
             self._evaluate()
-        late = self.rhythm.save is None and time.monotonic() - self._saved_at > SAVE_SECONDS
-        if late or _crossed(before, now, self.rhythm.save):
+        if time.monotonic() > self._save_at or _crossed(before, now, self.rhythm.save):
             self._save()
 
     def step(self) -> dict[str, Tensor]:
@@ -130,10 +138,11 @@ class Training:
 
     def _begin(self) -> None:
         check_game(self.gan, self.players)
-        self._saved_at = time.monotonic()
-        self._ticked = self._saved_at, self.clock.images
+        self._ticked = time.monotonic(), self.clock.images
+        self._save_later(ok=True)
         if self.clock.step == 0 and dist.rank() == 0:
-            images.save_png(self._picture_of_reals(), self.folder.path / "reals.png", {"synthetic": False})
+            path, about = self.folder.path / "reals.png", {"synthetic": False}
+            self.saves.attempt("reals.png", lambda: images.save_png(self._picture_of_reals(), path, about))
             self._grid()
 
     def _picture_of_reals(self) -> Image.Image:
@@ -173,13 +182,14 @@ class Training:
         if bad:
             raise Diverged(f"{', '.join(bad)} left the finite numbers before step {self.clock.step}")
         if dist.rank() == 0:
-            self.folder.append(tick)
+            self.saves.log(tick)
             self.display.tick(tick)
 
     def _grid(self) -> None:
         if dist.rank() == 0:
             about = {"variant": self.describe(self.clock, {}).variant, "images": self.clock.images}
-            images.save_png(self._picture(), self.folder.grid(self.clock.images), about)
+            path = self.folder.grid(self.clock.images)
+            self.saves.attempt("a grid", lambda: images.save_png(self._picture(), path, about))
 
     def _picture(self) -> Image.Image:
         if self.gan.spec.points:
@@ -209,36 +219,51 @@ class Training:
     def _evaluate(self) -> None:
         if self.evaluate is None or dist.rank() != 0:
             return
-        with aside("evaluate", self.seed):
+        with suppress(Interrupted), self.interruptible(), aside("evaluate", self.seed):
             self.metrics = self.evaluate(self.ema.gan)
+        if self.stop():
+            return
         tick = {"step": self.clock.step, "images": self.clock.images, "seconds": round(self.seconds, 3), **self.metrics}
-        self.folder.append(tick)
+        self.saves.log(tick)
         self.display.tick(tick)
         self._keep_best()
 
     def _keep_best(self) -> None:
         if self.worth is None or not self.worth(self.metrics) > self._best_worth(self.worth):
             return
-        checkpoint.save_served(self.folder.best, self.describe(self.clock, self.metrics), self.ema)
+        about = self.describe(self.clock, self.metrics)
+        self.saves.attempt("the best", lambda: checkpoint.save_served(self.folder.best, about, self.ema))
 
     def _best_worth(self, worth: Callable[[Mapping[str, float]], float]) -> float:
         """Of the best checkpoint so far that was measured by the same scores; the file alone remembers it."""
-        if not self.folder.best.is_file():
+        if not checkpoint.whole(self.folder.best):
             return -math.inf
         before = checkpoint.describe(self.folder.best).metrics
         return worth(before) if before.keys() == self.metrics.keys() else -math.inf
 
-    def _save(self) -> None:
-        self._saved_at = time.monotonic()
+    def _save(self) -> bool:
+        """Write a checkpoint; false when that was not possible, and is due again soon."""
         if dist.rank() != 0:
-            return
+            return True
         about = self.describe(self.clock, self.metrics)
-        checkpoint.save(self.folder.checkpoint(self.clock.images), about, self.gan, self.players, self.ema)
-        kept = self.folder.checkpoints()
-        for path in kept[: -self.keep]:
-            path.unlink()
-        for path in kept[-self.keep : -RESUMABLE]:
-            checkpoint.strip(path)
+        done = self.saves.save(
+            self.clock.images, lambda path: checkpoint.save(path, about, self.gan, self.players, self.ema)
+        )
+        self._save_later(ok=done)
+        return done
+
+    def _save_later(self, *, ok: bool) -> None:
+        by_clock = SAVE_SECONDS if self.rhythm.save is None else math.inf
+        self._save_at = time.monotonic() + (by_clock if ok else RETRY_SECONDS)
+
+    def _save_last(self) -> None:
+        """Write the last checkpoint, with patience unless someone wants us to stop; raises UserError when it fails."""
+        start, wait = time.monotonic(), 0.5
+        while not self._save():
+            spent = time.monotonic() - start
+            if spent > (2 if self.stop() else LAST_SECONDS):
+                raise UserError(f"the last checkpoint cannot be written: {self.saves.failure}")
+            time.sleep(wait := min(2 * wait, 8.0 if not self.stop() else 1.0))
 
 
 def interleaved(panels: Sequence[Tensor]) -> Tensor:

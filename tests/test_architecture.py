@@ -38,7 +38,12 @@ ALLOWED = {
     "run.py": {"atomic", "hparams"},
     "checkpoint.py": {"atomic", "data", "ema", "errors", "gan"},
     "step.py": {"dist", "gan"},
-    "train.py": {"checkpoint", "data", "dist", "ema", "errors", "gan", "images", "run", "scatter", "seeds", "step"},
+    "saves.py": {"checkpoint", "errors", "run"},
+    "signals.py": {"train"},
+    "resuming.py": {"atomic", "checkpoint", "dist", "errors", "run"},
+    "train.py": {
+        *("checkpoint", "data", "dist", "ema", "errors", "gan", "images", "run", "saves", "scatter", "seeds", "step"),
+    },
     "registry.py": {"errors", "gan", "hparams"},
     "data": {"dist", "errors", "seeds"},
     "nets": {"data", "dist", "errors"},

@@ -127,7 +127,7 @@ def test_kill_9_at_a_random_moment_loses_nothing(cli: Cli, pictures: Path) -> No
     assert final("killed") == final("whole")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signals_save_and_stop(cli: Cli, pictures: Path, number: signal.Signals, code: int) -> None:
     process = start("x", pictures, steps=10**6)
     wait_for(Path("x/metrics.jsonl"))

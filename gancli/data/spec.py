@@ -39,6 +39,14 @@ class DataSpec:
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
         return cls(**plain)
 
+    def check(self, most: int) -> None:
+        """Raise ValueError for sizes that are no whole numbers from 1 to `most`, and names that are no strings."""
+        sizes, names = (self.channels, self.height, self.width), (*self.classes, *self.domains)
+        if not all(isinstance(size, int) and 1 <= size <= most for size in sizes):
+            raise ValueError(f"{self.width}x{self.height} with {self.channels} channels is no size of images")
+        if not all(isinstance(name, str) for name in names) or {type(self.classes), type(self.domains)} != {tuple}:
+            raise ValueError("its classes and domains are no lists of names")
+
 
 @dataclass
 class Batch:
