@@ -217,6 +217,14 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     return Clock(**describe(path).clock)
 
 
+def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
+    """Put everything back in place to where a fresh GAN begins."""
+    gan.load_state_dict(fresh.state_dict())
+    ema.gan.load_state_dict({name: gan.state_dict()[name] for name in ema.gan.state_dict()})
+    for player in players.values():
+        player.state.clear()
+
+
 def _read(path: Path, part: str) -> dict[str, Tensor]:
     """Read one part of a file; raises UserError when it is not what its hash says."""
     with _opened(path) as file:

@@ -28,6 +28,7 @@ from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
 from gancli.seeds import seed_all
 from gancli.signals import Stop, stoppable
+from gancli.step import slow_down
 from gancli.train import Rhythm, Training
 
 SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  # metrics in [0, 1], shown in percent
@@ -58,8 +59,11 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
     folder = holding.enter_context(resuming.held(variant, dataset.name, options))
 
-    seed_all("init", options.seed)
-    gan = kind(hp, dataset.spec).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    def fresh() -> GAN[Any]:
+        seed_all("init", options.seed)
+        return kind(hp, dataset.spec)
+
+    gan = fresh().to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     dist.broadcast([*gan.parameters(), *gan.buffers()])
     players, ema = gan.players(), EMA(gan)
     clock = Clock(0, 0, total)
@@ -71,9 +75,11 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         return 0
     if options.resume:
         resuming.check_unchanged(folder, about)
+    slower = 1.0
     if newest:
-        restored = checkpoint.restore(newest, gan, players, ema)
-        clock = dataclasses.replace(restored, total=total)
+        clock = dataclasses.replace(checkpoint.restore(newest, gan, players, ema), total=total)
+        slower = checkpoint.describe(newest).run.get("slower", slower)
+        slow_down(players, slower)
 
     def describe(clock: Clock, metrics: dict[str, float]) -> checkpoint.About:
         return checkpoint.About(
@@ -95,6 +101,8 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         worth=scores.worth,
         amp=_amp(about["precision"], device),
         seed=options.seed,
+        go_back=lambda: resuming.go_back(folder, total, gan, fresh, players, ema),
+        slower=slower,
         seconds=next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0),
     )  # fmt: skip
     with stoppable() as stop, display:

@@ -1,13 +1,18 @@
 """The folder of a run: chosen, held by one process alone, and what a run that goes on finds in it."""
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from torch.optim import Optimizer
+
 from gancli import atomic, checkpoint, dist
+from gancli.ema import EMA
 from gancli.errors import UserError
+from gancli.gan import GAN, Clock
 from gancli.run import Folder, RunOptions, newest_folder, next_folder
 
 Note = Callable[[str], None]
@@ -71,6 +76,25 @@ def _remove_if_empty(path: Path) -> None:
 def newest(folder: Folder) -> Path | None:
     """Find the newest checkpoint that is whole and can be resumed."""
     return next((path for path in reversed(folder.checkpoints()) if checkpoint.resumes(path)), None)
+
+
+def go_back(
+    folder: Folder,
+    total: int,
+    gan: GAN[Any],
+    fresh: Callable[[], GAN[Any]],
+    players: Mapping[str, Optimizer],
+    ema: EMA,
+) -> Clock:
+    """Restore the newest checkpoint, or the beginning where none was written; returns where training stands then."""
+    if good := newest(folder):
+        clock = dataclasses.replace(checkpoint.restore(good, gan, players, ema), total=total)
+    else:
+        checkpoint.reset(gan, fresh(), players, ema)
+        clock = Clock(0, 0, total)
+    if dist.rank() == 0:
+        folder.rewind(clock.step)
+    return clock
 
 
 def set_aside_newer(folder: Folder, than: Path | None, note: Note) -> None:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gancli import dist
+from gancli import dist, health
 from gancli.gan import GAN, Clock, Turn
+
+SKIPPED = "skipped"  # in the log of a step: 1 when a turn of it was, for its loss or gradient was not finite
 
 Amp = Callable[[], AbstractContextManager[Any]]
 
@@ -20,28 +22,38 @@ def parameters(player: Optimizer) -> list[nn.Parameter]:
 
 
 def play_step(
-    gan: GAN[Any], players: Mapping[str, Optimizer], parts: Sequence[Any], clock: Clock, amp: Amp = nullcontext
+    gan: GAN[Any],
+    players: Mapping[str, Optimizer],
+    parts: Sequence[Any],
+    clock: Clock,
+    amp: Amp = nullcontext,
+    slower: float = 1.0,
 ) -> dict[str, Tensor]:
     """Play one step on a batch given in micro-batches; return every term and stat by name.
 
     The micro-batches' games advance in lockstep: each turn is accumulated over all of them before its
-    player moves.
+    player moves. It does not move when the loss or the gradient is not finite. `slower` scales every learning rate
+    that a schedule gives.
     """
     for name, options in gan.schedule(clock).items():
         for group in players[name].param_groups:
             group.update(options)
+            group["lr"] *= slower if "lr" in options else 1.0
     log: dict[str, Tensor] = {}
     games = [gan.play(part, clock) for part in parts]
     while turns := list(_next_turns(games, amp, players, log)):
-        player = players[turns[0].player]
+        player = players[turns[0][0].player]
         dist.average_gradients(parameters(player))
-        player.step()
+        loss = torch.stack([loss for _, loss in turns]).sum()
+        bad = health.not_finite(loss, [p.grad for p in parameters(player) if p.grad is not None])
+        health.step_unless(bad, player)
+        log[SKIPPED] = torch.maximum(log[SKIPPED], bad) if SKIPPED in log else bad
     return log
 
 
 def _next_turns(
     games: Sequence[Iterator[Turn]], amp: Amp, players: Mapping[str, Optimizer], log: dict[str, Tensor]
-) -> Iterator[Turn]:
+) -> Iterator[tuple[Turn, Tensor]]:
     """Play every game up to its next turn, and accumulate that turn's gradients."""
     for i, game in enumerate(games):
         with amp():
@@ -58,7 +70,14 @@ def _next_turns(
         for name, value in (turn.terms | turn.stats).items():
             key, share = f"{turn.player}/{name}", value.detach().float() / len(games)
             log[key] = log[key] + share if key in log else share
-        yield turn
+        yield turn, loss.detach()
+
+
+def slow_down(players: Mapping[str, Optimizer], slower: float) -> None:
+    """Scale the learning rates that no schedule gives."""
+    for player in players.values():
+        for group in player.param_groups:
+            group["lr"] *= slower
 
 
 def check_game(gan: GAN[Any], players: Mapping[str, Optimizer]) -> None:

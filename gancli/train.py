@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli import checkpoint, dist, images, scatter
+from gancli import checkpoint, dist, health, images, scatter
 from gancli.data.feed import Feed
 from gancli.ema import EMA
 from gancli.errors import Diverged, UserError
@@ -20,12 +20,13 @@ from gancli.gan import GAN, Classes, Clock, each_class
 from gancli.run import Folder
 from gancli.saves import RETRY_SECONDS, Saves
 from gancli.seeds import aside, seed_all
-from gancli.step import Amp, Meter, check_game, play_step
+from gancli.step import SKIPPED, Amp, Meter, check_game, play_step, slow_down
 
 Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
 TICKS = 200  # ticks a run, at most
 SAVE_SECONDS = 300
+SLOWER = 0.5  # of the learning rates, after training had to go back
 LAST_SECONDS = 120  # for which the last checkpoint is tried again and again, where it cannot be written
 GRID = 64  # images in the grids of a run
 ROW, MOST_ROWS = 10, 32  # where classes are drawn: images of a class in a row, and classes
@@ -91,9 +92,12 @@ class Training:
     seed: int = 0
     seconds: float = 0.0  # of training so far, over resumed parts
     metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
+    go_back: Callable[[], Clock] | None = None  # to the last good state
+    slower: float = 1.0  # what is left of the learning rates since training went back
     stop: Callable[[], bool] = lambda: False
     interruptible: Callable[[], AbstractContextManager[Any]] = nullcontext  # a signal ends the block: Interrupted
     _meter: "Meter" = field(default_factory=Meter)
+    _health: health.Health = field(default_factory=health.Health)
     _ticked: tuple[float, int] = (0.0, 0)  # when and where the last tick was
     _save_at: float = math.inf  # when the next checkpoint is due by the clock on the wall
 
@@ -117,7 +121,7 @@ class Training:
         now = self.clock.images
         if self.clock.step % self._tick_every() == 0 or now >= self.clock.total:
             self._tick()
-        if now >= self.clock.total:
+        if self.clock.images != now or now >= self.clock.total:
             return
         if self.rhythm.grid_due(before, now):
             self._grid()
@@ -131,7 +135,8 @@ class Training:
         clock, feed = self.clock, self.feed
         seed_all("step", self.seed, clock.step)  # a resumed run draws what an unbroken one would
         self.gan.train()
-        log = play_step(self.gan, self.players, [feed.at(clock.images)], clock, self.amp)
+        log = play_step(self.gan, self.players, [feed.at(clock.images)], clock, self.amp, self.slower)
+        self._health.add(log.pop(SKIPPED))
         self.clock = Clock(clock.step + 1, clock.images + feed.batch, clock.total)
         self.ema.update(self.gan.hp.ema_kimg * 1000, feed.batch, self.clock.images)
         return log
@@ -168,6 +173,7 @@ class Training:
 
     def _tick(self) -> None:
         means, (then, images_then) = self._meter.read(), self._ticked
+        skipped, row = self._health.read()
         self._ticked = time.monotonic(), self.clock.images
         elapsed, seen = self._ticked[0] - then, self.clock.images - images_then
         self.seconds += elapsed
@@ -176,14 +182,37 @@ class Training:
             "images": self.clock.images,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(seen / max(elapsed, 1e-9), 2),
-            **means,
+            **{name: value for name, value in means.items() if math.isfinite(value)},
+            **({SKIPPED: skipped} if skipped else {}),
         }
-        bad = [name for name, value in means.items() if not math.isfinite(value)]
-        if bad:
-            raise Diverged(f"{', '.join(bad)} left the finite numbers before step {self.clock.step}")
+        if row >= health.IN_A_ROW or ((skipped or self.clock.images >= self.clock.total) and not self._all_finite()):
+            self._return(row)
+            return
         if dist.rank() == 0:
+            if skipped:
+                self.display.note(f"warning   {skipped} steps skipped: their loss or gradient was not finite")
             self.saves.log(tick)
             self.display.tick(tick)
+
+    def _finite(self) -> bool:
+        """Tell whether training could go on from what this process has now."""
+        return health.finite(t for m in (self.gan, self.ema.gan) for t in (*m.parameters(), *m.buffers()))
+
+    def _all_finite(self) -> bool:
+        lost = torch.tensor(float(not self._finite()), device=self.gan.device)
+        return not bool(dist.mean_over_ranks(lost))
+
+    def _return(self, row: int) -> None:
+        """Go back to the last good state, once, with half the learning rates; raises Diverged the second time."""
+        where = f"{row} steps in a row" if row >= health.IN_A_ROW else "the weights"
+        said = f"{where} were not finite at step {self.clock.step}"
+        if self.slower < 1 or self.go_back is None:
+            raise Diverged(said + (", after going back once with half the learning rate" if self.slower < 1 else ""))
+        self.clock = self.go_back()
+        self.slower, self._health, self._meter = SLOWER, health.Health(), Meter()
+        slow_down(self.players, self.slower)
+        self._ticked = time.monotonic(), self.clock.images
+        self.display.note(f"warning   {said}: back to step {self.clock.step}, with half the learning rate")
 
     def _grid(self) -> None:
         if dist.rank() == 0:
@@ -245,7 +274,11 @@ class Training:
         """Write a checkpoint; false when that was not possible, and is due again soon."""
         if dist.rank() != 0:
             return True
+        if not self._finite():  # the next tick goes back, if there is one
+            self.display.note("warning   the weights are not finite: no checkpoint is written of them")
+            return True
         about = self.describe(self.clock, self.metrics)
+        about.run.update({"slower": self.slower} if self.slower < 1 else {})
         done = self.saves.save(
             self.clock.images, lambda path: checkpoint.save(path, about, self.gan, self.players, self.ema)
         )
