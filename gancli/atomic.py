@@ -41,7 +41,8 @@ def _sync(path: Path, flags: int) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace a text file."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # names of files may hold what UTF-8 does not; in JSON this is an escape that it knows
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:

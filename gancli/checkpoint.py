@@ -32,7 +32,7 @@ FORMAT = 1
 KEY = "gancli"
 SUFFIX = ".safetensors"
 PARTS = ("gan", "ema", "opt")
-MOST = 4096  # pixels a side: a larger claim is damage
+MOST = 1024  # pixels a side: a larger claim is damage
 
 
 @dataclass(frozen=True)

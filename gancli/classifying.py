@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gancli import models
 from gancli.data import files
-from gancli.data.pictures import UNREADABLE, Item, to_array
+from gancli.data.pictures import UNREADABLE, Item, open_picture, to_array
 from gancli.data.spec import DataSpec
 from gancli.devices import choose_device
 from gancli.errors import UserError
@@ -54,7 +54,7 @@ def pictures_in(path: Path) -> list[Item]:
         return [item._replace(name=str(path / item.name)) for item in items]
     if not path.is_file():
         raise UserError(f"{path}: there is no such file or folder")
-    return [Item(str(path), -1, lambda: files.Image.open(path))]
+    return [Item(str(path), -1, lambda: open_picture(path))]
 
 
 def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -1,10 +1,11 @@
 """What a person sees of a training run: a live display on a terminal, plain lines elsewhere, or nothing."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -28,6 +29,36 @@ def duration(seconds: float) -> str:
             rest = seconds % size // part
             return f"{seconds // size} {unit}" + (f" {rest} {small}" if rest else "")
     return f"{seconds} s"
+
+
+class Deaf:
+    """A stream that falls silent when its reader has gone, a closed pipe or terminal: that must not end a training."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if anyone reads."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._close()
+            return len(text)
+
+    def flush(self) -> None:
+        """Send what was written, if anyone reads."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._close()
+
+    def _close(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())  # what is still in the stream's buffer goes there too
+        os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Pace:
@@ -154,5 +185,5 @@ def display_for(*, quiet: bool, json: bool) -> Quiet:
     """Choose by who is watching; results alone go to stdout with `json`."""
     if quiet:
         return Quiet()
-    console = Console(file=sys.stderr if json else sys.stdout)
+    console = Console(file=cast(IO[str], Deaf(sys.stderr if json else sys.stdout)))
     return Fancy(console) if console.is_terminal and not json else Plain(console)

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import struct
 import subprocess
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,9 +66,9 @@ def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None
 def read_about(path: Path) -> dict[str, Any]:
     """Read what `save_png` wrote into a picture; raises UserError when there is nothing."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=("PNG",)) as picture:
             about = json.loads(str(picture.info.get(TEXT, "")))
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, LookupError, struct.error, zlib.error, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise UserError(f"{path} is not a PNG that gancli sample wrote")
@@ -75,7 +77,8 @@ def read_about(path: Path) -> dict[str, Any]:
 
 def provenance(about: Mapping[str, Any]) -> str:
     """Say in JSON where a picture comes from, and that it is synthetic."""
-    return json.dumps({"synthetic": True, **about}, ensure_ascii=False)
+    text = json.dumps({"synthetic": True, **about}, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()  # names of files may hold what UTF-8 does not
 
 
 def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float = 25) -> None:

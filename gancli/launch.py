@@ -50,6 +50,7 @@ def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet, holding: ExitStack) -> int:
     device = choose_device(options.device)
     kind = registry.load(variant)
+    models.trust(variant)
     hp = kind.hparams(**values)  # wrong ones are said before any data is read
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, display)).to(device)

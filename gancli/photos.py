@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from gancli.data.pictures import UNREADABLE, to_array
+from gancli.data.pictures import UNREADABLE, open_picture, to_array
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 
@@ -24,7 +23,7 @@ def read(paths: Sequence[Path], spec: DataSpec) -> Tensor:
 
 def _read(path: Path, spec: DataSpec) -> np.ndarray:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return to_array(picture, (spec.height, spec.width), spec.channels)
     except FileNotFoundError:
         raise UserError(f"--images {path}: there is no such file") from None

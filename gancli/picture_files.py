@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageOps, ImageSequence, PngImagePlugin
 from torch import Tensor
 
-from gancli.data.pictures import upright
+from gancli.data.pictures import UNREADABLE, check_pixels, open_picture, upright
 from gancli.data.sources import parse_size
 from gancli.errors import UserError
 from gancli.images import TEXT, provenance
@@ -35,13 +35,13 @@ class Loaded:
 def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
     """Read all of a picture; raises what Pillow does for one that cannot be read."""
     with warnings.catch_warnings():
-        # Pillow warns of large pictures and refuses huge ones: the refusal is enough
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(source) as image:
+        warnings.simplefilter("ignore")  # of damaged metadata
+        with open_picture(source) as image:
             profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
             exif = image.getexif()
             frames, durations = [], []
-            for frame in ImageSequence.Iterator(image):
+            for count, frame in enumerate(ImageSequence.Iterator(image), start=1):
+                check_pixels(count * frame.width * frame.height)
                 frames.append(_sized(_upright(frame), size))
                 durations.append(float(frame.info.get("duration", 0)))  # WebP knows it only now
             exif.pop(ORIENTATION, None)  # it has been followed
@@ -84,9 +84,9 @@ def hole(mask: str, size: tuple[int, int]) -> Image.Image:
         made.paste(255, (x, y, x + width, y + height))
         return made
     try:
-        with Image.open(mask) as image:
+        with open_picture(Path(mask)) as image:
             return ImageOps.exif_transpose(image).convert("L").resize(size).point([255 * (v > 127) for v in range(256)])
-    except OSError as error:
+    except UNREADABLE as error:
         raise UserError(f"--mask {mask}: give x,y,w,h in pixels, or a picture ({error})") from None
 
 

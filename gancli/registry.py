@@ -4,6 +4,7 @@ import ast
 import builtins
 import importlib
 import importlib.util
+import re
 import sys
 import types
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ def hyperparameters(name: str) -> type[HParams]:
 def source(name: str) -> Path:
     """Find the file that a variant is written in; raises UserError for an unknown name."""
     path = Path(name) if name.endswith(".py") else BUILT_IN / f"{name.replace('-', '_')}.py"
-    if path.is_file() and not path.stem.startswith("_"):
+    known = name.endswith(".py") or re.fullmatch(r"[a-z0-9-]+", name)  # no path: names come from checkpoints, too
+    if known and path.is_file() and not path.stem.startswith("_"):
         return path
     for entry in _installed():
         if entry.name == name:
@@ -100,7 +102,7 @@ def _installed() -> list[EntryPoint]:
 def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, ValueError) as error:
         raise UserError(f"{path} is not Python: {error}") from None
 
 

@@ -1,5 +1,6 @@
 """The command line. Imports no torch: a command does, when it runs. The only place where errors become exit codes."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -46,15 +47,33 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         return get_command(app).main(arguments, prog_name="gancli", standalone_mode=False) or 0
-    except (UserError, TyperException) as error:
-        return _fail(error.format_message() if isinstance(error, TyperException) else str(error), 2)
-    except Diverged as error:
-        return _fail(f"training diverged: {error}; try a lower --lr or another --seed", 3)
     except (KeyboardInterrupt, Abort):
         return 130
     except BrokenPipeError:  # the reader has gone: nothing more to say, at exit neither
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if (message := _words(error)) is None:
+            raise
+        return _fail(message, 3 if isinstance(error, Diverged) else 2)
+
+
+def _words(error: Exception) -> str | None:
+    """Say in a line what went wrong; None for what is a bug, and wants its traceback."""
+    match error:
+        case UserError():
+            return str(error)
+        case TyperException():
+            return error.format_message()
+        case Diverged():
+            return f"training diverged: {error}; try a lower --lr or another --seed"
+        case OSError(strerror=str(reason)):  # a file that the system does not let us read or write
+            return f"{error.filename}: {reason}" if error.filename else reason
+        case MemoryError():
+            return "there is not enough memory for this"
+        case RuntimeError() if "home directory" in str(error):  # what pathlib says of a ~ that it cannot follow
+            return "a path begins with ~, and there is no such home directory"
+    return None
 
 
 def _fail(message: str, code: int) -> int:
@@ -64,4 +83,7 @@ def _fail(message: str, code: int) -> int:
 
 def main() -> NoReturn:
     """Be the program."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run())

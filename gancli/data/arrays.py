@@ -3,16 +3,18 @@
 import gzip
 import math
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gancli.data.pictures import Item
+from gancli.data.pictures import UNREADABLE, Item
 from gancli.errors import UserError
 
 LARGEST = 64 * 2**30  # bytes that an array may claim
+HONEST, RATIO = 2**30, 200  # bytes of arrays beyond which they may not be RATIO times their file: that is a bomb
 
 
 def idx_files(folder: Path, split: str) -> tuple[Path, Path | None] | None:
@@ -39,8 +41,9 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
                 raise UserError(f"{path} is not an idx file of bytes")
             shape = [int.from_bytes(file.read(4), "big") for _ in range(magic[3])]
             size = math.prod(shape)
+            _check_honest(path, size)
             data = file.read(min(size, LARGEST) + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     if len(data) != size:
         raise UserError(f"{path} is damaged: it says {size:,} bytes and holds {len(data):,}")
@@ -51,10 +54,11 @@ def read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Read pictures (N, H, W[, C]) or (N, C, H, W), uint8, and labels (N,) from an npz; no pickle is loaded."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+            _check_honest(path, sum(member.file_size for member in file.zip.infolist()))
+            arrays = {name: np.asarray(file[name]) for name in file.files}
+    except (*UNREADABLE, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not an npz of plain arrays: {error}") from None
-    pictures = [a for a in arrays.values() if a.dtype == np.uint8 and a.ndim in (3, 4)]
+    pictures = [a for a in arrays.values() if a.dtype == np.uint8 and a.ndim in (3, 4) and a.size]
     if not pictures:
         kinds = ", ".join(f"{name} {a.dtype}{list(a.shape)}" for name, a in arrays.items())
         raise UserError(f"{path} has no uint8 array of images (N, H, W, C), it has {kinds or 'nothing'}")
@@ -63,6 +67,11 @@ def read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
         images = images.transpose(0, 2, 3, 1)
     labels = [a for a in arrays.values() if a.shape == (len(images),) and np.issubdtype(a.dtype, np.integer)]
     return images, labels[0].astype(np.int64) if labels else None
+
+
+def _check_honest(path: Path, size: int) -> None:
+    if size > max(HONEST, RATIO * path.stat().st_size):
+        raise UserError(f"{path} says that it holds {size:,} bytes: too many for a file of {path.stat().st_size:,}")
 
 
 def items_of(images: NDArray[np.uint8], labels: NDArray | None) -> list[Item]:

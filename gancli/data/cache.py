@@ -1,11 +1,12 @@
 """The user's cache: decoded data and what was downloaded. Everything in it can be made again."""
 
+import atexit
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -25,7 +26,8 @@ def root() -> Path:
         base.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=base).close()
     except (OSError, RuntimeError):  # RuntimeError: no home at all
-        return Path(tempfile.mkdtemp(prefix="gancli-"))
+        base = Path(tempfile.mkdtemp(prefix="gancli-"))
+        atexit.register(shutil.rmtree, base, ignore_errors=True)
     return base
 
 
@@ -51,7 +53,8 @@ class Entry:
             yield folder
             if self.read() is None:
                 shutil.rmtree(self.path, ignore_errors=True)
-                folder.rename(self.path)
+                with suppress(OSError):  # another process was quicker, with the same
+                    folder.rename(self.path)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

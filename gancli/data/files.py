@@ -1,21 +1,32 @@
 """Pictures in folders and archives. Archives are read in place: nothing is ever unpacked to disk."""
 
+import bz2
+import gzip
+import lzma
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from threading import Lock
+from typing import IO, Any, cast
 
-from PIL import Image
+from PIL.Image import Image
 
-from gancli.data.pictures import Item, open_bytes
+from gancli.data.pictures import UNREADABLE, Item, open_bytes, open_picture
 from gancli.errors import UserError
 
 COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 RARE = (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".avif", ".jp2")
 SUFFIXES = frozenset(COMMON + RARE)
 LARGEST = 256 * 2**20  # bytes of one picture in an archive; a larger claim is a bomb or no picture
+RATIO = 200  # of unpacked to packed bytes: no picture packs so well
+COMPRESSED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"\xfd7zXZ\0": lzma.open,
+    b"BZh": bz2.open,
+}  # by how their files begin
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 
@@ -36,13 +47,15 @@ def in_folder(folder: Path) -> tuple[list[Item], list[str], list[object]]:
         for name in sorted(names):
             path = Path(parent, name)
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                if not path.is_file():
+                    continue  # a link to nowhere, a pipe that would wait for ever
                 about = path.stat()
                 found.append((path.relative_to(folder).as_posix(), path))
                 stamps.append((found[-1][0], about.st_size, about.st_mtime_ns))
     if not found:
         raise UserError(f"no images in {folder}: it should hold .png, .jpg, .webp or the like, flat or nested")
     classes = _classes([name for name, _ in found])
-    items = [Item(name, _label(name, classes), lambda p=path: Image.open(p)) for name, path in found]
+    items = [Item(name, _label(name, classes), lambda p=path: open_picture(p)) for name, path in found]
     return items, classes, [str(folder.resolve()), *stamps]
 
 
@@ -50,7 +63,7 @@ def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
     """The same for a zip or tar."""
     try:
         read = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
-    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+    except (*DAMAGED, *UNREADABLE) as error:
         raise UserError(f"{path} is not a readable archive: {error}") from None
     pictures = ((name.lstrip("/"), opener) for name, opener in read)
     members = sorted(member for member in pictures if PurePosixPath(member[0]).suffix.lower() in SUFFIXES)
@@ -81,13 +94,45 @@ def _zip_members(path: Path) -> list[tuple[str, "_Member"]]:
 
 
 def _tar_members(path: Path) -> list[tuple[str, "_Member"]]:
-    archive = tarfile.open(path)  # noqa: SIM115 members are read from it later
+    archive = tarfile.open(fileobj=_unpacked(path), mode="r:")  # noqa: SIM115 members are read from it later
     lock = Lock()
-    return [(m.name, _Member(archive, m, m.size, lock)) for m in _files_of(archive)]
+    # links and devices are left out
+    return [(m.name, _Member(archive, m, m.size, lock)) for m in archive if m.isfile()]
 
 
-def _files_of(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    return (member for member in archive if member.isfile())  # links and devices are left out
+def _unpacked(path: Path) -> IO[bytes]:
+    """Open a tar, compressed or not; one that unpacks to more than it can honestly hold raises OSError on the way."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    for magic, opener in COMPRESSED.items():
+        if head.startswith(magic):
+            return cast(IO[bytes], _Bounded(opener(path), max(2**30, RATIO * path.stat().st_size)))
+    return path.open("rb")
+
+
+class _Bounded:
+    """An unpacked stream that must end before `most` bytes."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self.file, self.most = file, most
+
+    def read(self, count: int = -1) -> bytes:
+        self._check(self.file.tell() + max(count, 0))
+        return self.file.read(count)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        self._check(place)
+        return self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def close(self) -> None:
+        self.file.close()
+
+    def _check(self, place: int) -> None:
+        if place > self.most:
+            raise OSError(f"it unpacks to more than {self.most:,} bytes")
 
 
 class _Member:
@@ -105,8 +150,9 @@ class _Member:
     def __lt__(self, other: object) -> bool:
         return False  # members of one name keep their order
 
-    def __call__(self) -> Image.Image:
-        if self.size > LARGEST:
+    def __call__(self) -> Image:
+        packed = self.member.compress_size if isinstance(self.member, zipfile.ZipInfo) else self.size
+        if self.size > LARGEST or self.size > max(2**26, RATIO * packed):
             raise ValueError(f"{self.size:,} bytes")
         with self.lock:
             return open_bytes(self._read())
@@ -120,5 +166,5 @@ class _Member:
             assert isinstance(self.member, tarfile.TarInfo)
             file = self.archive.extractfile(self.member)
             return file.read(LARGEST) if file else b""
-        except (zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError) as error:
+        except (*DAMAGED, RuntimeError) as error:
             raise OSError(str(error)) from None  # encrypted, cut or of an unknown compression

@@ -15,7 +15,7 @@ from torch import Tensor
 from gancli.data import builtin, files
 from gancli.data.feed import Dataset
 from gancli.data.made import MAKERS
-from gancli.data.pictures import Item, decode
+from gancli.data.pictures import UNREADABLE, Item, decode
 from gancli.data.sources import Request, open_source
 from gancli.data.spec import Batch, DataSpec
 from gancli.data.unpaired import split_of, two_of
@@ -136,9 +136,13 @@ def _half(opened: Open, right: bool) -> Image.Image:
 
 
 def _check_side_by_side(item: Item, given: str) -> None:
-    with item.open() as image:
-        if image.width < 1.5 * image.height:
-            raise UserError(
-                f"--data {given}: {item.name} is {image.width}x{image.height}, no pair side by side: "
-                "give two sub-folders, --data-b FOLDER, or --pairs edges|gray|mosaic|lowres|mask"
-            )
+    try:
+        with item.open() as image:
+            width, height = image.size
+    except UNREADABLE as error:
+        raise UserError(f"--data {given}: {item.name} cannot be read: {error}") from None
+    if width < 1.5 * height:
+        raise UserError(
+            f"--data {given}: {item.name} is {width}x{height}, no pair side by side: "
+            "give two sub-folders, --data-b FOLDER, or --pairs edges|gray|mosaic|lowres|mask"
+        )

@@ -2,13 +2,18 @@
 
 import io
 import json
+import struct
+import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple, cast
+from threading import Lock
+from typing import IO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +29,16 @@ Report = Callable[[int, int], None]  # pictures done, pictures in all
 LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger pictures need --size for more
 LARGEST_COMMON = 256  # pictures that all have one size, up to this, keep it
 TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
-UNREADABLE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    Image.DecompressionBombError,
-)  # what Pillow raises on bad files
+LARGE = 2**22  # pixels: threads take turns with such pictures, which need memory
+MOST_PIXELS = 2**26  # of a picture, all of its frames together: what claims more is refused before it takes memory
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "AVIF", "JPEG2000")  # EPS is a program
+UNREADABLE = (  # what Pillow's readers raise on bad files
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError),
+    *(TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError),
+)
+
+
+_one_large = Lock()
 
 
 class Item(NamedTuple):
@@ -194,6 +202,12 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
     Transparency is kept with 4 channels, else laid on white. 16-bit values are scaled, not clipped.
     """
     image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # a JPEG much larger than that is read at a fraction
+    with _one_large if image.width * image.height > LARGE else nullcontext(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged metadata
+        return _to_array(image, size, channels)
+
+
+def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
     image = upright(image, keep_alpha=channels == 4)
     mode = {1: "L", 3: "RGB", 4: "RGBa"}[channels]  # RGBa: premultiplied, so that hidden colours do not bleed in
     image = image.convert(mode)
@@ -225,6 +239,21 @@ def _to_8_bits(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     return (np.clip(values / full, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
+def open_picture(source: Path | IO[bytes]) -> Image.Image:
+    """Open a picture of a format that is read; raises ValueError for one of too many pixels, before they are read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged EXIF, large pictures and the like: what matters is raised
+        image = Image.open(source, formats=FORMATS)
+    check_pixels(image.width * image.height)
+    return image
+
+
+def check_pixels(count: int) -> None:
+    """Raise ValueError for too many pixels."""
+    if count > MOST_PIXELS:
+        raise ValueError(f"{count:,} pixels, more than {MOST_PIXELS:,} are not read")
+
+
 def open_bytes(data: bytes) -> Image.Image:
     """Open a picture from the bytes of its file."""
-    return Image.open(io.BytesIO(data))
+    return open_picture(io.BytesIO(data))

@@ -39,6 +39,9 @@ def parse_size(text: str | None) -> Size | None:
     return height, width
 
 
+MOST_CLASSES = 2**16
+
+
 class Listing(NamedTuple):
     """Pictures that are not decoded yet."""
 
@@ -96,8 +99,12 @@ def _list_folder(folder: Path, request: Request) -> Listing:
 
 
 def _list_arrays(path: Path, images: NDArray[np.uint8], labels: NDArray | None, name: str) -> Listing:
-    if labels is not None and len(labels) != len(images):
-        raise UserError(f"{path} has {len(images):,} images but {len(labels):,} labels")
+    if images.ndim not in (3, 4):
+        raise UserError(f"{path} holds no images: its shape is {list(images.shape)}, not (N, H, W) or (N, H, W, C)")
+    if labels is not None and labels.shape != (len(images),):
+        raise UserError(f"{path} has {len(images):,} images but labels of shape {list(labels.shape)}")
+    if labels is not None and labels.max(initial=0) >= MOST_CLASSES:
+        raise UserError(f"{path} has labels up to {labels.max():,}: they should count classes from 0")
     about = path.stat()
     key = repr((str(path.resolve()), about.st_size, about.st_mtime_ns))
     classes = [str(c) for c in range(int(labels.max()) + 1)] if labels is not None and len(labels) else []
