@@ -23,14 +23,18 @@ def petals(noise: Tensor, label: Tensor) -> Tensor:
 
 
 def unpetalled(place: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Find the noise (N, Z) and the label (N, K) that `petals` would put there: of the petal that points there."""
+    """Find the noise (N, Z) that `petals` would put there, and the log density (N, K) of that for each petal.
+
+    The noise is that of the likeliest petal; the densities lack a constant that all petals share.
+    """
     plane, rest = place.tensor_split([2], 1)
-    x, y = plane.unbind(1)
-    step = 2 * math.pi / count
-    petal = (torch.atan2(y, x) / step).round().long() % count
-    back = _turned(x, y, -petal * step)
+    angle = torch.arange(count, device=place.device) * (2 * math.pi / count)
+    x, y = plane[:, :, None].unbind(1)
+    back = _turned(x, y, -angle)  # (N, K, 2)
     noise = (back - place.new_tensor([RADIUS, 0.0])) / place.new_tensor(SPREAD)
-    return torch.cat([noise, rest], 1), F.one_hot(petal, count).float()
+    density = -noise.square().sum(2) / 2
+    likeliest = density.argmax(1)[:, None, None].expand(-1, 1, 2)
+    return torch.cat([noise.gather(1, likeliest).squeeze(1), rest], 1), density
 
 
 def mixture(n: int, device: torch.device) -> Tensor:

@@ -250,7 +250,7 @@ class Training:
             return
         with suppress(Interrupted), self.interruptible(), aside("evaluate", self.seed):
             self.metrics = self.evaluate(self.ema.gan)
-        if self.stop():
+        if self.stop() or not self.metrics:  # or nothing that is asked of the data can be asked of this GAN
             return
         tick = {"step": self.clock.step, "images": self.clock.images, "seconds": round(self.seconds, 3), **self.metrics}
         self.saves.log(tick)

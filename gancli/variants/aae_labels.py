@@ -74,4 +74,9 @@ class AAELabels(FewLabels[HParams], FromLabels[HParams], Coded[HParams]):
 
     def encode(self, image: Tensor) -> Tensor:
         """Read the noise and the class off images, by where on the ring their codes lie."""
-        return torch.cat(priors.unpetalled(self.E(image).float(), len(self.classes)), 1)
+        noise, density = priors.unpetalled(self.E(image).float(), len(self.classes))
+        return torch.cat([noise, self.one_hot(density.argmax(1))], 1)
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Say how likely the code of an image is to come from the Gaussian of each class: logits (N, K)."""
+        return priors.unpetalled(self.E(image).float(), len(self.classes))[1]

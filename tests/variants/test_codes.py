@@ -1,8 +1,10 @@
 """BiGAN, AAE and VAE: what their papers say that can be seen without training."""
 
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.gan import Clock, Encodes, Turn
 from gancli.seeds import seed_all
+from tests.conftest import Cli
 from tests.variants.small import feed, make
 
 START = Clock(0, 0, 1000)
@@ -138,7 +141,8 @@ def test_a_latent_with_a_label_lies_on_its_petal_and_can_be_read_back() -> None:
     angle = torch.atan2(place[:, 1], place[:, 0]) / (2 * math.pi / 3)
     assert torch.equal(angle.round().long() % 3, gan.label_of(z))
     assert torch.equal(place[:, 2:], z[:, 2:4])
-    back = torch.cat(priors.unpetalled(place, 3), 1)
+    noise, density = priors.unpetalled(place, 3)
+    back = torch.cat([noise, gan.one_hot(density.argmax(1))], 1)
     torch.testing.assert_close(back, z, atol=1e-5, rtol=0)
     with pytest.raises(UserError, match="2 axes"):
         make("aae-labels", z_dim=1)
@@ -212,3 +216,24 @@ def test_the_bound_is_the_likelihood_where_the_posterior_is_exact() -> None:
     exact += torch.tensor([0.3, 0.2])  # any other posterior leaves a gap
     terms = turns(gan, Images(x))["G"].terms
     assert -sum(t.item() for t in terms.values()) - math.log(sigma * math.sqrt(2 * math.pi)) < likelihood - 0.1
+
+
+# ---------------------------------------------------------------------------- from the command line
+
+
+@pytest.mark.parametrize("name", ["aae-labels", "aae-semi", "aae-cluster"])
+def test_classes_of_an_autoencoder_can_be_asked_for(name: str, cli: Cli, tmp_path: Path) -> None:
+    small = ("--data", "digits", "--width", 8, "--batch", 8, "--steps", 2, "--quiet", "--out", tmp_path / "run")
+    assert cli("train", name, *small).code == 0
+    drawn = cli("sample", tmp_path / "run", "-n", 2, "--class", "all", "--out", tmp_path / "all.npz")
+    assert drawn.code == 0, drawn.err
+    labels = np.load(tmp_path / "all.npz")["labels"]
+    assert labels.tolist() == sorted([*range(16 if name == "aae-cluster" else 10)] * 2)
+    picture = tmp_path / "seven.png"
+    assert cli("sample", tmp_path / "run", "-n", 1, "--class", 7, "--out", picture).code == 0
+    walk = cli(
+        "interpolate", tmp_path / "run", "--images", picture, picture, "--frames", 3, "--out", tmp_path / "w.gif"
+    )
+    assert walk.code == 0, walk.err
+    named = cli("classify", tmp_path / "run", picture)
+    assert named.code == 0, named.err
