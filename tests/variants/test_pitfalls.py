@@ -104,3 +104,14 @@ def test_g_moves_to_its_own_draws_weighed_by_ds_odds(a: float) -> None:
     p = given.detach().softmax(0)[1]
     weighed = p * torch.tensor(a).exp() / (p * torch.tensor(a).exp() + 1 - p)
     assert gradient[1].item() == pytest.approx(float(p - weighed), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["ebgan", "began"])
+def test_grids_show_what_d_makes_of_reals_and_fakes(name: str) -> None:
+    gan: Any = make(name).eval()
+    batch = feed(gan).at(0)
+    real, of_real, fake, of_fake = gan.panels(batch)
+    assert torch.equal(real, batch.image)
+    assert torch.equal(of_real, gan.D(real))
+    assert torch.equal(of_fake, gan.D(fake))
+    assert "D" in gan.served
