@@ -34,7 +34,7 @@ class BGAN(NoiseToImage[HParams]):
     """D's odds weigh what G draws, and G's likelihood follows the weights: no gradient need pass a pixel (eq. 10)."""
 
     hparams = HParams
-    on_small: ClassVar = {}
+    on_small: ClassVar = {"lr": 1e-3, "z_dim": 16, "kimg": 200.0}
     builtin = "bars-and-stripes"
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

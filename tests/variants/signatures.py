@@ -247,10 +247,10 @@ def balance(seed: int, control: bool) -> float:
     return abs(means["D/ratio"] - 0.5)
 
 
-@signature("bgan", "patterns of 30 found, where 2,000 draws are right", "uniform weights of the draws", 15)
+@signature("bgan", "patterns of 30 found, where 2,000 draws are right", "uniform weights of the draws", 5)
 def patterns(seed: int, control: bool) -> float:
     with replaced(bgan, "weights", uniform) if control else nullcontext():
-        gan, feed, _ = train("bgan", "bars-and-stripes", 1200, seed)
+        gan, feed, _ = train("bgan", "bars-and-stripes", 800, seed, width=128)
     right = {tuple(row) for row in feed.dataset.columns["image"].flatten(1).gt(0).tolist()}
     with torch.no_grad():
         drawn = [tuple(row) for row in gan.generate(gan.prior(2000)).flatten(1).gt(0).tolist()]
