@@ -9,53 +9,22 @@ from typing import Any
 import torch
 
 import gancli
-from gancli import images, models, registry
-from gancli.checkpoint import SUFFIX
-from gancli.data.feed import Dataset, Feed
-from gancli.data.images import Images
-from gancli.data.pictures import Wanted
+from gancli import images
+from gancli.data import builtin
 from gancli.data.shapes import PRESETS
-from gancli.data.sources import Request, parse_size
 from gancli.devices import has_bf16
 from gancli.errors import UserError
-from gancli.metrics import extract, neighbours, scores, shapes, statistics
+from gancli.metrics import domains, extract, neighbours, scores, shapes, statistics
 from gancli.metrics.extract import Tell
 from gancli.metrics.extractors import Extractor
 from gancli.metrics.features import Features
-from gancli.metrics.sides import DRAWN, Drawn, Side, open_images, reals_of
-from gancli.run import RUNS
+from gancli.metrics.sides import DRAWN, Side
+from gancli.trials import Options, Trial, open_trials
 
 FEW = 2048  # images below which FID says more of their number than of the model
 MEMORISED = 0.02  # share of copies above which a model is called out
-DEFAULT = 50_000  # images that a model draws
 EXTRACTORS = ("inception", "local", "effnet")
 LIKE = ("extractor", "weights", "precision")  # must be the same on both sides of a comparison
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What was asked."""
-
-    inputs: tuple[str, ...]
-    data: str | None
-    metrics: tuple[str, ...]
-    n: int | None = None
-    reals: int | None = None
-    split: str = "train"
-    size: str | None = None
-    extractor: str = "inception"
-    weights: Path | None = None
-    fast: bool = False
-    stats: Path | None = None
-    seed: int = 0
-    best: bool = False
-    neighbours: Path | None = None
-
-    @property
-    def names(self) -> list[str]:
-        """The scores that need features."""
-        found = [name for name in self.metrics if name != scores.SHAPES]
-        return [*found, *(["copies"] if self.neighbours else [])]
 
 
 @dataclass(frozen=True)
@@ -73,15 +42,22 @@ def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[
         raise UserError("--neighbours draws the picture of one model: name one")
     if options.data is None and options.stats is None:
         raise UserError("give the real images with --data, or their statistics with --stats")
-    fakes, real = _sides(options, device)
-    against = _against(options, real, device, tell)
-    results = [_result(fake, real, against, options, tell) for fake in fakes]
-    _compare(results)
+    trials = open_trials(options, device)
+    against = {id(real): _against(options, real, device, tell) for real in _reals(trials)}
+    results = [_result(trial, against[id(trial.real)], options, tell) for trial in trials]
+    for direction in {trial.direction: None for trial in trials}:
+        _compare([result for result, trial in zip(results, trials) if trial.direction == direction])
     if options.fast and not has_bf16(device):
         note("--fast: this device has no bf16 of its own, so it is slower here than without")
-    for text in [*_copying(results), *_warnings(against, [*fakes, *([real] if real else [])])]:
+    sides = [*(trial.fake for trial in trials), *filter(None, _reals(trials))]
+    for text in [*_copying(results), *_warnings(next(iter(against.values())), sides)]:
         note(text)
     return results
+
+
+def _reals(trials: list[Trial]) -> list[Side | None]:
+    """The references, each once."""
+    return list({id(trial.real): trial.real for trial in trials}.values())
 
 
 @dataclass(frozen=True)
@@ -100,91 +76,46 @@ def _against(options: Options, real: Side | None, device: torch.device, tell: Te
     return Against(extractor, *_reference(options, real, extractor, tell))
 
 
-def _result(fake: Side, real: Side | None, against: Against | None, options: Options, tell: Tell) -> Result:
+def _result(trial: Trial, against: Against | None, options: Options, tell: Tell) -> Result:
+    fake, real = trial.fake, trial.real
     found: dict[str, float] = {}
     if scores.SHAPES in options.metrics:
-        found |= _shapes(fake, options.data)
+        found |= _shapes(trial, options.data)
+    found |= _pixels(trial, [name for name in options.metrics if name in scores.PIXELS])
     if against is None:
-        return Result(fake.name, found, _said({"extractor": scores.SHAPES}, fake, real.about() if real else {}))
+        by = scores.SHAPES if scores.SHAPES in options.metrics else "none"
+        return Result(fake.name, found, _said({"extractor": by}, fake, real.about() if real else {}))
     features = extract.collect(fake, against.extractor, options.names, tell)
-    wanted = [name for name in options.metrics if name != scores.SHAPES]
+    wanted = [name for name in options.metrics if name in scores.SCORES]
     found |= scores.measure(wanted, features, against.features, inception=against.extractor.inception)
     if options.neighbours:
         found |= _show_neighbours(options.neighbours, fake, real, features, against.features)
     return Result(fake.name, found, _said(_network(against.extractor), fake, against.about))
 
 
-def _shapes(fake: Side, data: str | None) -> dict[str, float]:
+def _shapes(trial: Trial, data: str | None) -> dict[str, float]:
     """Read the built-in shapes of a side by drawing them again."""
     if data not in PRESETS:
         raise UserError(f"--metrics shapes reads the built-in shapes: give --data {', '.join(PRESETS)}")
     preset = PRESETS[data]
-    parts = [batch[:, : preset.channels] for batch in fake.batches(DRAWN)]
+    if trial.gan is not None and set(trial.gan.spec.domains) == set(builtin.DOMAINS):
+        return domains.score_direction(preset, trial.gan, trial.direction)
+    parts = [batch[:, : preset.channels] for batch in trial.fake.batches(DRAWN)]
     sizes = {part.shape[1:] for part in parts}
     if len(sizes) != 1:
         raise UserError("--metrics shapes reads images of one size: give --size")
     return shapes.score(preset, torch.cat(parts).numpy())
 
 
-# ------------------------------------------------------------------------------------------------- sides
-
-
-def is_model(name: str) -> bool:
-    """Tell a checkpoint, a run folder or the name of a run from a source of images."""
-    path = Path(name).expanduser()
-    run = (path / "run.json").is_file() or (path / "checkpoints").is_dir()
-    return path.suffix == SUFFIX or run or (not path.exists() and (RUNS / name).is_dir())
-
-
-def _sides(options: Options, device: torch.device) -> tuple[list[Side], Side | None]:
-    found = {name: models.find(name, best=options.best) for name in options.inputs if is_model(name)}
-    size = _size(options, found)
-    real: Side | None = None
-    fakes: list[Side] = []
-    for name in options.inputs:
-        if name in found:
-            drawn, its_real = _drawn(name, found[name], options, size, device)
-            fakes.append(drawn)
-            real = real or its_real
-        else:
-            fakes.append(open_images(name, options.split, size, options.n))
-    if options.data and real is None:
-        real = open_images(options.data, options.split, size, options.reals)
-    return fakes, real
-
-
-def _size(options: Options, found: dict[str, models.Model]) -> tuple[int, int] | None:
-    """The size that both sides are brought to before any extractor sees them; None: each picture's own."""
-    if options.size:
-        return parse_size(options.size)
-    sizes = {(model.about.spec.height, model.about.spec.width) for model in found.values()}
-    if len(sizes) > 1:
-        said = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
-        raise UserError(f"these models draw at {said}: say at which to compare them with --size")
-    return next(iter(sizes), None)
-
-
-def _drawn(
-    name: str, model: models.Model, options: Options, size: tuple[int, int] | None, device: torch.device
-) -> tuple[Side, Side | None]:
-    gan = models.load(model).to(device)
-    spec = model.about.spec
-    if size and size != (spec.height, spec.width):
-        raise UserError(f"--size: {model.name} draws at {spec.width}x{spec.height}; leave it out")
-    dataset = _dataset(options, registry.load(model.about.variant).data, gan.spec)
-    feed = Feed(dataset, DRAWN, options.seed, device)
-    drawn = Drawn(name, gan, feed, options.n or DEFAULT, options.seed, model.fingerprint)
-    return drawn, reals_of(dataset, options.split, options.reals) if options.data else None
-
-
-def _dataset(options: Options, kind: type[Any], spec: Any) -> Dataset[Any]:
-    if options.data:
-        wanted = Wanted((spec.height, spec.width), spec.channels)
-        return kind.open(Request(options.data, wanted, options.split))
-    if kind is not Images:
-        raise UserError("this model draws from data: name it with --data, beside --stats")
-    blank = torch.zeros((DRAWN, spec.channels, spec.height, spec.width), dtype=torch.uint8)
-    return Dataset("none", spec, kind, {"image": blank})
+def _pixels(trial: Trial, names: list[str]) -> dict[str, float]:
+    """Compare each image with its truth, pixel by pixel: means over the images."""
+    if not names or trial.real is None:
+        return {}
+    sums = dict.fromkeys(names, 0.0)
+    for fake, real in zip(trial.fake.batches(DRAWN), trial.real.batches(DRAWN), strict=True):
+        for name in names:
+            sums[name] += float(scores.PIXELS[name](fake, real).sum())
+    return {name: total / trial.fake.count for name, total in sums.items()}
 
 
 # ---------------------------------------------------------------------------------------------- features

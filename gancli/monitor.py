@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from gancli import dist, evaluation, images, scatter
+from gancli.data import builtin
 from gancli.data.feed import Feed
 from gancli.data.points import MIXTURES
 from gancli.data.shapes import PRESETS
@@ -42,7 +43,7 @@ def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable
 def _truths(feed: Feed[Any]) -> list[Evaluate]:
     """What can be known without features: the factors of built-in shapes, and the labels of held-out rows."""
     preset, held_out, found = PRESETS.get(feed.dataset.name), feed.dataset.held_out, list[Evaluate]()
-    if preset is not None and feed.dataset.spec.domains:
+    if preset is not None and set(feed.dataset.spec.domains) == set(builtin.DOMAINS):
         found.append(lambda gan: domains.score_gan(preset, gan))
     elif preset is not None:
         found.append(lambda gan: shapes.score(preset, draw_pixels(gan, feed, READ).transpose(0, 3, 1, 2)))
@@ -57,6 +58,8 @@ def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Eva
     names = ["fid"] if metrics in OTHER else scores.parse(metrics)
     if scores.SHAPES in names:
         raise UserError("--metrics: shapes are read alone, without other metrics")
+    if of_truth := [name for name in names if name in scores.OF_TRUTH]:
+        raise UserError(f"--metrics {of_truth[0]} is for gancli eval")
     kind = metrics if metrics in OTHER else "inception"
     real = reals_of(feed.dataset, "", REALS)
     options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
@@ -67,7 +70,7 @@ def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Eva
     drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
 
     def evaluate(gan: GAN[Any]) -> dict[str, float]:
-        fake = Drawn("", gan, drawn_from, FAKES, feed.seed)
+        fake = Drawn("", lambda first: gan.fakes(drawn_from.at(first)), FAKES, feed.seed)
         found = extract.collect(fake, extractor, names, _quiet)
         return scores.measure(names, found, reference, inception=extractor.inception)
 

@@ -18,7 +18,7 @@ from gancli import evaluation
 from gancli.data import builtin, cache
 from gancli.data.pictures import Wanted
 from gancli.errors import UserError
-from gancli.metrics import extract, statistics
+from gancli.metrics import extract, sides, statistics
 from gancli.metrics.extractors import local
 from gancli.metrics.features import Features, Moments
 from tests.conftest import Cli, noise_images
@@ -306,7 +306,7 @@ def test_unlike_statistics_are_refused(cli: Cli, real: Path, tmp_path: Path, mon
     assert said is not None
     network = evaluation.make_extractor(
         evaluation.Options(inputs=(), data=None, metrics=(), extractor="local"),
-        evaluation.open_images(str(real), "train", None, None),
+        sides.open_images(str(real), "train", None, None),
         torch.device("cpu"),
     )
     monkeypatch.setattr(evaluation, "make_extractor", lambda *_: network)

@@ -24,11 +24,15 @@ def command(
         str,
         typer.Option(
             help="Of fid, is, kid, precision-recall, density-coverage, copies, fid-infinity, fid-jackknife, "
-            "fid-per-class, mode-score, mmd, wasserstein, 1nn, and shapes for the built-in ones."
+            "fid-per-class, mode-score, mmd, wasserstein, 1nn; psnr, ssim, feature-distance of translators against "
+            "pairs; shapes for the built-in ones."
         ),
     ] = "fid,is",
     n: Annotated[
-        int | None, typer.Option("-n", help="Images to score; default: 50,000 of a model, all of a folder.", min=2)
+        int | None,
+        typer.Option(
+            "-n", help="Images to score; default: 50,000 of a model, all of a folder or of what is translated.", min=2
+        ),
     ] = None,
     reals: Annotated[int | None, typer.Option(help="Real images to use; default: all.", min=2)] = None,
     split: Annotated[str, typer.Option(help="Split of data sets that have them: train or test.")] = "train",
@@ -147,6 +151,8 @@ def _small_print(said: dict[str, Any]) -> list[str]:
     )
     if network == "shapes":
         return ["the built-in shapes, read by drawing them again"]
+    if network == "none":
+        return [f"against {data}"]
     lines = [f"{network} {said['weights']}, {said['precision']}, {said['resize']}; against {data}"]
     if not network.startswith("inception"):
         lines.insert(0, f"frechet: {network} Frechet distance, not FID")

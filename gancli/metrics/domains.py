@@ -22,15 +22,15 @@ HELD_OUT = 7  # another seed than the training pictures'
 
 def score_gan(preset: shapes.Preset, gan: GAN[Any]) -> dict[str, float]:
     """Score every direction of a translator between the two domains of a preset; {} for what is none."""
-    scores: dict[str, float] = {}
-    spec, device = gan.spec, gan.device
-    if not isinstance(gan, Translates):
-        return scores
-    for direction in gan.directions:
-        source = spec.domains[0 if direction == "AB" else 1]
-        found = score(preset, _translation(gan, direction, device), source, TRANSLATED, spec.height)
-        scores |= {f"{direction}_{name}": value for name, value in found.items()}
-    return scores
+    directions = gan.directions if isinstance(gan, Translates) else ()
+    found = {direction: score_direction(preset, gan, direction) for direction in directions}
+    return {f"{direction}_{name}": value for direction, scores in found.items() for name, value in scores.items()}
+
+
+def score_direction(preset: shapes.Preset, gan: Any, direction: str) -> dict[str, float]:
+    """Score one of them."""
+    source = gan.spec.domains[0 if direction == "AB" else 1]
+    return score(preset, _translation(gan, direction, gan.device), source, TRANSLATED, gan.spec.height)
 
 
 def _translation(gan: Translates, direction: str, device: torch.device) -> Translate:

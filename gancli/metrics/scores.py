@@ -8,10 +8,13 @@ from torch import Tensor
 
 from gancli.errors import UserError, missing
 from gancli.metrics import fid, prdc, two_sample
+from gancli.metrics.feature_distance import feature_distance
 from gancli.metrics.features import Features
 from gancli.metrics.inception_score import inception_score, mode_score
 from gancli.metrics.kid import kid
 from gancli.metrics.neighbours import nearest
+from gancli.metrics.psnr import psnr
+from gancli.metrics.ssim import ssim
 
 Numbers = dict[str, float]
 
@@ -82,10 +85,12 @@ SCORES = {
     "mode-score": Score(lambda fake, real: {"mode_score": mode_score(_logits(fake), _logits(real))}, False, True),
     "mmd": Score(lambda fake, real: {"mmd": two_sample.mmd(*_few(fake, real))}),
     "wasserstein": Score(lambda fake, real: {"wasserstein": two_sample.wasserstein(*_few(fake, real))}),
+    "feature-distance": Score(lambda fake, real: {"feature_distance": feature_distance(_rows(fake), _rows(real))}),
     "1nn": Score(lambda fake, real: {"1nn": two_sample.nearest_neighbour(*_few(fake, real))}),
 }
 
-
+PIXELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"psnr": psnr, "ssim": ssim}  # of images and their truth
+OF_TRUTH = (*PIXELS, "feature-distance")  # scores that need to know what each image should be
 HIGHER = ("is", "precision", "recall", "density", "coverage", "mode_score", "accuracy")  # better when higher
 
 
@@ -113,10 +118,10 @@ def parse(text: str) -> list[str]:
     """Read `fid,is` as names of scores; raises UserError for one that there is not."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in (*SCORES, SHAPES):
-            raise missing("metric", name, [*SCORES, SHAPES])
+        if name not in (*SCORES, *PIXELS, SHAPES):
+            raise missing("metric", name, [*SCORES, *PIXELS, SHAPES])
     if not names:
-        raise UserError(f"--metrics names nothing; there are {', '.join(SCORES)}")
+        raise UserError(f"--metrics names nothing; there are {', '.join([*SCORES, *PIXELS])}")
     return list(dict.fromkeys(names))
 
 

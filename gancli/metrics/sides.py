@@ -4,7 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,11 +16,10 @@ from torch import Tensor
 
 from gancli import dist
 from gancli.data import builtin, cache
-from gancli.data.feed import Dataset, Feed, order
+from gancli.data.feed import Dataset, order
 from gancli.data.pictures import TOLERATED, UNREADABLE, Item, Wanted, to_array, upright
 from gancli.data.sources import Request, list_source
 from gancli.errors import UserError
-from gancli.gan import GAN
 from gancli.images import to_pixels
 from gancli.metrics.extractors import grey_to_colour
 from gancli.seeds import aside, seed_of
@@ -214,8 +213,7 @@ class Drawn(Side):
     """Images that a model draws, batch after batch, from noise that the seed decides."""
 
     name: str
-    gan: GAN[Any]
-    feed: Feed[Any]
+    draw: Callable[[int], Tensor]  # the images (N, C, H, W) in [-1, 1] from a place on, DRAWN of them or what is left
     count: int
     seed: int
     checkpoint: str = ""
@@ -229,7 +227,7 @@ class Drawn(Side):
             if not share.holds(first // DRAWN):
                 continue
             with aside("eval", self.seed, first):
-                fakes = self.gan.fakes(self.feed.at(first))
+                fakes = self.draw(first)
             pixels = torch.from_numpy(to_pixels(fakes)).permute(0, 3, 1, 2)[: self.count - first]
             yield from ((first + i * size, part) for i, part in enumerate(grey_to_colour(pixels).split(size)))
 
