@@ -24,7 +24,7 @@ from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.metrics import scores
 from gancli.monitor import monitored
-from gancli.run import Folder, RunOptions
+from gancli.run import OF_SOME_DATA, Folder, RunOptions
 from gancli.saves import Saves
 from gancli.seeds import seed_all
 from gancli.signals import Stop, stoppable
@@ -135,7 +135,7 @@ def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
 
 def _check_data_options(variant: str, kind: type[Batch], options: RunOptions) -> None:
     """Raise UserError for an option that belongs to another kind of data than the variant's."""
-    for name in ("data_b", "pairs", "direction"):
+    for name in sorted(OF_SOME_DATA):
         if getattr(options, name) is not None and name not in kind.uses:
             raise UserError(f"--{name.replace('_', '-')}: {variant} trains on {kind.__name__.lower()}, it has no use")
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -10,10 +10,11 @@ import typer
 from gancli.hparams import words
 
 
-def options(cls: type, panel: str) -> list[inspect.Parameter]:
+def options(cls: type, panel: str, without: Collection[str] = ()) -> list[inspect.Parameter]:
     """Make one keyword option of each field of a dataclass, with its help, range, panel and default."""
     hints = get_type_hints(cls)
-    return [_option(cls, field, hints[field.name], panel) for field in dataclasses.fields(cls)]
+    fields = [field for field in dataclasses.fields(cls) if field.name not in without]
+    return [_option(cls, field, hints[field.name], panel) for field in fields]
 
 
 def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -> inspect.Parameter:
@@ -26,13 +27,19 @@ def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -
     )
 
 
-def with_options(run: Callable[..., Any], groups: Mapping[str, type]) -> Callable[..., Any]:
-    """Make a function that Typer can read: its options are the fields of `groups`, handed to `run` as instances."""
+def with_options(
+    run: Callable[..., Any], groups: Mapping[str, type], without: Collection[str] = ()
+) -> Callable[..., Any]:
+    """Make a function that Typer can read: its options are the fields of `groups`, handed to `run` as instances.
+
+    Fields named in `without` are not offered, and keep their defaults.
+    """
 
     def command(**values: Any) -> Any:
-        return run(*(cls(**{f.name: values[f.name] for f in dataclasses.fields(cls)}) for cls in groups.values()))
+        fields = {cls: {f.name for f in dataclasses.fields(cls)} & values.keys() for cls in groups.values()}
+        return run(*(cls(**{name: values[name] for name in names}) for cls, names in fields.items()))
 
-    parameters = [option for panel, cls in groups.items() for option in options(cls, panel)]
+    parameters = [option for panel, cls in groups.items() for option in options(cls, panel, without)]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__doc__ = run.__doc__
     return command

@@ -79,6 +79,17 @@ def hyperparameters(name: str) -> type[HParams]:
     return found
 
 
+def data_options(name: str) -> frozenset[str] | None:
+    """Name the options that a variant's kind of data has beside the usual, without importing either.
+
+    None when that cannot be seen in the source.
+    """
+    path = source(name)
+    kind = _stated(path, _gan_class(_parse(path), name).name, "data")
+    uses = kind and isinstance(kind[1], ast.Name) and _stated(kind[0], kind[1].id, "uses")
+    return frozenset(ast.literal_eval(uses[1])) if uses else None
+
+
 def source(name: str) -> Path:
     """Find the file that a variant is written in; raises UserError for an unknown name."""
     path = Path(name) if name.endswith(".py") else BUILT_IN / f"{name.replace('-', '_')}.py"
@@ -149,6 +160,45 @@ def _names_used(statement: ast.stmt) -> set[str]:
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound = {a.arg for n in nodes if isinstance(n, ast.arguments) for a in (*n.args, *n.kwonlyargs)}
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)} - stored - bound
+
+
+def _stated(path: Path, name: str, attribute: str) -> tuple[Path, ast.expr] | None:
+    """Find what a class, or the nearest above it, assigns to an attribute, and in which file, if that is seen."""
+    module = _parse(path)
+    found = [s for s in module.body if isinstance(s, ast.ClassDef) and s.name == name]
+    if not found:
+        origin = _imported_from(module, name)
+        return _stated(origin, name, attribute) if origin else None
+    values = filter(None, (_assigned(statement, attribute) for statement in found[0].body))
+    if (value := next(values, None)) is not None:
+        return path, value
+    bases = (base.value if isinstance(base, ast.Subscript) else base for base in found[0].bases)
+    above = (_stated(path, base.id, attribute) for base in bases if isinstance(base, ast.Name))
+    return next(filter(None, above), None)
+
+
+def _imported_from(module: ast.Module, name: str) -> Path | None:
+    for s in module.body:
+        if (
+            isinstance(s, ast.ImportFrom)
+            and (s.module or "").startswith("gancli.")
+            and name in [a.name for a in s.names]
+        ):
+            return BUILT_IN.parents[1].joinpath(*str(s.module).split(".")).with_suffix(".py")
+    return None
+
+
+def _assigned(statement: ast.stmt, attribute: str) -> ast.expr | None:
+    if isinstance(statement, ast.AnnAssign):
+        targets, value = [statement.target], statement.value
+    else:
+        targets, value = (statement.targets, statement.value) if isinstance(statement, ast.Assign) else ([], None)
+    for target in targets:
+        pairs = zip(target.elts, value.elts) if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) else ()
+        for name, its_value in [(target, value), *pairs]:
+            if isinstance(name, ast.Name) and name.id == attribute:
+                return its_value
+    return None
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -14,6 +14,8 @@ RUNS = Path("runs")
 RESUMABLE = 2  # the newest checkpoints that keep all that training needs; older ones keep what is served
 DATA, BUDGET, RUN = "Data", "Length", "Run"
 
+OF_SOME_DATA = frozenset({"data_b", "pairs", "direction"})  # options that only some kinds of data have a use for
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:

@@ -12,7 +12,7 @@ from gancli import registry
 from gancli.errors import UserError
 from gancli.hparams import HParams
 from gancli.options import with_options
-from gancli.run import RunOptions
+from gancli.run import OF_SOME_DATA, RunOptions
 
 PANELS = ("Hyperparameters", "Data", "Length", "Run")
 
@@ -43,9 +43,11 @@ class VariantCommand(TyperCommand):
             values = dataclasses.asdict(hparams)
             return launch(variant, {name: values[name] for name in values if name in self.given}, options)
 
+        known = registry.data_options(variant)
+        idle = set() if known is None else OF_SOME_DATA - known
         groups = {"Hyperparameters": registry.hyperparameters(variant), "Run": RunOptions}
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command()(with_options(command, groups))
+        app.command()(with_options(command, groups, idle))
         built = typer.main.get_command(app)
         return built.callback, built.params
 
