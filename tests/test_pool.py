@@ -1,0 +1,37 @@
+"""The history of fakes over several processes: one pool, which sees the whole batch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+import gancli
+from tests.conftest import Cli, noise_images
+
+
+def final(folder: str) -> dict[str, torch.Tensor]:
+    return load_file(max(Path(folder, "checkpoints").glob("*.safetensors")))
+
+
+def test_two_processes_keep_the_pool_that_one_keeps(cli: Cli, tmp_path: Path) -> None:
+    for domain in "AB":
+        noise_images(tmp_path / "data" / domain, 8, (16, 16))
+    options = ["cyclegan", "--data", "data", "--width", "4", "--blocks", "1", "--batch", "4", "--pool", "6"]
+    options += ["--steps", "6", "--decay", "0"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "gancli", "train", *options, "--out", "two"]
+    here = {**os.environ, "PYTHONPATH": str(Path(gancli.__file__).parents[1])}  # this source, wherever the tests run
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170, env=here)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert cli("train", *options, "--out", "one").code == 0
+    one, two = final("one"), final("two")
+    assert one.keys() == two.keys()
+    assert int(one["gan.pool_a.count"]) == int(two["gan.pool_a.count"]) == 6
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-4, msg=name)
+    control = ["train", *options, "--pool", "0", "--out", "none"]
+    assert cli(*control).code == 0
+    assert not torch.allclose(final("none")["gan.DA.net.0.weight"], one["gan.DA.net.0.weight"], atol=1e-4)
