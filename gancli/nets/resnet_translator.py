@@ -12,7 +12,7 @@ from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.nets.layers import InstanceNorm2d
 
-MULTIPLE = 4  # two halvings
+DOWN = 2  # halvings
 
 
 class Block(nn.Module):
@@ -50,17 +50,20 @@ class Blur(nn.Module):
 
 
 class Encoder(nn.Module):
-    """An image to features at a quarter of its size: c7s1-w, d2w, d4w, then residual blocks."""
+    """An image to features at a quarter of its size: c7s1-w, d2w, d4w, then residual blocks.
 
-    def __init__(self, channels: int, width: int, blocks: int, *, antialias: bool = False) -> None:
+    `down` says how often it halves: where the image is small already, a quarter of its size is too small.
+    """
+
+    def __init__(self, channels: int, width: int, blocks: int, *, down: int = DOWN, antialias: bool = False) -> None:
         super().__init__()
         self.stem = nn.Sequential(*_conv(channels, width, 7, 1))
         # with Blur the convolution keeps the size, and the norm comes before the halving (CUT's code)
         self.down = nn.ModuleList(
             nn.Sequential(*_conv(w, 2 * w, 3, 1 if antialias else 2, zeros=True), *([Blur()] if antialias else []))
-            for w in (width, 2 * width)
+            for w in (width << i for i in range(down))
         )
-        self.blocks = nn.ModuleList(Block(4 * width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width << down) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 4w, H/4, W/4)."""
@@ -69,7 +72,7 @@ class Encoder(nn.Module):
         return x
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """What the layers see on the way: pixels, both halvings' convolutions, the first and the middle block."""
+        """What the layers see on the way: pixels, the halvings' convolutions, the first and the middle block."""
         found, h = [x], self.stem(x)
         for down in self.down:
             assert isinstance(down, nn.Sequential)
@@ -78,16 +81,19 @@ class Encoder(nn.Module):
         for block in self.blocks[: (len(self.blocks) + 1) // 2]:
             h = block(h)
             found.append(h)
-        return [*found[:4], *found[4:][-1:]]
+        first = 2 + len(self.down)
+        return [*found[:first], *found[first:][-1:]]
 
 
 class Decoder(nn.Module):
     """Features back to an image: residual blocks, u2w, uw, c7s1."""
 
-    def __init__(self, channels: int, width: int, blocks: int = 0, *, antialias: bool = False) -> None:
+    def __init__(
+        self, channels: int, width: int, blocks: int = 0, *, down: int = DOWN, antialias: bool = False
+    ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(4 * width) for _ in range(blocks))
-        self.up = nn.ModuleList(_up(w, antialias) for w in (4 * width, 2 * width))
+        self.blocks = nn.ModuleList(Block(width << down) for _ in range(blocks))
+        self.up = nn.ModuleList(_up(width << i, antialias) for i in range(down, 0, -1))
         self.head = nn.Conv2d(width, channels, 7, 1, 3, padding_mode="reflect")
 
     def forward(self, h: Tensor) -> Tensor:
@@ -98,13 +104,13 @@ class Decoder(nn.Module):
 
 
 class ResnetTranslator(nn.Module):
-    """Images to images (N, C, H, W) of the same size, whose sides are multiples of 4, in [-1, 1]."""
+    """Images to images (N, C, H, W) of the same size, whose sides are multiples of 2^down, in [-1, 1]."""
 
-    def __init__(self, width: int, blocks: int, spec: DataSpec, *, antialias: bool = False) -> None:
+    def __init__(self, width: int, blocks: int, spec: DataSpec, *, down: int = DOWN, antialias: bool = False) -> None:
         super().__init__()
-        check_size(spec)
-        self.encoder = Encoder(spec.channels, width, blocks, antialias=antialias)
-        self.decoder = Decoder(spec.channels, width, antialias=antialias)
+        check_size(spec, down)
+        self.encoder = Encoder(spec.channels, width, blocks, down=down, antialias=antialias)
+        self.decoder = Decoder(spec.channels, width, down=down, antialias=antialias)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,11 +118,12 @@ class ResnetTranslator(nn.Module):
         return self.decoder(self.encoder(x))
 
 
-def check_size(spec: DataSpec) -> None:
-    """Raise UserError for images that do not halve twice."""
-    if spec.height % MULTIPLE or spec.width % MULTIPLE or min(spec.height, spec.width) < 2 * MULTIPLE:
+def check_size(spec: DataSpec, down: int = DOWN) -> None:
+    """Raise UserError for images that do not halve so often, or to less than two pixels."""
+    multiple = 1 << down
+    if spec.height % multiple or spec.width % multiple or min(spec.height, spec.width) < max(2 * multiple, 4):
         raise UserError(
-            f"translators need sides that are multiples of {MULTIPLE}, not {spec.width}x{spec.height}: --size"
+            f"translators need sides that are multiples of {multiple}, not {spec.width}x{spec.height}: --size"
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +12,18 @@ from torch.optim import Optimizer
 from gancli import losses
 from gancli.data.spec import DataSpec
 from gancli.data.unpaired import Unpaired
-from gancli.gan import GAN, Clock, Turn
+from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.jitter import jitter
 from gancli.nets import resnet_translator
 from gancli.nets.patchgan import PatchGAN
-from gancli.variants._unpaired import TranslatorAdamHParams, decayed
+from gancli.variants._translators import ResnetHParams, Translator, halves
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContrastiveHParams(TranslatorAdamHParams):
+class ContrastiveHParams(ResnetHParams):
     """Park et al. 2020, section 4 and the authors' code, which trains with --batch 1, --width 64, --blocks 9."""
 
-    blocks: int = hparam(3, "residual blocks; 9 in the paper", min=1, max=24)
     antialias: bool = hparam(True, "blur before halving, interpolate when enlarging, as the authors' code does")
     nce: float = hparam(1.0, "weight of finding patches again, lambda_X in eq. 5", min=0)
     patches: int = hparam(256, "places looked at in each layer of an image (section 3)", min=2)
@@ -49,29 +48,25 @@ class Heads(nn.Module):
         return [F.normalize(net(row).float(), dim=2) for net, row in zip(self.nets, rows)]
 
 
-class OneWay(GAN[ContrastiveHParams]):
+class OneWay(Translator[ContrastiveHParams]):
     """G's own encoder says what a patch is: a fake's patch must be most like the patch it came from (section 3)."""
 
     data = Unpaired
-    builtin = "shapes-domains"
     directions = ("AB",)
-    multiple = resnet_translator.MULTIPLE
     adversarial = losses.LEAST_SQUARES
+    on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3, "patches": 64, "features": 64}
 
     def __init__(self, hp: ContrastiveHParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        self.G = resnet_translator.ResnetTranslator(hp.width, hp.blocks, spec, antialias=hp.antialias)
+        self.multiple = 1 << hp.down
+        self.G = resnet_translator.ResnetTranslator(hp.width, hp.blocks, spec, down=hp.down, antialias=hp.antialias)
         self.D = PatchGAN(hp.width, hp.layers, spec)
-        self.F = Heads([spec.channels, *(hp.width * k for k in (2, 4, 4, 4)[: 3 + (hp.blocks > 2)])], hp.features)
+        looked_at = [hp.width << i for i in range(1, hp.down + 1)] + [hp.width << hp.down] * min(-(-hp.blocks // 2), 2)
+        self.F = Heads([spec.channels, *looked_at], hp.features)
 
     def players(self) -> Mapping[str, Optimizer]:
         """The heads move with G, at the same rate."""
         return {"D": self.adam(self.D), "G": self.adam(self.G, self.F)}
-
-    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
-        """Learning rates fall towards the end."""
-        lr = decayed(self.hp, clock)
-        return {"D": {"lr": lr}, "G": {"lr": lr}}
 
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """D, then G and F, on one fake."""
@@ -79,7 +74,7 @@ class OneWay(GAN[ContrastiveHParams]):
         (a,), (b,) = (jitter(x, enlarge=self.hp.enlarge, mirror=self.hp.mirror) for x in (batch.a, batch.b))
         drawn = self.draw(a, b)
         fake = drawn["fake"]
-        yield Turn("D", {"adversarial": self.adversarial.d(self.D(b), self.D(fake.detach()))})
+        yield Turn("D", {"adversarial": self.adversarial.d(*halves(self.D, b, fake.detach()))})
         adversarial = 2 * self.adversarial.g(self.D(fake))  # the authors' G has no half
         yield Turn("G", {"adversarial": adversarial} | self.content_terms(a, b, drawn))
 

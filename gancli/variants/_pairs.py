@@ -1,7 +1,6 @@
 """The family that learns from pairs: one generator, and a D that sees what it was given."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,19 +9,17 @@ from torch.optim import Optimizer
 from gancli import losses
 from gancli.data.paired import Paired
 from gancli.data.spec import DataSpec
-from gancli.gan import GAN, Clock, Turn
+from gancli.gan import Clock, Turn
 from gancli.jitter import jitter
 from gancli.nets.patchgan import PatchGAN
-from gancli.variants._unpaired import H, decayed
+from gancli.variants._translators import H, Translator
 
 
-class SourceToTarget(GAN[H]):
+class SourceToTarget(Translator[H]):
     """D tells (source, target) from (source, fake), then G plays. A variant changes networks and terms."""
 
     data = Paired
-    builtin = "shapes-domains"
     directions = ("AB",)
-    multiple: int  # what the sides of an image must be multiples of
     adversarial = losses.NONSATURATING
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
@@ -40,11 +37,6 @@ class SourceToTarget(GAN[H]):
     def players(self) -> Mapping[str, Optimizer]:
         """Adam for both."""
         return {"D": self.adam(self.D), "G": self.adam(self.G)}
-
-    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
-        """Learning rates fall towards the end."""
-        lr = decayed(self.hp, clock)
-        return {"D": {"lr": lr}, "G": {"lr": lr}}
 
     def play(self, batch: Paired, clock: Clock) -> Iterator[Turn]:
         """D, then G, on one fake; source and target are cut alike."""

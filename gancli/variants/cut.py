@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from gancli.variants._contrastive import ContrastiveHParams, OneWay
-from gancli.variants._unpaired import halves
+from gancli.variants._translators import halves
 
 
 class CUT(OneWay):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
@@ -13,14 +14,14 @@ from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
 from gancli.pool import ImagePool
-from gancli.variants._unpaired import TranslatorAdamHParams, TwoWay, halves
+from gancli.variants._translators import ResnetHParams, halves
+from gancli.variants._unpaired import TwoWay
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(TranslatorAdamHParams):
+class HParams(ResnetHParams):
     """Section 4 and appendix 7; the authors train with --batch 1, --width 64, --blocks 9 and 100 + 100 epochs."""
 
-    blocks: int = hparam(3, "residual blocks; 6 for 128 pixels, 9 for 256 (appendix 7.2)", min=1, max=24)
     cycle: float = hparam(10.0, "weight of what a round trip must bring back, lambda in eq. 3", min=0)
     identity: float = hparam(
         0.5, "weight, as a share of --cycle, of leaving images of the target domain alone (section 5.2)", min=0
@@ -32,16 +33,17 @@ class CycleGAN(TwoWay[HParams]):
     """A to B and B to A, tied by what a round trip must bring back (section 3.2)."""
 
     hparams = HParams
-    multiple = resnet_translator.MULTIPLE
     adversarial = losses.LEAST_SQUARES
+    on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3, "kimg": 20}
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
+        self.multiple = 1 << hp.down
         self.pool_a, self.pool_b = ImagePool(hp.pool, spec), ImagePool(hp.pool, spec)
 
     def translator(self) -> nn.Module:
         """The residual network of Johnson et al. 2016."""
-        return resnet_translator.ResnetTranslator(self.hp.width, self.hp.blocks, self.spec)
+        return resnet_translator.ResnetTranslator(self.hp.width, self.hp.blocks, self.spec, down=self.hp.down)
 
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """Both translators, then both D's, on fakes of now and of before. Fakes and identities share a pass."""
@@ -52,7 +54,7 @@ class CycleGAN(TwoWay[HParams]):
         yield Turn("G", self.g_terms(a, b, fake_a, fake_b, same_a, same_b))
         old_a, old_b = self.pool_a.swap(fake_a), self.pool_b.swap(fake_b)
         adversarial = self.adversarial.d  # its half is the authors' slower D
-        yield Turn("D", {"a": adversarial(self.DA(a), self.DA(old_a)), "b": adversarial(self.DB(b), self.DB(old_b))})
+        yield Turn("D", {"a": adversarial(*halves(self.DA, a, old_a)), "b": adversarial(*halves(self.DB, b, old_b))})
 
     def g_terms(
         self, a: Tensor, b: Tensor, fake_a: Tensor, fake_b: Tensor, same_a: Tensor, same_b: Tensor

@@ -12,7 +12,8 @@ from gancli.data.unpaired import Unpaired
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import bottleneck, dcgan
-from gancli.variants._unpaired import TranslatorAdamHParams, TwoWay
+from gancli.variants._translators import TranslatorAdamHParams
+from gancli.variants._unpaired import TwoWay
 
 
 @dataclass(frozen=True, kw_only=True)

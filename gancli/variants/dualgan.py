@@ -12,7 +12,8 @@ from gancli.data.unpaired import Unpaired
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import unet
-from gancli.variants._unpaired import TranslatorHParams, TwoWay
+from gancli.variants._translators import TranslatorHParams
+from gancli.variants._unpaired import TwoWay
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from torch.nn.functional import l1_loss
 from gancli.hparams import hparam
 from gancli.nets import unet
 from gancli.variants._pairs import SourceToTarget
-from gancli.variants._unpaired import TranslatorAdamHParams
+from gancli.variants._translators import TranslatorAdamHParams
 
 
 @dataclass(frozen=True, kw_only=True)

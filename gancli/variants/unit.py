@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,15 @@ from torch.optim import Optimizer
 from gancli import dist, losses
 from gancli.data.spec import DataSpec
 from gancli.data.unpaired import Unpaired
-from gancli.gan import GAN, Clock, Turn
+from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
 from gancli.nets.patchgan import PatchGAN
-from gancli.variants._unpaired import TranslatorAdamHParams, decayed
+from gancli.variants._translators import ResnetHParams, Translator, halves
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(TranslatorAdamHParams):
+class HParams(ResnetHParams):
     """Weights of the authors' code, a tenth of the paper's (whose ratios are the same)."""
 
     blocks: int = hparam(
@@ -32,33 +32,29 @@ class HParams(TranslatorAdamHParams):
     cycle_kl: float = hparam(0.01, "the same as --kl for the codes of fakes, lambda_3 in eq. 6", min=0)
 
 
-class UNIT(GAN[HParams]):
+class UNIT(Translator[HParams]):
     """Both domains share one latent space: the last layer of the encoders and the first of the decoders (section 3)."""
 
     hparams = HParams
     data = Unpaired
-    builtin = "shapes-domains"
+    on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3}
     served = ("EA", "EB", "E", "S", "GA", "GB")
-    directions, multiple = ("AB", "BA"), resnet_translator.MULTIPLE
+    directions = ("AB", "BA")
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        resnet_translator.check_size(spec)
-        c, w, n = spec.channels, hp.width, hp.blocks
-        self.EA, self.EB = (resnet_translator.Encoder(c, w, n) for _ in "AB")
-        self.E, self.S = resnet_translator.Block(4 * w), resnet_translator.Block(4 * w)
-        self.GA, self.GB = (resnet_translator.Decoder(c, w, n) for _ in "AB")
+        resnet_translator.check_size(spec, hp.down)
+        self.multiple = 1 << hp.down
+        c, w, n, down = spec.channels, hp.width, hp.blocks, hp.down
+        self.EA, self.EB = (resnet_translator.Encoder(c, w, n, down=down) for _ in "AB")
+        self.E, self.S = resnet_translator.Block(w << down), resnet_translator.Block(w << down)
+        self.GA, self.GB = (resnet_translator.Decoder(c, w, n, down=down) for _ in "AB")
         self.DA, self.DB = (PatchGAN(w, hp.layers, spec) for _ in "AB")
         self.apply(resnet_translator.initialise)
 
     def players(self) -> Mapping[str, Optimizer]:
         """Encoders and decoders are one player, both D's the other."""
         return {"D": self.adam(self.DA, self.DB), "G": self.adam(*(getattr(self, name) for name in self.served))}
-
-    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
-        """Learning rates fall towards the end."""
-        lr = decayed(self.hp, clock)
-        return {"D": {"lr": lr}, "G": {"lr": lr}}
 
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """D's, then everything else, on one pair of fakes."""
@@ -67,7 +63,7 @@ class UNIT(GAN[HParams]):
         code_a, code_b = self.code(self.EA, a), self.code(self.EB, b)
         z_a, z_b = self.noisy(code_a), self.noisy(code_b)
         fake_a, fake_b = self.decode(self.GA, z_b), self.decode(self.GB, z_a)
-        d_a, d_b = (adv.d(D(x), D(y.detach())) for D, x, y in ((self.DA, a, fake_a), (self.DB, b, fake_b)))
+        d_a, d_b = (adv.d(*halves(D, x, y.detach())) for D, x, y in ((self.DA, a, fake_a), (self.DB, b, fake_b)))
         yield Turn("D", {"a": 2 * d_a, "b": 2 * d_b})  # the code's least squares has no half
         again_a, again_b = self.code(self.EB, fake_b), self.code(self.EA, fake_a)
         back_a, back_b = self.decode(self.GA, self.noisy(again_a)), self.decode(self.GB, self.noisy(again_b))
