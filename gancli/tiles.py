@@ -97,10 +97,11 @@ def reach(network: Network, image: Tensor, multiple: int, largest: int) -> int:
     """
     side = max(min(PROBE, largest) // (2 * multiple), 1) * 2 * multiple
     height, width = (min(side, whole) // multiple * multiple for whole in image.shape[2:])
-    places = [(image.shape[2] - height, image.shape[3] - width, share) for share in (0.25, 0.75)]
-    corners = [(down * y, right * x) for down, right, y in places for *_, x in places]
-    patches = [Tile(*(int(at) // multiple * multiple for at in corner), height, width) for corner in corners]
-    probes = torch.cat([patch.of(image) for patch in patches])
+    downs, rights = (
+        [int(room * share) // multiple * multiple for share in (0.25, 0.75)]
+        for room in (image.shape[2] - height, image.shape[3] - width)
+    )
+    probes = torch.cat([Tile(top, left, height, width).of(image) for top in downs for left in rights])
     drawn, found = network(probes), 0
     for dim in (2, 3):
         start = probes.shape[dim] // 2 // multiple * multiple

@@ -52,7 +52,7 @@ def negatives(tmp_path: Path) -> Path:
     noise_images(folder / "A", 20, (16, 16))
     (folder / "B").mkdir()
     for i, path in enumerate(sorted((folder / "A").iterdir())):
-        dark = Image.open(path).point(lambda v: v // 3)
+        dark = Image.open(path).point([value // 3 for value in range(256)] * 3)
         dark.save(path)
         if i < 18:
             ImageOps.invert(dark).save(folder / "B" / path.name)

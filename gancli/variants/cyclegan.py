@@ -34,7 +34,7 @@ class CycleGAN(TwoWay[HParams]):
 
     hparams = HParams
     adversarial = losses.LEAST_SQUARES
-    on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3, "kimg": 20}
+    on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3}
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)

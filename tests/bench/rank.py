@@ -63,7 +63,8 @@ def _reals(data: str, split: str) -> Arrays:
 def _model(path: str, data: str, seed: int) -> Drawn:
     found = models.find(path)
     dataset = Images.open(Request(data, Wanted((found.about.spec.height, found.about.spec.width)), "train"))
-    return Drawn(Path(path).stem, models.load(found), Feed(dataset, DRAWN, seed, CPU), N, seed)
+    gan, feed = models.load(found), Feed(dataset, DRAWN, seed, CPU)
+    return Drawn(Path(path).stem, lambda first: gan.fakes(feed.at(first)), N, seed)
 
 
 def _table_of_pairs(pairs: Sequence[str], data: str, features, real: Features, test: Features, noise: Features) -> bool:

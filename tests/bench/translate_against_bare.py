@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ def write_pictures(folder: Path, count: int) -> None:
 
 def save_model(path: Path, width: int, blocks: int) -> None:
     kind = registry.load("cyclegan")
-    gan = kind(kind.hparams(width=width, blocks=blocks, ema_kimg=0), DataSpec(3, SIDE, SIDE))
+    asked: dict[str, Any] = {"width": width, "blocks": blocks, "ema_kimg": 0}
+    gan = kind(kind.hparams(**asked), DataSpec(3, SIDE, SIDE))
     about = checkpoint.About("cyclegan", vars(gan.hp), vars(gan.spec), {"step": 0, "images": 0, "total": 0}, {}, {}, "")
     checkpoint.save(path, about, gan, {}, EMA(gan))
 
