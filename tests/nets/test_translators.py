@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from gancli import losses
+from gancli import losses, registry
 from gancli.data.spec import DataSpec
+from gancli.errors import UserError
 from gancli.jitter import jitter
 from gancli.nets.layers import InstanceNorm2d
 from gancli.nets.patchgan import PatchGAN
@@ -86,3 +87,25 @@ def test_patch_nce_of_chance_and_of_a_match() -> None:
     together = losses.patch_nce(q, k, 0.07)
     apart = torch.stack([losses.patch_nce(a[None], b[None], 0.07) for a, b in zip(q, k)]).mean()
     torch.testing.assert_close(together, apart)
+
+
+@pytest.mark.parametrize("down", [0, 1, 2, 3])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_translators_halve_as_often_as_they_are_told(down: int, antialias: bool) -> None:
+    net = ResnetTranslator(4, 3, DataSpec(3, 32, 32), down=down, antialias=antialias)
+    x = torch.rand(2, 3, 32, 32)
+    assert net(x).shape == x.shape
+    assert net.encoder(x).shape == (2, 4 << down, 32 >> down, 32 >> down)
+    found = [layer.shape[1] for layer in net.encoder.features(x)]
+    assert found == [3, *(8 << i for i in range(down)), *[4 << down] * 2]
+    with pytest.raises(UserError, match="multiples"):
+        ResnetTranslator(4, 3, DataSpec(3, 2, 2), down=down)
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "cut", "fastcut", "unit"])
+def test_small_images_are_not_shrunk_away(name: str) -> None:
+    kind = registry.load(name)
+    assert kind.suited(DataSpec(3, 32, 32))["down"] == 1
+    assert kind.suited(DataSpec(3, 64, 64)) == {}
+    gan = kind(kind.hparams(width=4, down=1), DataSpec(3, 18, 18))  # of which only the half is whole
+    assert getattr(gan, "multiple") == 2  # noqa: B009  a capability, not a member of every GAN
