@@ -55,7 +55,7 @@ def opened(path: str | Path) -> Image.Image:
 # ------------------------------------------------------------------------------------------ kinds of picture
 
 
-@pytest.mark.parametrize("size", [(1, 1), (7, 500), (33, 18), (16, 16)])
+@pytest.mark.parametrize("size", [(1, 1), (7, 5000), (33, 18), (16, 16)])
 @pytest.mark.parametrize("variant", ["cyclegan", "pix2pix", "discogan"])
 def test_every_size_comes_back_as_it_was(cli: Cli, tmp_path: Path, size: tuple[int, int], variant: str) -> None:
     source = picture(tmp_path / "in.png", size)
@@ -77,6 +77,15 @@ def test_every_mode(cli: Cli, tmp_path: Path, model: Path, mode: str) -> None:
     assert ("A" in drawn.getbands()) == ("A" in given.getbands() or "transparency" in given.info)
     if "A" in given.getbands():
         assert np.array_equal(np.asarray(drawn.getchannel("A")), np.asarray(given.getchannel("A")))
+
+
+def test_sixteen_bits_are_scaled(cli: Cli, tmp_path: Path, model: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 20))
+    Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "eight.png")
+    Image.fromarray((pixels * 257).astype(np.uint16)).save(tmp_path / "sixteen.png")
+    for name in ("eight", "sixteen"):
+        assert cli("translate", model, f"{name}.png", "--out", f"{name}.out.png").code == 0
+    assert np.array_equal(np.asarray(opened("eight.out.png")), np.asarray(opened("sixteen.out.png")))
 
 
 def test_cmyk_and_orientation_and_exif(cli: Cli, tmp_path: Path, model: Path) -> None:

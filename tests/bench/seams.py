@@ -31,7 +31,7 @@ LEVELS = 127.5  # grey levels a unit of values in [-1, 1]
 
 
 def picture() -> Tensor:
-    """Shapes of every kind and ground, in a light that changes over the picture: no two tiles have the same statistics."""
+    """Shapes of every kind and ground, in a light that changes over the picture: no two tiles are alike."""
     count = (HEIGHT // SIDE) * (WIDTH // SIDE)
     drawn = shapes.render(shapes.FULL, shapes.factors(shapes.FULL, 1, np.arange(count)), SIDE)
     grid = (
