@@ -1,5 +1,6 @@
 """Published names and downloads, against a server on loopback."""
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -155,3 +156,12 @@ def test_a_missing_file_and_an_ambiguous_name(server: Server, cli: Cli) -> None:
     assert published.find("cyclegan/edges2shoes") is None
     assert "horse2zebra" in published.names()
     assert "cyclegan/sat2map" in published.names()
+
+
+def test_they_are_listed(server: Server, cli: Cli) -> None:
+    lines = cli("list", "--published").out.splitlines()
+    assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[4].split()[1]
+    assert len(lines) == len(published.names()) == 24
+    listed = json.loads(cli("list", "--published", "--json").out)
+    assert list(listed) == published.names()
+    assert not Handler.asked  # nothing is fetched for it

@@ -11,8 +11,16 @@ from gancli import registry
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def list_variants(json: Json = False) -> None:
+def list_variants(
+    json: Json = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="List the translators that others have published, with their addresses.")
+    ] = False,
+) -> None:
     """List the variants that can be trained."""
+    if published:
+        _list_published(json)
+        return
     entries = [registry.describe(name) for name in registry.names()]
     if json:
         print(json_format.dumps([dataclasses.asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
@@ -20,6 +28,19 @@ def list_variants(json: Json = False) -> None:
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
         print(f"{entry.name:<{width}}  {entry.summary}")
+
+
+def _list_published(json: bool) -> None:
+    """Names that translate and info know, fetched when they are first used."""
+    from gancli import published
+
+    urls = {name: published.url(*known) for name in published.names() if (known := published.find(name))}
+    if json:
+        print(json_format.dumps(urls, indent=2))
+        return
+    width = max(map(len, urls))
+    for name, url in urls.items():
+        print(f"{name:<{width}}  {url}")
 
 
 def info(

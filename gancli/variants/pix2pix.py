@@ -1,6 +1,7 @@
 """Pix2Pix: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", arXiv:1611.07004."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
@@ -25,6 +26,7 @@ class Pix2Pix(SourceToTarget[HParams]):
     """A loss that is learned makes sharp what an L1 alone would blur (section 3.1)."""
 
     hparams = HParams
+    on_small: ClassVar = {"layers": 1, "lr": 1e-3, "kimg": 20}
 
     def generator(self) -> nn.Module:
         """A U-Net as deep as the image allows. Its dropout is off in translation unless noise is asked for."""
