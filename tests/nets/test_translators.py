@@ -1,5 +1,7 @@
 """Translators and patch discriminators against the papers' counts and fields of view."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -107,5 +109,6 @@ def test_small_images_are_not_shrunk_away(name: str) -> None:
     kind = registry.load(name)
     assert kind.suited(DataSpec(3, 32, 32))["down"] == 1
     assert kind.suited(DataSpec(3, 64, 64)) == {}
-    gan = kind(kind.hparams(width=4, down=1), DataSpec(3, 18, 18))  # of which only the half is whole
+    asked: dict[str, Any] = {"width": 4, "down": 1}
+    gan = kind(kind.hparams(**asked), DataSpec(3, 18, 18))  # of which only the half is whole
     assert getattr(gan, "multiple") == 2  # noqa: B009  a capability, not a member of every GAN
