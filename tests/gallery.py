@@ -63,6 +63,18 @@ DEFAULTS = {  # every variant with no other word
     "wgan-gp": Entry("wgan-gp", NOISE),
     "wgan-gp-ring8": Entry("wgan-gp --data ring8", "2,500 draws (red) on 2,500 points of the data (grey)", 600),
 }
+BOTH_WAYS = "rows: outlines, what became of them; filled shapes, what became of those"
+TRANSLATORS = {  # every translator with no other word
+    "cyclegan": Entry("cyclegan", BOTH_WAYS),
+    "cyclegan-no-cycle": Entry("cyclegan --cycle 0", f"the control; {BOTH_WAYS}"),
+    "cut": Entry("cut", "rows: outlines, what became of them", 206),
+    "cut-no-nce": Entry("cut --nce 0", "the control; rows: outlines, what became of them", 206),
+    "discogan": Entry("discogan", BOTH_WAYS),
+    "dualgan": Entry("dualgan", BOTH_WAYS),
+    "fastcut": Entry("fastcut", "rows: outlines, what became of them", 206),
+    "pix2pix": Entry("pix2pix", "rows: outlines, what became of them, the truth", 208),
+    "unit": Entry("unit", BOTH_WAYS),
+}
 FASHION, EMOJI = "FASHION", "EMOJI"  # folders of --real
 REAL = {  # on real pictures
     "fashion-acgan": Entry("acgan --data FASHION", "a row a class of Fashion-MNIST", 360),
@@ -77,7 +89,7 @@ REAL = {  # on real pictures
         "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 210
     ),
 }
-SECTIONS = {"defaults": DEFAULTS, "real": REAL}
+SECTIONS = {"defaults": DEFAULTS, "translators": TRANSLATORS, "real": REAL}
 
 
 def train(name: str, entry: Entry, runs: Path, real: Path) -> None:
