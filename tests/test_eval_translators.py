@@ -82,7 +82,7 @@ def test_the_truth_is_met_row_by_row(cli: Cli, model: Path, negatives: Path, n: 
     for entry in found["models"]:
         assert entry["metrics"]["psnr"] == 100
         assert entry["metrics"]["ssim"] == pytest.approx(1)
-        assert entry["metrics"]["feature_distance"] == pytest.approx(0, abs=1e-6)
+        assert entry["metrics"]["feature_distance"] == pytest.approx(0, abs=1e-3)
         assert entry["protocol"]["generated"]["images"] == (n or 18)  # two have no partner
     last = sorted((negatives / "B").iterdir())[-1]
     Image.fromarray(255 - np.asarray(Image.open(last))).save(last)  # one truth is another
