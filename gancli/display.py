@@ -9,7 +9,14 @@ from typing import IO, Any, Self, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -98,6 +105,12 @@ class Quiet:
     def note(self, text: str) -> None:
         """Nothing."""
 
+    def decoded(self, done: int, of: int) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
     def advance(self, clock: Clock) -> None:
         """Nothing."""
 
@@ -114,6 +127,11 @@ class Plain(Quiet):
     def note(self, text: str) -> None:
         """A line of its own."""
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    def decoded(self, done: int, of: int) -> None:
+        """Maybe a line: how many pictures are read, of how many."""
+        if done % 10_000 == 0:  # fewer take no time worth a word
+            self.note(f"decoded {done:,} of {of:,} images")
 
     def advance(self, clock: Clock) -> None:
         """Maybe a line."""
@@ -136,6 +154,7 @@ class Fancy(Plain):
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._history: dict[str, list[float]] = {}
+        self._decoding: Progress | None = None
         self._bar = Progress(
             TextColumn("[bold]{task.fields[kimg]}"),
             BarColumn(bar_width=None, complete_style="cyan", finished_style="green"),
@@ -153,6 +172,23 @@ class Fancy(Plain):
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.__exit__(kind, error, trace)
+
+    def decoded(self, done: int, of: int) -> None:
+        """Move a bar of its own, which goes when all is read."""
+        if self._decoding is None:
+            columns = TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            self._decoding = Progress(*columns, console=self._console, transient=True)
+            self._decoding.add_task("", total=of)
+            self._decoding.start()
+        self._decoding.update(self._decoding.task_ids[0], completed=done)
+        if done == of:
+            self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._decoding:
+            self._decoding.stop()
+            self._decoding = None
 
     def advance(self, clock: Clock) -> None:
         """Move the bar."""

@@ -1,5 +1,7 @@
 """The few collective operations that training needs; on one process all of them do nothing."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as td
 
+from gancli.watch import PATIENCE, Watch, watch_all
+
 _alone = False
+_watch: Watch | None = None
 
 
 def world() -> int:
@@ -35,7 +40,7 @@ def mean_over_ranks(x: Tensor) -> Tensor:
     """Average a tensor that steers training over the processes; detached."""
     x = x.detach().clone()
     if world() > 1:
-        td.all_reduce(x)
+        _sum(x)
         x /= world()
     return x
 
@@ -45,7 +50,8 @@ def all_rows(x: Tensor) -> Tensor:
     if world() == 1:
         return x
     parts = [torch.empty_like(x) for _ in range(world())]
-    td.all_gather(parts, x.detach().contiguous())
+    with _together():
+        td.all_gather(parts, x.detach().contiguous())
     return torch.cat(parts)
 
 
@@ -58,7 +64,7 @@ class _Sum(torch.autograd.Function):  # ctx is the name that torch calls it by
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         total = x.clone()
-        td.all_reduce(total)
+        _sum(total)
         return total
 
     @staticmethod
@@ -72,7 +78,7 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
     if world() == 1 or not gradients:
         return
     flat = torch.cat([g.flatten() for g in gradients])
-    td.all_reduce(flat)
+    _sum(flat)
     flat /= world()
     parts = [part.view_as(g) for g, part in zip(gradients, flat.split([g.numel() for g in gradients]))]
     torch._foreach_copy_(gradients, parts)  # pyright: ignore[reportPrivateImportUsage]
@@ -81,14 +87,16 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
 def broadcast(tensors: Sequence[Tensor]) -> None:
     """Give every process the tensors of the first."""
     if world() > 1:
-        for tensor in tensors:
-            td.broadcast(tensor.detach(), 0)
+        with _together():
+            for tensor in tensors:
+                td.broadcast(tensor.detach(), 0)
 
 
 def wait() -> None:
     """Wait until every process is here."""
     if world() > 1:
-        td.barrier()
+        with _together():
+            td.barrier()
 
 
 def gathered(value: Any) -> list[Any]:
@@ -96,25 +104,47 @@ def gathered(value: Any) -> list[Any]:
     if world() == 1:
         return [value]
     values: list[Any] = [None] * world()
-    td.all_gather_object(values, value)
+    with _together():
+        td.all_gather_object(values, value)
     return values
 
 
-def start() -> None:
-    """Join the processes that torchrun started, if it did."""
-    import os
-
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not td.is_initialized():
-        cuda = torch.cuda.is_available()
-        if cuda:
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        td.init_process_group("nccl" if cuda else "gloo")
+def _sum(x: Tensor) -> None:
+    with _together():
+        td.all_reduce(x)
 
 
-def stop() -> None:
-    """Leave the group of processes."""
-    if td.is_initialized():
-        td.destroy_process_group()
+@contextmanager
+def _together() -> Iterator[None]:
+    """Call all processes. When one has broken off, the watch finds out which, and ends this one with its name."""
+    try:
+        yield
+    except RuntimeError:
+        if _watch:
+            time.sleep(PATIENCE + 5)
+        raise
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Join the processes that torchrun started, if it did, and leave them at the end."""
+    global _watch
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or td.is_initialized():
+        yield
+        return
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    td.init_process_group("nccl" if cuda else "gloo")
+    _watch = watch_all()
+    try:
+        yield
+    except BaseException:
+        _watch.stop(well=False)
+        raise
+    _watch.stop(well=True)
+    _watch = None
+    td.destroy_process_group()
 
 
 @contextmanager

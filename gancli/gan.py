@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from gancli.data.spec import Batch, DataSpec
 from gancli.hparams import HParams
+from gancli.optim import Adam
 
 if TYPE_CHECKING:
     from gancli.data.feed import Dataset
@@ -114,11 +115,11 @@ class GAN(nn.Module, Generic[H]):
         """The device of the weights."""
         return next(self.parameters()).device
 
-    def adam(self, *networks: nn.Module, lr: float | None = None) -> torch.optim.Adam:
+    def adam(self, *networks: nn.Module, lr: float | None = None) -> Adam:
         """Make an Adam with the rates of the hyperparameters (AdamHParams) over some of the networks."""
         hp: Any = self.hp
         weights = nn.ModuleList(networks).parameters()  # a shared weight counts once
-        return torch.optim.Adam(weights, lr=hp.lr if lr is None else lr, betas=(hp.beta1, hp.beta2), fused=True)
+        return Adam(weights, lr=hp.lr if lr is None else lr, betas=(hp.beta1, hp.beta2), fused=True)
 
 
 # Capabilities are methods, not flags: a variant can do what it implements.

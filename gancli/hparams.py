@@ -6,10 +6,17 @@ from typing import Any
 
 from gancli.errors import UserError
 
+AUTO = 0  # of a number that the machine may choose
 
-def hparam(default: Any, help: str, *, min: float | None = None, max: float | None = None, panel: str = "") -> Any:
-    """Declare a dataclass field with the help, the closed range and the panel that its command-line option gets."""
-    return field(default=default, metadata={"help": help, "min": min, "max": max, "panel": panel})
+
+def hparam(
+    default: Any, help: str, *, min: float | None = None, max: float | None = None, panel: str = "", auto: bool = False
+) -> Any:
+    """Declare a dataclass field with the help, the closed range and the panel that its command-line option gets.
+
+    A number that is `auto` may also be given as that word, which is AUTO here.
+    """
+    return field(default=default, metadata={"help": help, "min": min, "max": max, "panel": panel, "auto": auto})
 
 
 def words(cls: type, name: str) -> dict[str, Any]:
@@ -39,7 +46,9 @@ def check_ranges(values: Any) -> None:
 class HParams:
     """What is learnt depends on these. The loop reads the first three; variants add their own."""
 
-    batch: int = hparam(64, "real images a step, over all processes", min=1)
+    batch: int = hparam(
+        64, "real images a step, over all processes; auto: as many as fit into a GPU's memory", min=0, auto=True
+    )
     kimg: float = hparam(100.0, "length of training, in thousands of real images", min=0)
     ema_kimg: float = hparam(10.0, "half-life of the average of the weights, in kimg; 0: no average", min=0)
     lr: float = hparam(2e-4, "learning rate of every player", min=0)

@@ -4,30 +4,27 @@ import dataclasses
 import json
 import math
 import platform
-from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import gancli
-from gancli import atomic, checkpoint, dist, models, plots, registry, resuming
-from gancli.data.feed import Dataset, Feed
-from gancli.data.pictures import Wanted
-from gancli.data.sources import Request, parse_size
-from gancli.data.spec import Batch
-from gancli.devices import choose_device, choose_precision
+from gancli import atomic, checkpoint, dist, models, plots, resuming
+from gancli.data.ahead import feed_for
+from gancli.data.feed import Dataset
+from gancli.devices import choose_precision
 from gancli.display import Quiet, display_for, duration
-from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.metrics import scores
 from gancli.monitor import monitored
-from gancli.run import OF_SOME_DATA, Folder, RunOptions
+from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
-from gancli.seeds import seed_all
 from gancli.signals import Stop, stoppable
+from gancli.spread import spread_over
+from gancli.start import amp, build, fresh, open_data, tuned, with_batch
 from gancli.step import slow_down
 from gancli.train import Rhythm, Training
 
@@ -36,40 +33,28 @@ SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  #
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
     """Train a variant with the hyperparameters given; returns the exit code. Raises UserError for bad input."""
-    dist.start()
-    torch.set_flush_denormal(True)  # numbers that die away are slow on a CPU
-    try:
+    if options.gpus:
+        spread_over(options.gpus)
+    with dist.joined(), tuned():
         display = display_for(quiet=options.quiet or dist.rank() > 0, json=options.json)
         with ExitStack() as holding:
+            holding.callback(display.close)
             return _launch(variant, values, options, display, holding)
-    finally:
-        torch.set_flush_denormal(False)
-        dist.stop()
 
 
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet, holding: ExitStack) -> int:
-    device = choose_device(options.device)
-    kind = registry.load(variant)
     models.trust(variant)
-    hp = kind.hparams(**values)  # wrong ones are said before any data is read
-    _check_data_options(variant, kind.data, options)
-    dataset = kind.dataset(hp, _request(options, kind.builtin, display)).to(device)
-    hp = kind.hparams(**{**kind.suited(dataset.spec), **values})
-    if hp.batch % dist.world():
-        raise UserError(f"--batch {hp.batch} does not divide among {dist.world()} processes")
-    total = _total_images(options, hp.kimg, hp.batch, len(dataset))
+    data = open_data(variant, values, options, display.decoded)
+    dataset = data.dataset
     folder = holding.enter_context(resuming.held(variant, dataset.name, options))
+    data = with_batch(data, options, folder.read_about())
+    hp = data.hp
+    total = _total_images(options, hp.kimg, hp.batch, len(dataset))
 
-    def fresh() -> GAN[Any]:
-        seed_all("init", options.seed)
-        return kind(hp, dataset.spec)
-
-    gan = fresh().to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    dist.broadcast([*gan.parameters(), *gan.buffers()])
-    players, ema = gan.players(), EMA(gan)
+    gan, players, ema = build(data, options.seed)
     clock = Clock(0, 0, total)
-    about = _about(variant, gan, dataset, options, device)
-    about["suited"] = {name: value for name, value in kind.suited(dataset.spec).items() if name not in values}
+    about = _about(variant, gan, dataset, options, data.device)
+    about["suited"] = data.suited
     newest = resuming.newest(folder) if options.resume else None
     _plan(display, about, gan, dataset, clock, folder, newest)
     if options.dry_run:
@@ -93,16 +78,17 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
             source=about["source"],
         )
 
-    feed = Feed(dataset, hp.batch, options.seed, device)
+    feed = feed_for(dataset, hp.batch, options.seed, data.device)
     saves = Saves(folder, options.keep, lambda: atomic.write_json(folder.about, about), display.note)
     training = Training(
         gan, players, ema, feed, clock, saves, folder, display, describe,
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
         evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
         worth=scores.worth,
-        amp=_amp(about["precision"], device),
+        amp=amp(about["precision"], data.device),
+        accumulate=options.accumulate,
         seed=options.seed,
-        go_back=lambda: resuming.go_back(folder, total, gan, fresh, players, ema),
+        go_back=lambda: resuming.go_back(folder, total, gan, lambda: fresh(data, options.seed), players, ema),
         slower=slower,
         seconds=next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0),
     )  # fmt: skip
@@ -116,28 +102,6 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 
 
 # -------------------------------------------------------------------------------------------- the choices
-
-
-def _amp(precision: str, device: torch.device) -> Callable[[], Any]:
-    return nullcontext if precision == "fp32" else lambda: torch.autocast(device.type, torch.bfloat16)
-
-
-def _request(options: RunOptions, builtin: str, display: Quiet) -> Request:
-    def report(done: int, of: int) -> None:
-        if done % 10_000 == 0:  # fewer take no time worth a word
-            display.note(f"decoded {done:,} of {of:,} images")
-
-    wanted = Wanted(parse_size(options.size), options.channels, options.workers)
-    return Request(
-        options.data or builtin, wanted, options.split, report, options.data_b, options.pairs, options.direction
-    )
-
-
-def _check_data_options(variant: str, kind: type[Batch], options: RunOptions) -> None:
-    """Raise UserError for an option that belongs to another kind of data than the variant's."""
-    for name in sorted(OF_SOME_DATA):
-        if getattr(options, name) is not None and name not in kind.uses:
-            raise UserError(f"--{name.replace('_', '-')}: {variant} trains on {kind.__name__.lower()}, it has no use")
 
 
 def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:

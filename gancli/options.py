@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from gancli.hparams import words
+from gancli.hparams import AUTO, words
 
 
 def options(cls: type, panel: str, without: Collection[str] = ()) -> list[inspect.Parameter]:
@@ -20,11 +20,25 @@ def options(cls: type, panel: str, without: Collection[str] = ()) -> list[inspec
 def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -> inspect.Parameter:
     stated = words(cls, field.name)
     # Typer takes a range for numbers only
-    limits = {key: stated[key] for key in ("min", "max") if stated[key] is not None}
+    limits: dict[str, Any] = {key: stated[key] for key in ("min", "max") if stated[key] is not None}
+    if stated.get("auto"):
+        limits = {"parser": _number_or_auto, "metavar": "INTEGER|auto"}
     option = typer.Option(help=stated["help"], rich_help_panel=stated["panel"] or panel, **limits)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[hint, option], default=field.default
     )
+
+
+def _number_or_auto(text: str) -> int:
+    if str(text).strip().lower() == "auto":
+        return AUTO
+    try:
+        number = int(text)
+    except ValueError:
+        number = AUTO
+    if number == AUTO:
+        raise typer.BadParameter(f"{text} is neither a whole number above 0 nor auto")
+    return number
 
 
 def with_options(

@@ -18,8 +18,8 @@ OF_SOME_DATA = frozenset({"data_b", "pairs", "direction"})  # options that only 
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """How to run it, whatever the variant. What is learnt depends on the first half of these only."""
+class SetUp:
+    """On what to train, and where to compute, whatever the variant."""
 
     data: str | None = hparam(
         None,
@@ -39,15 +39,29 @@ class RunOptions:
     )
     split: str = hparam("train", "split of data sets that have them: train or test", panel=DATA)
     workers: int = hparam(4, "threads that decode images", min=1, max=64, panel=DATA)
-    epochs: float | None = hparam(None, "length in passes over the data, in place of --kimg", min=0, panel=BUDGET)
-    steps: int | None = hparam(None, "length in steps, in place of --kimg", min=0, panel=BUDGET)
-    out: Path | None = hparam(None, "folder of the run; default: runs/VARIANT-DATA-N", panel=RUN)
-    resume: bool = hparam(False, "go on where the run in --out (or the newest of its kind) stopped", panel=RUN)
     seed: int = hparam(0, "seed of every random choice", min=0, panel=RUN)
     device: Literal["auto", "cpu", "cuda", "mps"] = hparam("auto", "where to compute", panel=RUN)
     precision: Literal["auto", "fp32", "bf16"] = hparam(
         "auto", "bf16: mixed precision; auto: where the device has it natively", panel=RUN
     )
+    accumulate: int = hparam(
+        1, "parts that a step's batch is computed in, to save memory; batch statistics are those of a part", min=1,
+        panel=RUN,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(SetUp):
+    """How long to train, and what to write."""
+
+    epochs: float | None = hparam(None, "length in passes over the data, in place of --kimg", min=0, panel=BUDGET)
+    steps: int | None = hparam(None, "length in steps, in place of --kimg", min=0, panel=BUDGET)
+    gpus: int | None = hparam(None, "GPUs of this machine to share the batch; as torchrun does", min=1, panel=RUN)
+    out: Path | None = hparam(None, "folder of the run; default: runs/VARIANT-DATA-N", panel=RUN)
+    resume: bool = hparam(False, "go on where the run in --out (or the newest of its kind) stopped", panel=RUN)
     save_every: float | None = hparam(None, "kimg between checkpoints; default: 5 minutes", min=0, panel=RUN)
     sample_every: float | None = hparam(None, "kimg between grids; default: at 1, 2, 4, 8 … kimg", min=0, panel=RUN)
     eval_every: float | None = hparam(None, "kimg between evaluations; default: at the end", min=0, panel=RUN)
@@ -62,8 +76,17 @@ class RunOptions:
     quiet: bool = hparam(False, "print nothing but errors", panel=RUN)
     json: bool = hparam(False, "print one JSON object at the end; everything else goes to stderr", panel=RUN)
 
-    def __post_init__(self) -> None:
-        check_ranges(self)
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(SetUp):
+    """What to time, and for how long."""
+
+    seconds: float = hparam(5.0, "length of each window", min=0, panel=RUN)
+    windows: int = hparam(5, "windows, of which the median counts", min=1, panel=RUN)
+    against: list[str] | None = hparam(
+        None, "FILE.py or FILE.py:function, another training step, timed in turns; may be given again", panel=RUN
+    )
+    json: bool = hparam(False, "print the report as JSON", panel=RUN)
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ class Training:
     evaluate: Evaluate | None = None
     worth: Callable[[Mapping[str, float]], float] | None = None  # of an evaluation: the best checkpoint is kept by it
     amp: Amp = nullcontext
+    accumulate: int = 1  # parts that a batch is computed in
     seed: int = 0
     seconds: float = 0.0  # of training so far, over resumed parts
     metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
@@ -105,10 +106,7 @@ class Training:
         """Train until the clock has run out, or someone says stop; raises Diverged when the terms leave the numbers."""
         self._begin()
         while self.clock.images < self.clock.total and not self._stopped():
-            before = self.clock.images
-            self._meter.add(self.step())
-            self.display.advance(self.clock)
-            self._after_step(before)
+            self.advance()
         if self.clock.images >= self.clock.total:
             if self.evaluate:
                 self._save()  # it may take long, and someone may end it
@@ -117,7 +115,11 @@ class Training:
         self._save_last()
         return self.clock
 
-    def _after_step(self, before: int) -> None:
+    def advance(self) -> None:
+        """Play one step, and do what is due after it."""
+        before = self.clock.images
+        self._meter.add(self.step())
+        self.display.advance(self.clock)
         now = self.clock.images
         if self.clock.step % self._tick_every() == 0 or now >= self.clock.total:
             self._tick()
@@ -135,7 +137,8 @@ class Training:
         clock, feed = self.clock, self.feed
         seed_all("step", self.seed, clock.step)  # a resumed run draws what an unbroken one would
         self.gan.train()
-        log = play_step(self.gan, self.players, [feed.at(clock.images)], clock, self.amp, self.slower)
+        parts = feed.at(clock.images).split(self.accumulate)
+        log = play_step(self.gan, self.players, parts, clock, self.amp, self.slower)
         self._health.add(log.pop(SKIPPED))
         self.clock = Clock(clock.step + 1, clock.images + feed.batch, clock.total)
         self.ema.update(self.gan.hp.ema_kimg * 1000, feed.batch, self.clock.images)

@@ -11,7 +11,9 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
-os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+# for the processes that tests start: one thread each, and this code, whatever is installed
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 torch.set_num_threads(1)
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")

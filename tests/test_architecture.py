@@ -24,7 +24,8 @@ ALLOWED = {
     "errors.py": set(),
     "hparams.py": {"errors"},
     "seeds.py": {"dist"},
-    "dist.py": set(),
+    "watch.py": set(),
+    "dist.py": {"watch"},
     "atomic.py": set(),
     "latents.py": set(),
     "losses.py": set(),
@@ -33,7 +34,8 @@ ALLOWED = {
     "priors.py": set(),
     "photos.py": {"data", "errors"},
     "images.py": {"atomic", "errors"},
-    "gan.py": {"data", "hparams"},
+    "gan.py": {"data", "hparams", "optim"},
+    "optim.py": set(),
     "ema.py": {"gan"},
     "run.py": {"atomic", "hparams"},
     "checkpoint.py": {"atomic", "data", "ema", "errors", "gan"},
@@ -52,7 +54,7 @@ ALLOWED = {
     "metrics": {"atomic", "data", "dist", "errors", "gan", "images", "seeds"},
     "variants": {
         *("data", "dist", "divergences", "errors", "gan", "hparams", "jitter", "losses", "masks", "nets", "penalties"),
-        *("pool", "priors"),
+        *("optim", "pool", "priors"),
     },
 }
 

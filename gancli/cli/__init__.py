@@ -11,7 +11,7 @@ from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
 import gancli
-from gancli.cli import classify, evaluate, import_file, interpolate, models, sample, train, translate
+from gancli.cli import bench, classify, evaluate, import_file, interpolate, models, sample, train, translate
 from gancli.errors import Diverged, UserError
 
 # without Rich's markup, help costs half the time; commands colour what they print themselves
@@ -22,6 +22,7 @@ app.command("interpolate")(interpolate.command)
 app.command("classify")(classify.command)
 app.command("translate")(translate.command)
 app.command("eval")(evaluate.command)
+app.add_typer(bench.app, name="bench")
 app.command("import")(import_file.command)
 app.command("list")(models.list_variants)
 app.command("info")(models.info)

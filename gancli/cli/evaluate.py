@@ -73,13 +73,10 @@ def command(
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
         neighbours=neighbours,
     )  # fmt: skip
-    dist.start()
-    try:
+    with dist.joined():
         first = dist.rank() == 0
         tell, note = (Progress(), _note) if first else (_silence, _silence)
         results = evaluation.evaluate(options, choose_device(device), tell, note)
-    finally:
-        dist.stop()
     if not first:
         return
     report = _report(results)

@@ -1,92 +1,32 @@
 """`gancli train VARIANT`: every variant is a command of its own, with exactly its options."""
 
-import dataclasses
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from gancli import registry
-from gancli.errors import UserError
-from gancli.hparams import HParams
-from gancli.options import with_options
-from gancli.run import OF_SOME_DATA, RunOptions
-
-PANELS = ("Hyperparameters", "Data", "Length", "Run")
+from gancli.cli.variants import VariantCommand, Variants
+from gancli.run import RunOptions
 
 
-class VariantCommand(TyperCommand):
-    """Stands for a variant in `train --help`; reads its hyperparameters only when they are asked for."""
+class Train(VariantCommand):
+    """Trains a variant."""
 
-    given: frozenset[str] = frozenset()  # options that were named, not left at their defaults
+    options = RunOptions
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run it, remembering which options were named: the data may ask for other defaults."""
-        sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
-        self.given = frozenset(name for name, source in sources.items() if source and source.name != "DEFAULT")
-        return super().invoke(ctx)
+    def run(self, variant: str, values: dict[str, Any], options: RunOptions) -> int:
+        """Train it."""
+        from gancli.launch import launch
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Make its options."""
-        if self.callback is None:
-            self.callback, self.params = self._build()
-        return super().get_params(ctx)
-
-    def _build(self) -> tuple[Callable[..., Any] | None, list[Any]]:
-        variant = str(self.name)
-
-        def command(hparams: HParams, options: RunOptions) -> int:
-            from gancli.launch import launch
-
-            values = dataclasses.asdict(hparams)
-            return launch(variant, {name: values[name] for name in values if name in self.given}, options)
-
-        known = registry.data_options(variant)
-        idle = set() if known is None else OF_SOME_DATA - known
-        groups = {"Hyperparameters": registry.hyperparameters(variant), "Run": RunOptions}
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command()(with_options(command, groups, idle))
-        built = typer.main.get_command(app)
-        return built.callback, built.params
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options under their panels."""
-        panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
-        for param in self.get_params(ctx):
-            if record := param.get_help_record(ctx):
-                panels[getattr(param, "rich_help_panel", None) or "Run"].append(record)
-        for panel, records in panels.items():
-            if records:
-                with formatter.section(panel):
-                    formatter.write_dl(records)
+        return launch(variant, values, options)
 
 
-class Variants(TyperGroup):
-    """The variants as commands."""
+class Trains(Variants):
+    """What can be trained."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Name all that are installed."""
-        return registry.names()
-
-    def get_command(self, ctx: Any, cmd_name: str) -> VariantCommand | None:
-        """Find one by its name or file; raises UserError for an unknown one."""
-        about = registry.describe(cmd_name)
-        return VariantCommand(
-            name=cmd_name, help=f"{about.summary}\n\n{about.idea}", short_help=about.summary, rich_markup_mode=None
-        )
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Say what a misplaced option means, rather than that there is no such variant."""
-        if args and args[0].startswith("-"):
-            raise UserError(f"name the variant first: gancli train VARIANT {args[0]} …")
-        if args and args[0] not in registry.names() and Path(args[0]).is_dir():
-            raise UserError(f"{args[0]} is a folder: name the variant first, as in gancli train dcgan --data {args[0]}")
-        return super().resolve_command(ctx, args)
+    command = Train
 
 
-app = typer.Typer(cls=Variants, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=Trains, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()

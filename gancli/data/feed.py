@@ -69,7 +69,10 @@ class Dataset(Generic[B_co]):
 
 
 def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:
-    rows = column[index.to(column.device)].to(device, non_blocking=True)
+    rows = column[index.to(column.device)]
+    if device.type == "cuda" and not rows.is_cuda:
+        rows = rows.pin_memory()  # so that the copy runs beside the computing
+    rows = rows.to(device, non_blocking=True)
     if rows.dtype != torch.uint8:
         return rows
     return rows.contiguous(memory_format=torch.channels_last).float().div_(127.5).sub_(1)

@@ -6,10 +6,11 @@ import lzma
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import IO, Any, cast
+from typing import IO, Any, cast, overload
 
 from PIL.Image import Image
 
@@ -35,28 +36,60 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-def in_folder(folder: Path) -> tuple[list[Item], list[str], list[object]]:
+class Files(Sequence[Item]):
+    """The pictures of a folder; an item is made when it is asked for, so that a million cost little."""
+
+    def __init__(self, folder: Path, names: list[str], classes: list[str]) -> None:
+        self._folder, self._names, self._labels = folder, names, {name: i for i, name in enumerate(classes)}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "list[Item]": ...
+
+    def __getitem__(self, index: int | slice) -> "Item | list[Item]":
+        if isinstance(index, slice):
+            return [self._item(name) for name in self._names[index]]
+        return self._item(self._names[index])
+
+    def _item(self, name: str) -> Item:
+        return Item(name, _label(name, self._labels), lambda: open_picture(self._folder / name))
+
+
+def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
     """List the pictures below a folder, sorted by name; their classes; and a key that changes when any file does.
 
     Folders of pictures are classes when there are at least two of them and no pictures beside them.
     """
-    found: list[tuple[str, Path]] = []
-    stamps: list[object] = []
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(parent, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                if not path.is_file():
-                    continue  # a link to nowhere, a pipe that would wait for ever
-                about = path.stat()
-                found.append((path.relative_to(folder).as_posix(), path))
-                stamps.append((found[-1][0], about.st_size, about.st_mtime_ns))
-    if not found:
+    names: list[str] = []
+    digest = sha256()
+    for name, size, changed in _below(str(folder), ""):
+        names.append(name)
+        digest.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
+    if not names:
         raise UserError(f"no images in {folder}: it should hold .png, .jpg, .webp or the like, flat or nested")
-    classes = _classes([name for name, _ in found])
-    items = [Item(name, _label(name, classes), lambda p=path: open_picture(p)) for name, path in found]
-    return items, classes, [str(folder.resolve()), *stamps]
+    classes = _classes(names)
+    return Files(folder, names, classes), classes, [str(folder.resolve()), digest.hexdigest()]
+
+
+def _below(folder: str, path: str) -> Iterator[tuple[str, int, int]]:
+    """Give name, size and time of change of every picture: those of a folder before those of the folders in it."""
+    with os.scandir(folder) as found:
+        entries = sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
+    folders = []
+    for entry in entries:
+        if entry.name[entry.name.rfind(".") :].lower() in SUFFIXES and not entry.is_dir():
+            if entry.is_file():  # not a link to nowhere, nor a pipe that would wait for ever
+                about = entry.stat()
+                yield path + entry.name, about.st_size, about.st_mtime_ns
+        elif entry.is_dir():
+            folders.append(entry.name)
+    for name in folders:
+        yield from _below(f"{folder}/{name}", f"{path}{name}/")
 
 
 def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
@@ -72,19 +105,19 @@ def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
     prefix = os.path.commonpath([str(PurePosixPath(name).parent) for name, _ in members])
     names = [str(PurePosixPath(name).relative_to(prefix or ".")) for name, _ in members]
     classes = _classes(names)
-    items = [Item(name, _label(name, classes), opener) for name, (_, opener) in zip(names, members)]
+    labels = {name: i for i, name in enumerate(classes)}
+    items = [Item(name, _label(name, labels), opener) for name, (_, opener) in zip(names, members)]
     about = path.stat()
     return items, classes, [str(path.resolve()), about.st_size, about.st_mtime_ns]
 
 
 def _classes(names: list[str]) -> list[str]:
-    tops = [PurePosixPath(name).parts for name in names]
-    classes = sorted({parts[0] for parts in tops if len(parts) > 1})
-    return classes if len(classes) > 1 and all(len(parts) > 1 for parts in tops) else []
+    tops = {top if below else "" for top, below, _ in (name.partition("/") for name in names)}
+    return sorted(tops) if len(tops) > 1 and "" not in tops else []
 
 
-def _label(name: str, classes: list[str]) -> int:
-    return classes.index(PurePosixPath(name).parts[0]) if classes else -1
+def _label(name: str, classes: dict[str, int]) -> int:
+    return classes[name.partition("/")[0]] if classes else -1
 
 
 def _zip_members(path: Path) -> list[tuple[str, "_Member"]]:

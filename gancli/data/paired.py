@@ -86,7 +86,7 @@ def _open(request: Request) -> Found:
     return _decode(name, ("left", "right"), (halves[0], halves[1]), key, request)
 
 
-def _listed(path: Path, given: str) -> tuple[list[Item], list[str], list[object]]:
+def _listed(path: Path, given: str) -> tuple[Sequence[Item], list[str], list[object]]:
     if path.is_dir():
         return files.in_folder(path)
     if path.is_file() and files.is_archive(path):
@@ -100,7 +100,7 @@ def _below(items: Sequence[Item]) -> list[Item]:
 
 
 def _decode(
-    name: str, domains: tuple[str, str], sides: tuple[list[Item], list[Item]], key: object, request: Request
+    name: str, domains: tuple[str, str], sides: tuple[Sequence[Item], Sequence[Item]], key: object, request: Request
 ) -> Found:
     """Decode both sides at once, so that they share size and channels; a pair with a broken half is left out.
 

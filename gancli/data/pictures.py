@@ -28,6 +28,7 @@ Report = Callable[[int, int], None]  # pictures done, pictures in all
 
 LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger pictures need --size for more
 LARGEST_COMMON = 256  # pictures that all have one size, up to this, keep it
+AHEAD, AHEAD_BYTES = 256, 64 * 2**20  # pictures that are decoded before they are written, at most
 TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
 LARGE = 2**22  # pixels: threads take turns with such pictures, which need memory
 MOST_PIXELS = 2**26  # of a picture, all of its frames together: what claims more is refused before it takes memory
@@ -118,7 +119,8 @@ def _fill(
         except UNREADABLE as error:
             return f"{item.name} ({_reason(error)})"
 
-    for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads)), start=1):
+    ahead = max(threads, min(AHEAD, AHEAD_BYTES // images[0].nbytes))
+    for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads, ahead)), start=1):
         if isinstance(result, str):
             broken.append(result)
         else:
@@ -132,11 +134,13 @@ def _fill(
     return {"count": len(labels), "labels": labels, "broken": broken}
 
 
-def _ordered(function: Callable[[Item], NDArray[np.uint8] | str], items: Sequence[Item], threads: int) -> Iterator:
-    """Map in threads, in order, with a bounded number of results waiting."""
+def _ordered(
+    function: Callable[[Item], NDArray[np.uint8] | str], items: Sequence[Item], threads: int, ahead: int
+) -> Iterator:
+    """Map in threads, in order, with at most `ahead` results waiting."""
     with ThreadPoolExecutor(threads) as pool:
-        for i in range(0, len(items), 256):
-            yield from pool.map(function, items[i : i + 256])
+        for i in range(0, len(items), ahead):
+            yield from pool.map(function, items[i : i + ahead])
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

@@ -1,6 +1,7 @@
 """SRC on the command line to pictures: a folder, an archive, arrays, a name that torchvision knows, or a built-in."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +47,7 @@ class Listing(NamedTuple):
     """Pictures that are not decoded yet."""
 
     name: str
-    items: list[Item]
+    items: Sequence[Item]
     classes: list[str]
     key: str  # changes when any of the pictures does
     split: str = ""  # of those that have any

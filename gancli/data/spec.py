@@ -68,5 +68,7 @@ class Batch:
 
     def split(self, parts: int) -> list[Self]:
         """Cut the batch into `parts` of equal size; it must divide."""
+        if parts == 1:
+            return [self]
         size = len(self) // parts
         return [self.map(lambda t, i=i: t[i * size : (i + 1) * size]) for i in range(parts)]

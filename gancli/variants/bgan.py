@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer, RMSprop
+from torch.optim import Optimizer
 
 from gancli import dist
 from gancli.data.images import Images
@@ -16,6 +16,7 @@ from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import mlp
 from gancli.nets.layers import BatchNorm1d
+from gancli.optim import RMSprop
 from gancli.variants._noise import LatentHParams, NoiseToImage
 
 

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from torch import nn
 from torch.nn.functional import l1_loss
-from torch.optim import Optimizer, RMSprop
+from torch.optim import Optimizer
 
 from gancli import losses
 from gancli.data.unpaired import Unpaired
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import unet
+from gancli.optim import RMSprop
 from gancli.variants._translators import TranslatorHParams
 from gancli.variants._unpaired import TwoWay
 

@@ -6,12 +6,13 @@ from typing import ClassVar
 
 import torch
 from torch import nn
-from torch.optim import Optimizer, RMSprop
+from torch.optim import Optimizer
 
 from gancli import losses
 from gancli.data.images import Images
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
+from gancli.optim import RMSprop
 from gancli.variants._noise import LatentHParams, NoiseToImage
 
 

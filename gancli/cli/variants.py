@@ -1,0 +1,93 @@
+"""Commands that have one command for each variant, with exactly its options: `train` and `bench`."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from gancli import registry
+from gancli.errors import UserError
+from gancli.hparams import HParams
+from gancli.options import with_options
+from gancli.run import OF_SOME_DATA
+
+PANELS = ("Hyperparameters", "Data", "Length", "Run")
+
+
+class VariantCommand(TyperCommand):
+    """Stands for a variant in `train --help`; reads its hyperparameters only when they are asked for."""
+
+    options: ClassVar[type]  # the dataclass of what it takes besides the variant's hyperparameters
+    given: frozenset[str] = frozenset()  # options that were named, not left at their defaults
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, remembering which options were named: the data may ask for other defaults."""
+        sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+        self.given = frozenset(name for name, source in sources.items() if source and source.name != "DEFAULT")
+        return super().invoke(ctx)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Make its options."""
+        if self.callback is None:
+            self.callback, self.params = self._build()
+        return super().get_params(ctx)
+
+    def _build(self) -> tuple[Callable[..., Any] | None, list[Any]]:
+        variant = str(self.name)
+
+        def command(hparams: HParams, options: Any) -> int:
+            values = dataclasses.asdict(hparams)
+            return self.run(variant, {name: values[name] for name in values if name in self.given}, options)
+
+        known = registry.data_options(variant)
+        idle = set() if known is None else OF_SOME_DATA - known
+        groups = {"Hyperparameters": registry.hyperparameters(variant), "Run": self.options}
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command()(with_options(command, groups, idle))
+        built = typer.main.get_command(app)
+        return built.callback, built.params
+
+    def run(self, variant: str, values: dict[str, Any], options: Any) -> int:
+        """Do the work, with the hyperparameters that were named; returns the exit code."""
+        raise NotImplementedError
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options under their panels."""
+        panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                panels[getattr(param, "rich_help_panel", None) or "Run"].append(record)
+        for panel, records in panels.items():
+            if records:
+                with formatter.section(panel):
+                    formatter.write_dl(records)
+
+
+class Variants(TyperGroup):
+    """The variants as commands."""
+
+    command: ClassVar[type[VariantCommand]]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name all that are installed."""
+        return registry.names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> VariantCommand | None:
+        """Find one by its name or file; raises UserError for an unknown one."""
+        about = registry.describe(cmd_name)
+        return self.command(
+            name=cmd_name, help=f"{about.summary}\n\n{about.idea}", short_help=about.summary, rich_markup_mode=None
+        )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Say what a misplaced option means, rather than that there is no such variant."""
+        if args and args[0].startswith("-"):
+            raise UserError(f"name the variant first: gancli {ctx.info_name} VARIANT {args[0]} …")
+        if args and args[0] not in registry.names() and Path(args[0]).is_dir():
+            raise UserError(
+                f"{args[0]} is a folder: name the variant first, as in gancli {ctx.info_name} dcgan --data {args[0]}"
+            )
+        return super().resolve_command(ctx, args)

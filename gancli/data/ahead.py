@@ -1,0 +1,67 @@
+"""The next batch is fetched while a step is computed: for rows that are too many for the device's memory."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gancli.data.feed import Dataset, Feed
+
+Fetch = Callable[[int], Any]  # images seen -> what comes next
+
+
+class Ahead:
+    """Gives what `fetch` gives, and has a thread fetch what will be asked for next."""
+
+    def __init__(self, fetch: Fetch, step: int) -> None:
+        self._fetch, self._step = fetch, step
+        self._pool = ThreadPoolExecutor(1, "ahead")
+        self._next: tuple[int, Future[Any]] | None = None
+
+    def at(self, place: int) -> Any:
+        """Give what belongs to a place; the one after it is fetched meanwhile."""
+        if self._next is None or self._next[0] != place:
+            self._next = place, self._pool.submit(self._fetch, place)
+        found = self._next[1].result()
+        self._next = place + self._step, self._pool.submit(self._fetch, place + self._step)
+        return found
+
+
+class AheadFeed(Feed[Any]):
+    """A feed whose rows lie in the host's memory, or on its disk, and whose batches are wanted on a GPU."""
+
+    def __init__(self, dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> None:
+        super().__init__(dataset, batch, seed, device)
+        cuda = self.device.type == "cuda"
+        stream = torch.cuda.Stream(self.device) if cuda else None
+        vars(self).update(_stream=stream, _ahead=Ahead(self._fetch, self.batch))  # a feed is frozen
+
+    def at(self, images: int) -> Any:
+        """Give the batch that comes after `images` images were seen."""
+        batch, copied = vars(self)["_ahead"].at(images)
+        if copied is not None:
+            now = torch.cuda.current_stream(self.device)
+            now.wait_event(copied)
+            batch.map(lambda t: _used_on(t, now))
+        return batch
+
+    def _fetch(self, images: int) -> tuple[Any, Any]:
+        """A batch, and the event after which it is there."""
+        stream = vars(self)["_stream"]
+        with torch.cuda.stream(stream) if stream else nullcontext():
+            batch = super().at(images)
+            return batch, stream.record_event() if stream else None
+
+
+def _used_on(tensor: Tensor, stream: Any) -> Tensor:
+    tensor.record_stream(stream)  # its memory must not be given to the next batch before that has read it
+    return tensor
+
+
+def feed_for(dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> Feed[Any]:
+    """Give the feed that suits where the rows are; one that makes parts of a batch may draw, which has its time."""
+    elsewhere = any(column.device != device for column in dataset.columns.values())
+    return (AheadFeed if elsewhere and not dataset.make else Feed)(dataset, batch, seed, device)

@@ -1,0 +1,19 @@
+"""One command on several GPUs: it starts itself under torchrun, once for each."""
+
+import os
+import sys
+
+import torch
+
+from gancli.errors import UserError
+
+
+def spread_over(gpus: int) -> None:
+    """Become torchrun with a process for each GPU, unless this is one of those; raises UserError if there are fewer."""
+    there = torch.cuda.device_count()
+    if gpus > there:
+        raise UserError(f"--gpus {gpus}: this machine has {there}")
+    if gpus > 1 and "WORLD_SIZE" not in os.environ:
+        torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus))
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]])
