@@ -14,8 +14,11 @@ Critic = Callable[[Tensor], Tensor]  # images (N, C, H, W) -> logits (N,)
 
 def input_gradient(critic: Critic, x: Tensor) -> Tensor:
     """Differentiate the logits with respect to their images `x` (N, C, H, W); differentiable once more."""
-    x = x.detach().float().requires_grad_(True)
+    x = x.detach().float()
     with _full_precision(x.device):
+        if torch.compiler.is_compiling():  # a compiled function may not differentiate what autograd has recorded
+            return torch.func.grad(lambda at: critic(at).float().sum())(x)
+        x.requires_grad_(True)
         return torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
 
 

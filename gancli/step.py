@@ -31,14 +31,31 @@ def play_step(
 ) -> dict[str, Tensor]:
     """Play one step on a batch given in micro-batches; return every term and stat by name.
 
-    The micro-batches' games advance in lockstep: each turn is accumulated over all of them before its
-    player moves. It does not move when the loss or the gradient is not finite. `slower` scales every learning rate
-    that a schedule gives.
+    `slower` scales every learning rate that a schedule gives.
     """
+    follow_schedule(gan, players, clock, slower)
+    return play_turns(gan, players, parts, clock, amp)
+
+
+def follow_schedule(gan: GAN[Any], players: Mapping[str, Optimizer], clock: Clock, slower: float = 1.0) -> None:
+    """Give the optimisers the settings of now; those that are tensors are filled, for a CUDA graph may read them."""
     for name, options in gan.schedule(clock).items():
         for group in players[name].param_groups:
-            group.update(options)
-            group["lr"] *= slower if "lr" in options else 1.0
+            for key, value in {**options, **({"lr": options["lr"] * slower} if "lr" in options else {})}.items():
+                if isinstance(group[key], Tensor):
+                    group[key].fill_(value)
+                else:
+                    group[key] = value
+
+
+def play_turns(
+    gan: GAN[Any], players: Mapping[str, Optimizer], parts: Sequence[Any], clock: Clock, amp: Amp = nullcontext
+) -> dict[str, Tensor]:
+    """Play the turns of a step.
+
+    The micro-batches' games advance in lockstep: each turn is accumulated over all of them before its
+    player moves. It does not move when the loss or the gradient is not finite.
+    """
     log: dict[str, Tensor] = {}
     games = [gan.play(part, clock) for part in parts]
     while turns := list(_next_turns(games, amp, players, log)):
