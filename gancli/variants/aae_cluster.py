@@ -16,6 +16,7 @@ class HParams(CodeHParams):
 
     z_dim: int = 4
     lr: float = 1e-3
+    kimg: float = 100
     clusters: int = hparam(16, "clusters that images are put into (section 5)", min=2)
 
 

@@ -25,6 +25,7 @@ class HParams(FewLabelsHParams, CodeHParams):
 
     z_dim: int = 2
     lr: float = 1e-3
+    kimg: float = 100
     labels_per_class: int = 0
 
 

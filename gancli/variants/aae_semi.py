@@ -21,6 +21,7 @@ class HParams(FewLabelsHParams, CodeHParams):
 
     z_dim: int = 8
     lr: float = 1e-3
+    kimg: float = 100
 
 
 class AAESemi(FewLabels[HParams], FromLabels[HParams], Regularised[HParams]):
