@@ -14,7 +14,7 @@ from gancli.variants._latents import FromLabels
 class HParams(CodeHParams):
     """The latent: z_dim numbers for the style, and the cluster."""
 
-    z_dim: int = 4
+    z_dim: int = 2
     lr: float = 1e-3
     kimg: float = 100
     clusters: int = hparam(16, "clusters that images are put into (section 5)", min=2)

@@ -19,7 +19,7 @@ from gancli.variants._latents import FromLabels
 class HParams(FewLabelsHParams, CodeHParams):
     """The latent: z_dim numbers for the style, and the class."""
 
-    z_dim: int = 8
+    z_dim: int = 4
     lr: float = 1e-3
     kimg: float = 100
 
