@@ -1,0 +1,23 @@
+"""Runs that are killed and starved at random moments; tests/crashes.py says how."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def crashes(trials: int) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crashes", str(trials)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_a_few_crashes_lose_nothing() -> None:
+    assert "20 trials" in crashes(20)
+
+
+@pytest.mark.slow
+def test_200_crashes_lose_nothing() -> None:
+    assert "200 trials" in crashes(200)
