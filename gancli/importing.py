@@ -19,6 +19,7 @@ from torch import Tensor
 import gancli
 from gancli import atomic, checkpoint, registry
 from gancli.checkpoint import About
+from gancli.data.pictures import UNREADABLE
 from gancli.data.spec import DataSpec
 from gancli.ema import EMA
 from gancli.errors import UserError
@@ -80,7 +81,7 @@ def read(file: Path) -> State:
         refused = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it wants to run {refused[1]}" if refused else "it is damaged, or no file of torch.save"
         raise UserError(f"{file} is refused: {what}; nothing of it was run") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except (*UNREADABLE, RecursionError) as error:
         raise UserError(f"{file} is no file of torch.save ({' '.join(str(error).split())[:80]})") from None
     while isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
         held = held["state_dict"]
@@ -88,6 +89,8 @@ def read(file: Path) -> State:
         raise UserError(f"{file} is no state dict: it should hold tensors by name")
     if sum(t.numel() * t.element_size() for t in held.values()) > LARGEST:
         raise UserError(f"{file} holds more than {LARGEST:,} bytes of tensors")
+    if lost := [k for k, v in held.items() if v.is_floating_point() and not v.isfinite().all()]:
+        raise UserError(f"{file} holds numbers that are not finite: {', '.join(lost[:3])}")
     return {k.removeprefix("module."): v.float() for k, v in held.items() if k.rsplit(".", 1)[-1] not in BUFFERS}
 
 
@@ -95,8 +98,11 @@ def _check_size(file: Path) -> None:
     """A zip's members say how large they are unpacked: a bomb is seen before it goes off."""
     size = file.stat().st_size
     if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            size = sum(member.file_size for member in archive.infolist())
+        try:
+            with zipfile.ZipFile(file) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+        except (*UNREADABLE, zipfile.BadZipFile) as error:
+            raise UserError(f"{file} is damaged: {error}") from None
     if size > LARGEST:
         raise UserError(f"{file} holds {size:,} bytes: more than {LARGEST:,} are not read")
 

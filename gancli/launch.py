@@ -56,11 +56,11 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     about = _about(variant, gan, dataset, options, data.device)
     about["suited"] = data.suited
     newest = resuming.newest(folder) if options.resume else None
+    if options.resume:
+        resuming.check_unchanged(folder, about)
     _plan(display, about, gan, dataset, clock, folder, newest)
     if options.dry_run:
         return 0
-    if options.resume:
-        resuming.check_unchanged(folder, about)
     slower = 1.0
     if newest:
         clock = dataclasses.replace(checkpoint.restore(newest, gan, players, ema), total=total)

@@ -106,6 +106,7 @@ def source(name: str) -> Path:
     raise missing("variant", name, names())
 
 
+@cache
 def _installed() -> list[EntryPoint]:
     return list(entry_points(group=GROUP))
 

@@ -120,4 +120,5 @@ def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
 
 def _learnt(about: dict[str, Any]) -> dict[str, Any]:
     said = {"image" if k == "spec" else k: about.get(k) for k in ("variant", "seed", "data", "spec", "source")}
-    return {**(about.get("hparams") or {}), **said}
+    hparams = about.get("hparams")
+    return {**(hparams if isinstance(hparams, dict) else {}), **said}

@@ -144,7 +144,8 @@ class Folder:
                     tick = json.loads(line)
                 except (ValueError, RecursionError):
                     break
-                if not (isinstance(tick, dict) and isinstance(tick.get("step"), int)):
+                numbers = isinstance(tick, dict) and all(isinstance(value, int | float) for value in tick.values())
+                if not (numbers and {"step", "images", "seconds"} <= tick.keys()):
                     break
                 found.append(tick)
         return found

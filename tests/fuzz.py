@@ -8,6 +8,7 @@ some hundred mutants takes a crash or a hang with it, and says which mutant it w
 
 import contextlib
 import faulthandler
+import functools
 import io
 import os
 import random
@@ -21,11 +22,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gancli import cli
 from tests import mutants
 from tests.mutants import Source
 
 SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
-PART = 200  # mutants a worker
+PART = 500  # mutants a worker
 TRAIN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2")
 
 
@@ -44,6 +46,7 @@ class Fuzzer:
 
     def __init__(self, seed: int) -> None:
         self.seed, self.root = seed, Path(tempfile.mkdtemp(prefix="gancli-fuzz-"))
+        cli.get_command = functools.cache(cli.get_command)  # the same commands again and again
         os.environ["GANCLI_CACHE"] = str(self.root / "cache")
         self.work = self.root / "some" / "where" / "deep"
         self.work.mkdir(parents=True)
@@ -79,11 +82,9 @@ class Fuzzer:
 
     def call(self, words: list[Any]) -> tuple[int, str]:
         """Run a command here; its exit code, and what it said on stderr."""
-        from gancli.cli import run
-
         err = io.StringIO()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
-            return run([str(word) for word in words]), err.getvalue()
+            return cli.run([str(word) for word in words]), err.getvalue()
 
     def one(self, number: int) -> Told:
         """Make a mutant and feed it to a command."""
@@ -132,7 +133,7 @@ class Fuzzer:
                     ["translate", whole / "cyclegan.safetensors", path, "--out", f"out/x{path.suffix}"],
                     ["sample", "--like", path],
                     [*TRAIN, "--data", "in"],
-                    ["interpolate", whole / "gan.safetensors", "--images", path, path, "--out", "out/x.png"],
+                    ["interpolate", whole / "vae.safetensors", "--images", path, path, "--out", "out/x.png"],
                 ]
             )
         if source.kind == "pth":
@@ -146,7 +147,9 @@ class Fuzzer:
         """A run's folder, one of whose files is the mutant."""
         folder = self.work / "out" / "run"
         shutil.copytree(self.root / "whole" / "runs" / "gan", folder)
-        place = folder / "checkpoints" / "000000008.safetensors" if path.suffix == ".safetensors" else folder / path.name
+        place = (
+            folder / "checkpoints" / "000000008.safetensors" if path.suffix == ".safetensors" else folder / path.name
+        )
         shutil.copy(path, place)
         return folder
 

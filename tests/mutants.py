@@ -137,6 +137,7 @@ def checkpoints(folder: Path, run: Callable[[list[str]], int], data: Path, domai
     for variant, more in {
         "gan": ["--z-dim", "4", "--data", data],
         "dcgan": ["--z-dim", "4", "--data", data],
+        "vae": ["--z-dim", "4", "--data", data],
         "cgan": ["--z-dim", "4", "--data", domains],
         "wgan-gp": ["--z-dim", "4", "--data", "ring8"],
         "cyclegan": ["--blocks", "1", "--data", domains, "--pool", "1"],
