@@ -77,6 +77,7 @@ def build(about: checkpoint.About) -> GAN[Any]:
         raise
     except UNFIT as error:
         reason = " ".join(str(error).split())[:160]
+        reason = "there is not enough memory for them" if "allocate memory" in reason else reason
         raise UserError(f"the checkpoint's hyperparameters do not fit {about.variant}: {reason}") from None
 
 

@@ -188,7 +188,7 @@ def _forked(fuzzer: Fuzzer, first: int, last: int) -> list[Told]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as lines:
-        told = [Told(*eval(line)) for line in lines]  # noqa: S307 of our own repr
+        told = [Told(*eval(line)) for line in lines]  # of our own repr
     _, status = os.waitpid(process, 0)
     if len(told) < last - first:
         number = first + len(told)

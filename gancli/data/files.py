@@ -21,6 +21,7 @@ COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".t
 RARE = (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".avif", ".jp2")
 SUFFIXES = frozenset(COMMON + RARE)
 LARGEST = 256 * 2**20  # bytes of one picture in an archive; a larger claim is a bomb or no picture
+LEAST = 2**30  # bytes that an archive may unpack to, whatever its size
 RATIO = 200  # of unpacked to packed bytes: no picture packs so well
 COMPRESSED: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -137,10 +138,9 @@ def _unpacked(path: Path) -> IO[bytes]:
     """Open a tar, compressed or not; one that unpacks to more than it can honestly hold raises OSError on the way."""
     with path.open("rb") as file:
         head = file.read(6)
-    for magic, opener in COMPRESSED.items():
-        if head.startswith(magic):
-            return cast(IO[bytes], _Bounded(opener(path), max(2**30, RATIO * path.stat().st_size)))
-    return path.open("rb")
+    openers = (opener for magic, opener in COMPRESSED.items() if head.startswith(magic))
+    most = max(LEAST, RATIO * path.stat().st_size)
+    return cast(IO[bytes], _Bounded(next(openers, open)(path, "rb"), most))
 
 
 class _Bounded:
@@ -160,7 +160,7 @@ class _Bounded:
     def tell(self) -> int:
         return self.file.tell()
 
-    def close(self) -> None:
+    def __del__(self) -> None:
         self.file.close()
 
     def _check(self, place: int) -> None:

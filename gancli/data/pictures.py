@@ -248,7 +248,11 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged EXIF, large pictures and the like: what matters is raised
         image = Image.open(source, formats=FORMATS)
-    check_pixels(image.width * image.height)
+    try:
+        check_pixels(image.width * image.height)
+    except ValueError:
+        image.close()
+        raise
     return image
 
 
