@@ -54,7 +54,7 @@ class Local:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (N, 128) and logits of what it learnt."""
+        """Features (N, 224) and logits of what it learnt."""
         stages = self._network.stages_of(_prepared(images).to(self._device))
         logits = self._network.head(stages[-1])[:, :-SPOILT]
         return (torch.cat(stages, 1) - self._network.mean) / self._network.deviation, logits
