@@ -3,7 +3,8 @@
     python tests/bench/rank.py --data FASHION --pairs half0.safetensors:whole0.safetensors … [--extractor local]
 
 Every pair should come out as: held-out reals < trained < half-trained < noise, by the Frechet distance to the training
-images. Then, for every score, the last whole model against itself with another seed, its training data, and noise.
+images. Then, for every score, the last whole model against itself with another seed, its training data, and noise. Then
+the share of copies: of 100 training images drawn over and over, of held-out reals and of the model.
 Prints the tables of docs/evaluation.md, and exits with 1 if an order is wrong.
 """
 
@@ -47,10 +48,14 @@ def main() -> int:
         return extract.collect(side, extractor, ["kid", "mode-score"], lambda *_: None)
 
     real, blank = features(train), features(Arrays("noise", noise.to(torch.uint8)))
-    right = _table_of_pairs(asked.pairs, asked.data, features, real, features(test), blank)
+    held_out = features(test)
+    right = _table_of_pairs(asked.pairs, asked.data, features, real, held_out, blank)
     whole = asked.pairs[-1].split(":")[1]
     sides = [features(_model(whole, asked.data, seed)) for seed in (0, 1)]
-    return 0 if _table_of_scores(sides[0], sides[1], real, blank) and right else 1
+    right &= _table_of_scores(sides[0], sides[1], real, blank)
+    replay = features(Arrays("replay", train.images[train.index[torch.arange(N) % 100]]))
+    right &= _table_of_copies({"100 training images": replay, "held-out reals": held_out, "model": sides[0]}, real)
+    return 0 if right else 1
 
 
 def _reals(data: str, split: str) -> Arrays:
@@ -90,6 +95,17 @@ def _table_of_scores(model: Features, again: Features, real: Features, noise: Fe
         right &= (good := values == sorted(values, reverse=name in (*HIGHER, "mode_score")))
         print(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} | {'yes' if good else 'NO'} |")
     return right
+
+
+def _table_of_copies(sides: dict[str, Features], real: Features) -> bool:
+    """The first side is a replay and must be called one; the others must not."""
+    print("\n| images | copies of training images | called a replay |\n|---|---|---|")
+    called = []
+    for name, side in sides.items():
+        share = scores.measure(["copies"], side, real, inception=False)["copies"]
+        called.append(share > evaluation.MEMORISED)
+        print(f"| {name} | {share:.1%} | {'yes' if called[-1] else 'no'} |")
+    return called[0] and not any(called[1:])
 
 
 if __name__ == "__main__":
