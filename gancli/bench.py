@@ -21,8 +21,8 @@ from gancli.devices import choose_precision
 from gancli.display import Quiet
 from gancli.gan import Clock
 from gancli.run import BenchOptions, Folder
-from gancli.start import Data, amp, build, open_data, tuned, with_batch
-from gancli.step import parameters
+from gancli.start import Data, amp, build, open_data, stepper, tuned, with_batch
+from gancli.step import Amp, parameters
 from gancli.train import Rhythm, Training
 
 WARM_UP = 3  # steps before anything is timed
@@ -39,7 +39,7 @@ def bench(
         marks = {"imports": time.monotonic()}
         data = with_batch(open_data(variant, values, options, display.decoded), options)
         marks["data"] = time.monotonic()
-        training = _training(data, options, Path(folder))
+        training = _training(data, options, Path(folder), display)
         marks["networks"] = time.monotonic()
         training.step()
         flops.wait_for(data.device)
@@ -52,9 +52,9 @@ def bench(
         task = _task(data, options, training.gan.builtin)
         others = {given: stack.enter_context(Other(given, task)) for given in options.against or ()}
         training.feed = feed = WatchedFeed(**vars(training.feed))
-        ours: Runs = {"loop": _run(training.advance, data), "bare": _run(_bare(training), data)}
+        ours: Runs = {"loop": _run(training.advance, data), "bare": _run(_bare(training, _amp(data, options)), data)}
         timed = in_turns(ours | {name: other.window for name, other in others.items()}, options, display.note)
-        return report | _results(training, feed, timed)
+        return report | _results(training, feed, timed, _amp(data, options))
 
 
 def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> dict[str, list[Window]]:
@@ -86,19 +86,23 @@ class WatchedFeed(Feed[Any]):
         return batch
 
 
-def _training(data: Data, options: BenchOptions, folder: Path) -> Training:
+def _training(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> Training:
     """Make the loop of `gancli train`, which writes its ticks, but neither grids nor checkpoints."""
     gan, players, ema = build(data, options.seed)
-    feed, precision = Feed(data.dataset, data.hp.batch, options.seed, data.device), _precision(data, options)
+    feed, clock = Feed(data.dataset, data.hp.batch, options.seed, data.device), Clock(0, 0, 10**12)
+    play = stepper(gan, players, _amp(data, options), options, display.note)
     nobody: Any = None  # describes or saves it
-    clock, context = Clock(0, 0, 10**12), amp(precision, data.device)
     return Training(
-        gan, players, ema, feed, clock, nobody, Folder(folder), Quiet(), nobody, NEVER,
-        amp=context, accumulate=options.accumulate, seed=options.seed,
+        gan, players, ema, feed, clock, nobody, Folder(folder), Quiet(), nobody, play, NEVER,
+        accumulate=options.accumulate, seed=options.seed,
     )  # fmt: skip
 
 
-def _bare(training: Training) -> Callable[[], None]:
+def _amp(data: Data, options: BenchOptions) -> Amp:
+    return amp(choose_precision(options.precision, data.device), data.device)
+
+
+def _bare(training: Training, context: Amp) -> Callable[[], None]:
     """Only what nobody can do without, on one batch for ever: forward, backward and optimiser of every turn."""
     gan, players, batch = training.gan, training.players, training.feed.at(0)
     count = 0
@@ -107,7 +111,7 @@ def _bare(training: Training) -> Callable[[], None]:
         nonlocal count
         game = gan.play(batch, Clock(count, count * len(batch), 10**12))
         while True:
-            with training.amp():
+            with context():
                 turn = next(game, None)
             if turn is None:
                 break
@@ -133,10 +137,6 @@ def _task(data: Data, options: BenchOptions, builtin: str) -> Task:
     )
 
 
-def _precision(data: Data, options: BenchOptions) -> str:
-    return choose_precision(options.precision, data.device)
-
-
 # --------------------------------------------------------------------------------------------- what is said
 
 
@@ -149,7 +149,7 @@ def _about(variant: str, training: Training, data: Data, options: BenchOptions) 
         "parameters": {name: sum(p.numel() for p in net.parameters()) for name, net in gan.named_children()},
         "device": _device_name(data.device),
         "threads": torch.get_num_threads(),
-        "precision": _precision(data, options),
+        "precision": choose_precision(options.precision, data.device),
         "versions": {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()},
     }
 
@@ -166,11 +166,12 @@ def _stages(began: float, marks: Mapping[str, float]) -> dict[str, float]:
     return {name: round(seconds, 3) for name, seconds in took} | {"all": round(marks["first_step"] - began, 3)}
 
 
-def _results(training: Training, feed: WatchedFeed, timed: Mapping[str, list[Window]]) -> dict[str, Any]:
+def _results(training: Training, feed: WatchedFeed, timed: Mapping[str, list[Window]], context: Amp) -> dict[str, Any]:
     ours, bare = _speed(timed["loop"], feed.batch), _speed(timed["bare"], feed.batch)
     work = flops.of_a_step(training.gan, training.players, training.feed.at(0))
-    peaks = flops.peaks(feed.device, training.amp)
+    peaks = flops.peaks(feed.device, context)
     rate = work * ours["images_per_second"]["median"] / feed.batch
+    alone = work / ours["cpu_ms_per_step"] * 1000 * torch.get_num_threads()  # a second, if nobody else had computed
     others = {name: _speed(windows, feed.batch) for name, windows in timed.items() if name not in ("loop", "bare")}
     for speed in others.values():
         speed["ratio"] = round(ours["images_per_second"]["median"] / speed["images_per_second"]["median"], 3)
@@ -183,6 +184,7 @@ def _results(training: Training, feed: WatchedFeed, timed: Mapping[str, list[Win
         "gflop_per_second": round(rate / 1e9, 2),
         "peak_gflop_per_second": {name: round(peak / 1e9, 2) for name, peak in peaks.items()},
         "share_of_peak": round(rate / max(peaks.values()), 4),
+        "cpu_share_of_peak": round(alone / max(peaks.values()), 4),
         "against": others,
     }
 

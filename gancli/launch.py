@@ -24,7 +24,7 @@ from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
 from gancli.signals import Stop, stoppable
 from gancli.spread import spread_over
-from gancli.start import amp, build, fresh, open_data, tuned, with_batch
+from gancli.start import amp, build, fresh, open_data, stepper, tuned, with_batch
 from gancli.step import slow_down
 from gancli.train import Rhythm, Training
 
@@ -80,12 +80,12 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 
     feed = feed_for(dataset, hp.batch, options.seed, data.device)
     saves = Saves(folder, options.keep, lambda: atomic.write_json(folder.about, about), display.note)
+    play = stepper(gan, players, amp(about["precision"], data.device), options, display.note)
     training = Training(
-        gan, players, ema, feed, clock, saves, folder, display, describe,
+        gan, players, ema, feed, clock, saves, folder, display, describe, play,
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
         evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
         worth=scores.worth,
-        amp=amp(about["precision"], data.device),
         accumulate=options.accumulate,
         seed=options.seed,
         go_back=lambda: resuming.go_back(folder, total, gan, lambda: fresh(data, options.seed), players, ema),

@@ -44,6 +44,12 @@ class SetUp:
     precision: Literal["auto", "fp32", "bf16"] = hparam(
         "auto", "bf16: mixed precision; auto: where the device has it natively", panel=RUN
     )
+    compile: Literal["auto", "on", "off"] = hparam(
+        "auto", "compile what players minimise; auto: on a GPU, when 20 minutes of training are left", panel=RUN
+    )
+    graph: Literal["auto", "off"] = hparam(
+        "auto", "auto: on a GPU, a step is one CUDA graph where it can be; off: never", panel=RUN
+    )
     accumulate: int = hparam(
         1, "parts that a step's batch is computed in, to save memory; batch statistics are those of a part", min=1,
         panel=RUN,

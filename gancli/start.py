@@ -2,15 +2,17 @@
 
 import ctypes
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli import dist, registry
+from gancli.compiling import WhenLong, compile_terms
 from gancli.data.feed import Dataset
 from gancli.data.pictures import Report, Wanted
 from gancli.data.sources import Request, parse_size
@@ -19,10 +21,11 @@ from gancli.devices import choose_device, choose_precision
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
+from gancli.graphs import Cuda, Graphs
 from gancli.hparams import AUTO, HParams
 from gancli.run import OF_SOME_DATA, SetUp
 from gancli.seeds import seed_all
-from gancli.step import play_step
+from gancli.step import Amp, play_step
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
 MOST = 4096  # images in a batch that is chosen for the user
@@ -68,6 +71,28 @@ def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: R
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
     suited = {name: value for name, value in kind.suited(dataset.spec).items() if name not in values}
     return Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited)
+
+
+def stepper(
+    gan: GAN[Any], players: Mapping[str, Optimizer], context: Amp, options: SetUp, note: Callable[[str], None]
+) -> Callable[..., dict[str, Tensor]]:
+    """Choose how steps are played: eagerly, as CUDA graphs, with compiled terms."""
+
+    def eagerly(parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> dict[str, Tensor]:
+        return play_step(gan, players, parts, clock, context, slower)
+
+    cuda = gan.device.type == "cuda"
+    graphs = Graphs(gan, players, context, Cuda(gan.device), note) if cuda and options.graph == "auto" else None
+    play = graphs or eagerly
+
+    def begin() -> None:
+        compile_terms(gan, players, note)
+        if graphs:
+            graphs.forget()
+
+    if options.compile == "on":
+        begin()
+    return WhenLong(play, begin) if cuda and options.compile == "auto" else play
 
 
 def with_batch(data: Data, options: SetUp, before: Mapping[str, Any] | None = None) -> Data:

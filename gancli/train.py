@@ -20,8 +20,9 @@ from gancli.gan import GAN, Classes, Clock, each_class
 from gancli.run import Folder
 from gancli.saves import RETRY_SECONDS, Saves
 from gancli.seeds import aside, seed_all
-from gancli.step import SKIPPED, Amp, Meter, check_game, play_step, slow_down
+from gancli.step import SKIPPED, Meter, check_game, slow_down
 
+Play = Callable[[Sequence[Any], Clock, float], dict[str, Tensor]]  # one step: a batch in parts, when, and how slow
 Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
 TICKS = 200  # ticks a run, at most
@@ -85,10 +86,10 @@ class Training:
     folder: Folder
     display: Display
     describe: Callable[[Clock, dict[str, float]], checkpoint.About]
+    play: Play
     rhythm: Rhythm = field(default_factory=Rhythm)
     evaluate: Evaluate | None = None
     worth: Callable[[Mapping[str, float]], float] | None = None  # of an evaluation: the best checkpoint is kept by it
-    amp: Amp = nullcontext
     accumulate: int = 1  # parts that a batch is computed in
     seed: int = 0
     seconds: float = 0.0  # of training so far, over resumed parts
@@ -138,7 +139,7 @@ class Training:
         seed_all("step", self.seed, clock.step)  # a resumed run draws what an unbroken one would
         self.gan.train()
         parts = feed.at(clock.images).split(self.accumulate)
-        log = play_step(self.gan, self.players, parts, clock, self.amp, self.slower)
+        log = self.play(parts, clock, self.slower)
         self._health.add(log.pop(SKIPPED))
         self.clock = Clock(clock.step + 1, clock.images + feed.batch, clock.total)
         self.ema.update(self.gan.hp.ema_kimg * 1000, feed.batch, self.clock.images)
