@@ -147,10 +147,17 @@ def _names(file: Any) -> list[str]:
     return list(file.keys())
 
 
+def is_text(path: Path) -> bool:
+    """Tell whether a path is UTF-8, as safetensors wants it; Linux lets names hold any bytes."""
+    return str(path).encode(errors="ignore").decode() == str(path)
+
+
 def describe(path: Path) -> About:
     """Read what a checkpoint says of itself; raises UserError for a file that is none, cut short, or damaged there."""
     if path.suffix != SUFFIX:
         raise UserError(f"{path} is not a checkpoint: give a {SUFFIX} file that gancli train wrote")
+    if not is_text(path):
+        raise UserError(f"{path} has a name that is not UTF-8: rename it")
     with _opened(path) as file:
         return _described(path, file)
 

@@ -54,6 +54,9 @@ class HParams:
     lr: float = hparam(2e-4, "learning rate of every player", min=0)
 
     def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):
+            if f.type is float and type(getattr(self, f.name)) is int:  # 600 and 600.0 are written alike
+                object.__setattr__(self, f.name, float(getattr(self, f.name)))
         check_ranges(self)
 
 

@@ -128,6 +128,7 @@ def _about(
         "source": models.source_hash(variant),
         "versions": {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "options": given,
+        "folder": str(Path.cwd()),  # where relative paths begin
     }
 
 

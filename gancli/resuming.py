@@ -10,6 +10,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from gancli import atomic, checkpoint, dist
+from gancli.checkpoint import is_text
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
@@ -24,6 +25,8 @@ def choose(variant: str, data: str, options: RunOptions) -> Folder:
         folder = Folder(options.out.expanduser())
     else:
         folder = (options.resume and newest_folder(variant, data)) or next_folder(variant, data)
+    if not is_text(folder.path):
+        raise UserError(f"--out {folder.path}: checkpoints need a name that is UTF-8")
     if folder.path.exists() and not folder.path.is_dir():
         raise UserError(f"--out {folder.path} is a file")
     if folder.read_about() and not options.resume:

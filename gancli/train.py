@@ -220,7 +220,8 @@ class Training:
 
     def _grid(self) -> None:
         if dist.rank() == 0:
-            about = {"variant": self.describe(self.clock, {}).variant, "images": self.clock.images}
+            variant = self.describe(self.clock, {}).variant
+            about = {"variant": variant, "images": self.clock.images, "seed": self.seed}
             path = self.folder.grid(self.clock.images)
             self.saves.attempt("a grid", lambda: images.save_png(self._picture(), path, about))
 
