@@ -19,26 +19,26 @@ from PIL import Image
 from torch import Tensor
 
 from gancli import tiles
-from gancli.data import shapes
 from gancli.data.spec import DataSpec
 from gancli.images import to_picture, to_pixels
 from gancli.nets.resnet_translator import DOWN, ResnetTranslator
 
-HEIGHT, WIDTH, SIDE = 2000, 3000, 250
+HEIGHT, WIDTH = 2000, 3000
 MULTIPLE = 1 << DOWN
 NEAR = 8  # pixels
 LEVELS = 127.5  # grey levels a unit of values in [-1, 1]
 
 
 def picture() -> Tensor:
-    """Shapes of every kind and ground, in a light that changes over the picture: no two tiles are alike."""
-    count = (HEIGHT // SIDE) * (WIDTH // SIDE)
-    drawn = shapes.render(shapes.FULL, shapes.factors(shapes.FULL, 1, np.arange(count)), SIDE)
-    grid = (
-        drawn.reshape(HEIGHT // SIDE, WIDTH // SIDE, 3, SIDE, SIDE).transpose(2, 0, 3, 1, 4).reshape(3, HEIGHT, WIDTH)
-    )
-    light = np.linspace(0.25, 1, WIDTH) * np.linspace(1, 0.5, HEIGHT)[:, None]
-    return torch.from_numpy(grid * light / 127.5 - 1)[None].float()
+    """Hills of every size under a light that changes over the picture: no straight line, and no two tiles are alike."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH] / HEIGHT
+    hills = [np.zeros_like(x)] * 3
+    for octave in range(8):
+        k = 2.0**octave * 3
+        bent = np.sin(k * x + 2 * np.sin(k * 0.7 * y)) * np.cos(k * 0.8 * y + 2 * np.sin(k * 0.6 * x))
+        hills = [h + np.sin(bent * 2 + c) / 1.6**octave for c, h in enumerate(hills)]
+    light = np.linspace(0.2, 1, WIDTH) * np.linspace(1, 0.4, HEIGHT)[:, None]
+    return torch.from_numpy((np.stack(hills) / 2.2 + 1) * light - 1).clamp(-1, 1)[None].float()
 
 
 def network(width: int, blocks: int) -> ResnetTranslator:
