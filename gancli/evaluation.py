@@ -38,11 +38,11 @@ class Result:
 
 def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[[str], None]) -> list[Result]:
     """Score every input against the reference; raises UserError for sides that are empty or do not compare."""
-    if options.neighbours and len(options.inputs) > 1:
-        raise UserError("--neighbours draws the picture of one model: name one")
     if options.data is None and options.stats is None:
         raise UserError("give the real images with --data, or their statistics with --stats")
     trials = open_trials(options, device)
+    if options.neighbours and len(trials) > 1:
+        raise UserError("--neighbours draws the picture of one model that goes one way: name one")
     against = {id(real): _against(options, real, device, tell) for real in _reals(trials)}
     results = [_result(trial, against[id(trial.real)], options, tell) for trial in trials]
     for direction in {trial.direction: None for trial in trials}:
