@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ from tests import mutants
 from tests.mutants import Source
 
 SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
+WAITING = 900  # seconds: the machine may be shared, and this process be stopped for a while
 PART = 500  # mutants a worker
 TRAIN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2")
 
@@ -97,12 +99,12 @@ class Fuzzer:
         path = self.work / "in" / source.name
         path.write_bytes(mutants.mutant(source, dice))
         words = self._command(source, path, dice)
-        start = time.monotonic()
+        start = time.process_time()
         try:
             code, err = self.call(words)
         except Exception:
-            return Told(kind, str(words[0]), 1, time.monotonic() - start, traceback.format_exc())
-        seconds = time.monotonic() - start
+            return Told(kind, str(words[0]), 1, time.process_time() - start, traceback.format_exc())
+        seconds = time.process_time() - start
         return Told(kind, str(words[0]), code, seconds, self._wrong(words, code, err, seconds))
 
     def _wrong(self, words: list[Any], code: int, err: str, seconds: float) -> str:
@@ -110,7 +112,7 @@ class Fuzzer:
             return f"{words}: exit code {code}, said {err!r}"
         if new := self._tree() ^ self.before:
             return f"{words}: changed {new}"
-        return f"{words}: took {seconds:.0f} s" if seconds > SECONDS else ""
+        return f"{words}: computed for {seconds:.0f} s" if seconds > SECONDS else ""
 
     def _command(self, source: Source, path: Path, dice: random.Random) -> list[Any]:
         whole = self.root / "whole"
@@ -158,11 +160,13 @@ class Fuzzer:
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         for number in range(first, last):
-            faulthandler.dump_traceback_later(2 * SECONDS, exit=True)
+            signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS)  # of computing; its signal ends the process
+            faulthandler.dump_traceback_later(WAITING, exit=True)  # of waiting for something
             told = self.one(number)
             if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before > GROWTH:
                 told = told._replace(wrong=told.wrong or f"{told.command}: memory grew by more than {GROWTH:,} bytes")
             os.write(writer, (repr(tuple(told)) + "\n").encode())
+        signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
 
 
