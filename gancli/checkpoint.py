@@ -209,18 +209,23 @@ def load_served(path: Path, gan: GAN[Any]) -> None:
     _fill(path, gan, _read(path, "ema"))
 
 
+@torch.no_grad()
 def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> Clock:
     """Read everything back in place; returns where training stood."""
     _fill(path, gan, _read(path, "gan"))
     _fill(path, ema.gan, _read(path, "ema"))
     parameters, states = dict(gan.named_parameters()), _read(path, "opt")
     for who, player in players.items():
-        player.state.clear()
+        _forget(player)
         for field_and_name, value in _below(states, f"{who}.").items():
             field, _, name = field_and_name.partition(".")
             if name not in parameters:
                 raise _unfit(path, [field_and_name])
-            player.state[parameters[name]][field] = _like(parameters[name], value)
+            state = player.state[parameters[name]]
+            if field in state:
+                state[field].copy_(value)
+            else:
+                state[field] = _like(parameters[name], value)
     return Clock(**describe(path).clock)
 
 
@@ -229,7 +234,14 @@ def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema:
     gan.load_state_dict(fresh.state_dict())
     ema.gan.load_state_dict({name: gan.state_dict()[name] for name in ema.gan.state_dict()})
     for player in players.values():
-        player.state.clear()
+        _forget(player)
+
+
+def _forget(player: Optimizer) -> None:
+    """Put the state of an optimiser back to its beginning, zeros, where it is: a CUDA graph may read it."""
+    for state in player.state.values():
+        for value in state.values():
+            value.zero_()
 
 
 def _read(path: Path, part: str) -> dict[str, Tensor]:

@@ -109,7 +109,7 @@ class Graphs:
         follow_schedule(self._gan, self._players, clock, slower)
         if self.why_not:
             return self._play(parts, clock)
-        kind = self._kind(clock)
+        kind = self._kind(clock), tuple(map(len, parts))
         if kind not in self._graphs:
             self._seen[kind] = self._seen.get(kind, 0) + 1
             if self._seen[kind] <= WARM_UP:

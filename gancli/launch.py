@@ -12,12 +12,14 @@ import torch
 
 import gancli
 from gancli import atomic, checkpoint, dist, models, plots, resuming
+from gancli.advice import Winner, warn_if_alike
 from gancli.data.ahead import feed_for
 from gancli.data.feed import Dataset
 from gancli.devices import choose_precision
 from gancli.display import Quiet, display_for, duration
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
+from gancli.memory import Frugal
 from gancli.metrics import scores
 from gancli.monitor import monitored
 from gancli.run import Folder, RunOptions
@@ -80,12 +82,14 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 
     feed = feed_for(dataset, hp.batch, options.seed, data.device)
     saves = Saves(folder, options.keep, lambda: atomic.write_json(folder.about, about), display.note)
-    play = stepper(gan, players, amp(about["precision"], data.device), options, display.note)
+    play = Frugal(stepper(gan, players, amp(about["precision"], data.device), options, display.note), display.note)
     training = Training(
         gan, players, ema, feed, clock, saves, folder, display, describe, play,
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
         evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
+        watch=lambda drawn: warn_if_alike(drawn, feed, display.note),
         worth=scores.worth,
+        winner=Winner(display.note),
         accumulate=options.accumulate,
         seed=options.seed,
         go_back=lambda: resuming.go_back(folder, total, gan, lambda: fresh(data, options.seed), players, ema),

@@ -6,13 +6,16 @@ from typing import Any
 import torch
 
 from gancli import dist, evaluation, images, scatter
+from gancli.advice import warn_if_copied
 from gancli.data import builtin
 from gancli.data.feed import Feed
+from gancli.data.images import Images
 from gancli.data.points import MIXTURES
 from gancli.data.shapes import PRESETS
 from gancli.errors import UserError
 from gancli.gan import GAN, Classifies
 from gancli.metrics import accuracy, domains, extract, points, scores, shapes
+from gancli.metrics.neighbours import nearest
 from gancli.metrics.sides import DRAWN, Drawn, reals_of
 from gancli.train import Evaluate
 
@@ -65,13 +68,17 @@ def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Eva
     options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
     extractor = evaluation.make_extractor(options, real, feed.device)
     note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
+    draws = issubclass(feed.dataset.kind, Images)  # what is made of given images is to be near to them
+    looked_at = [*names, *(["copies"] if draws else [])]
     with dist.alone():
-        reference = extract.cached(real, extractor, names, _quiet)
+        reference = extract.cached(real, extractor, looked_at, _quiet)
     drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
 
     def evaluate(gan: GAN[Any]) -> dict[str, float]:
         fake = Drawn("", lambda first: gan.fakes(drawn_from.at(first)), FAKES, feed.seed)
-        found = extract.collect(fake, extractor, names, _quiet)
+        found = extract.collect(fake, extractor, looked_at, _quiet)
+        if draws and found.rows is not None and reference.rows is not None:
+            warn_if_copied(nearest(found.rows, reference.rows, 1).copies, evaluation.MEMORISED, note)
         return scores.measure(names, found, reference, inception=extractor.inception)
 
     return evaluate

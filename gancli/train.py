@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli import checkpoint, dist, health, images, scatter
+from gancli.advice import Winner
 from gancli.data.feed import Feed
 from gancli.ema import EMA
 from gancli.errors import Diverged, UserError
@@ -89,8 +90,10 @@ class Training:
     play: Play
     rhythm: Rhythm = field(default_factory=Rhythm)
     evaluate: Evaluate | None = None
+    watch: Callable[[GAN[Any]], None] | None = None  # says what looks wrong, when it is evaluated
     worth: Callable[[Mapping[str, float]], float] | None = None  # of an evaluation: the best checkpoint is kept by it
     accumulate: int = 1  # parts that a batch is computed in
+    winner: Winner = field(default_factory=lambda: Winner(lambda _: None))
     seed: int = 0
     seconds: float = 0.0  # of training so far, over resumed parts
     metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
@@ -197,6 +200,7 @@ class Training:
                 self.display.note(f"warning   {skipped} steps skipped: their loss or gradient was not finite")
             self.saves.log(tick)
             self.display.tick(tick)
+            self.winner.tick(means, self.clock.progress)
 
     def _finite(self) -> bool:
         """Tell whether training could go on from what this process has now."""
@@ -251,6 +255,9 @@ class Training:
             return gan.generate(each_class(gan, z)[: ROW * MOST_ROWS]), ROW
 
     def _evaluate(self) -> None:
+        if self.watch is not None and dist.rank() == 0:
+            with aside("watch", self.seed), torch.no_grad():
+                self.watch(self.ema.gan)
         if self.evaluate is None or dist.rank() != 0:
             return
         with suppress(Interrupted), self.interruptible(), aside("evaluate", self.seed):

@@ -48,7 +48,10 @@ ALLOWED = {
     "saves.py": {"checkpoint", "errors", "run"},
     "signals.py": {"train"},
     "resuming.py": {"atomic", "checkpoint", "dist", "ema", "errors", "gan", "run"},
+    "advice.py": {"data", "gan"},
+    "memory.py": {"dist", "gan"},
     "train.py": {
+        "advice",
         *("checkpoint", "data", "dist", "ema", "errors", "gan", "health", "images", "run", "saves", "scatter"),
         *("seeds", "step"),
     },

@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli import checkpoint, health, registry
+from gancli import checkpoint, health, monitor, registry
+from gancli.advice import Winner
 from gancli.gan import GAN, Clock, Turn
+from gancli.metrics.extractors import local
 from gancli.seeds import seed_all
 from gancli.step import SKIPPED, play_step, slow_down
 from gancli.train import Training
-from tests.conftest import Cli
+from tests.conftest import Cli, noise_images
 from tests.test_resume import QUICK, final
 from tests.variants.small import feed, make
 
@@ -201,3 +203,101 @@ def test_rates_that_cannot_work_stop_with_exit_code_3(cli: Cli, pictures: Path) 
     result = cli("train", "lsgan", "--data", pictures, *QUICK, "--lr", 1e30, "--steps", 40, "--out", "x")
     assert result.code == 3
     assert "training diverged: 10 steps in a row were not finite at step" in result.err
+
+
+# --- memory
+
+
+def small_memory(monkeypatch: pytest.MonkeyPatch, rows: int) -> list[int]:
+    """A device on which a game of more rows than that does not fit; returns the rows of the games that were played."""
+    played: list[int] = []
+    play = registry.load("gan").play
+
+    def checked(self: GAN[Any], batch: Any, clock: Clock) -> Iterator[Turn]:
+        played.append(len(batch))
+        if len(batch) > rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        yield from play(self, batch, clock)
+
+    monkeypatch.setattr(registry.load("gan"), "play", checked)
+    return played
+
+
+def test_out_of_memory_halves_the_parts_once(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train(cli, pictures, "--accumulate", 2, "--steps", 5).code == 0
+    Path("x").rename("y")
+    with monkeypatch.context() as patch:
+        played = small_memory(patch, 2)
+        result = train(cli, pictures, "--steps", 5)
+    assert result.code == 0, result.err
+    assert result.out.count("out of memory in step 1: from now on each batch is computed in 2 parts") == 1
+    assert "--accumulate 2 says so" in result.out
+    assert played == [4, *([2] * 10)]
+    from safetensors.torch import load
+
+    ours, theirs = load(final("x")), load(final("y"))
+    assert not [name for name in theirs if not torch.equal(ours[name], theirs[name])]
+
+
+def test_out_of_memory_with_half_of_it_too_is_an_error(
+    cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_memory(monkeypatch, 1)
+    result = train(cli, pictures)
+    assert result.code == 2
+    assert "not enough memory for this: give a smaller --batch" in result.err
+
+
+# --- words
+
+
+def test_a_discriminator_that_always_wins_is_said_once(
+    cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = registry.load("gan").play
+
+    def frozen(self: GAN[Any], batch: Any, clock: Clock) -> Iterator[Turn]:
+        for turn in play(self, batch, clock):
+            if turn.player == "G":
+                turn.terms = {name: term * 0 for name, term in turn.terms.items()}
+            yield turn
+
+    monkeypatch.setattr(registry.load("gan"), "play", frozen)
+    result = train(cli, pictures, "--steps", 400, "--lr", 5e-3)
+    assert result.code == 0
+    assert result.out.count("D tells every fake") == 1
+    assert "Try a lower --lr" in result.out
+
+
+def test_a_loss_that_only_dips_is_no_victory() -> None:
+    said: list[str] = []
+    for dips in ([1.4, 0.01, 1.4, 0.01] * 50, [0.001] * 100, [-3.0] * 100, [1.4, *([-1.0] * 99)]):
+        winner = Winner(said.append)
+        for i, loss in enumerate(dips):
+            winner.tick({"D/adversarial": loss}, i / len(dips))
+    assert said == []
+
+
+def test_a_collapsed_generator_is_said(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.load("gan"), "fakes", lambda self, batch: batch.image[:1].expand_as(batch.image))
+    assert "the samples are alike: they differ by 0%" in train(cli, pictures, "--steps", 2).out
+
+
+def test_samples_as_various_as_the_data_are_not_said_to_be_alike(
+    cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.load("gan"), "fakes", lambda self, batch: batch.image.flip(3))
+    assert "alike" not in train(cli, pictures, "--steps", 2).out
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_samples_that_copy_the_data_are_said(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: bool
+) -> None:
+    monkeypatch.setattr(local, "STEPS", 5)
+    monkeypatch.setattr(monitor, "FAKES", 20)
+    data = noise_images(tmp_path / "real", 24, (16, 16))
+    fakes = (lambda self, batch: batch.image) if copies else (lambda self, batch: torch.rand_like(batch.image) * 2 - 1)
+    monkeypatch.setattr(registry.load("gan"), "fakes", fakes)
+    command = ("train", "gan", "--data", data, *QUICK, "--steps", 2, "--metrics", "local", "--out", "x")
+    assert ("100% of the samples are copies of training images" in cli(*command).out) == copies

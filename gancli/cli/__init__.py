@@ -72,6 +72,8 @@ def _words(error: Exception) -> str | None:
             return f"{error.filename}: {reason}" if error.filename else reason
         case MemoryError():
             return "there is not enough memory for this"
+        case RuntimeError() if "out of memory" in str(error) or "can't allocate memory" in str(error):
+            return "there is not enough memory for this: give a smaller --batch or --size, or in training --accumulate"
         case RuntimeError() if "home directory" in str(error):  # what pathlib says of a ~ that it cannot follow
             return "a path begins with ~, and there is no such home directory"
     return None
