@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
-from gancli import losses, registry
+from gancli import divergences, losses, registry
 from gancli.gan import Clock
 from gancli.variants.context_encoder import ContextEncoder
 from tests.variants.small import feed, make
@@ -115,3 +115,22 @@ def test_grids_show_what_d_makes_of_reals_and_fakes(name: str) -> None:
     assert torch.equal(of_real, gan.D(real))
     assert torch.equal(of_fake, gan.D(fake))
     assert "D" in gan.served
+
+
+PAIRS = {
+    "non-saturating": losses.NONSATURATING,
+    "minimax": losses.MINIMAX,
+    "least squares": losses.LEAST_SQUARES,
+    "wasserstein": losses.WASSERSTEIN,
+    "hinge": losses.HINGE,
+    **divergences.BY_NAME,
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_d_raises_reals_and_lowers_fakes_and_g_raises_them(name: str) -> None:
+    """Both signs turned round make a critic whose gap looks right, and a G that runs away from the data."""
+    real, fake = torch.full((2, 3), 0.3).requires_grad_().unbind(0)
+    at_real, at_fake = torch.autograd.grad(PAIRS[name].d(real, fake), [real, fake])
+    assert at_real.max() < 0 < at_fake.min()
+    assert torch.autograd.grad(PAIRS[name].g(fake), fake)[0].max() < 0
