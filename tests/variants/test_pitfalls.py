@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
 from gancli import divergences, losses, registry
+from gancli.data.sources import Request
 from gancli.gan import Clock
 from gancli.variants.context_encoder import ContextEncoder
 from tests.variants.small import feed, make
@@ -134,3 +135,18 @@ def test_d_raises_reals_and_lowers_fakes_and_g_raises_them(name: str) -> None:
     at_real, at_fake = torch.autograd.grad(PAIRS[name].d(real, fake), [real, fake])
     assert at_real.max() < 0 < at_fake.min()
     assert torch.autograd.grad(PAIRS[name].g(fake), fake)[0].max() < 0
+
+
+@pytest.mark.parametrize("name", ["sgan", "ccgan", "aae-semi", "aae-labels"])
+def test_only_a_few_labels_are_seen_and_all_images(name: str) -> None:
+    """Copies of SGAN read every label, so there is nothing semi-supervised about them."""
+    kind: Any = registry.load(name)
+    data = kind.dataset(kind.hparams(labels_per_class=2), Request("digits"))
+    shown, image = data.rows["label"], data.rows["image"]
+    assert torch.equal(shown, data.rows["example"])
+    assert data.columns["label"][shown].bincount().tolist() == [2] * 10
+    assert data.held_out is not None
+    hidden = set(data.held_out.rows["label"].tolist())
+    assert not hidden & set(shown.tolist())
+    assert not hidden & set(image.tolist())
+    assert len(image) + len(hidden) == len(data.columns["image"])
