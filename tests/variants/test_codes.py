@@ -110,9 +110,15 @@ def test_d_sees_codes_alone_and_calls_the_prior_real() -> None:
     assert torch.equal(loss, losses.NONSATURATING.d(judge(prior), judge(code)))
 
 
-def test_the_code_is_linear_not_squashed() -> None:
-    gan: Any = make("aae")
+@pytest.mark.parametrize("name", ["aae", "aae-semi", "bigan", "vae"])
+def test_the_code_is_linear_not_squashed(name: str) -> None:
+    gan: Any = make(name)
     assert isinstance(gan.E.net[-1], nn.Linear)
+    with torch.no_grad():
+        gan.E.net[-1].weight.mul_(1000)
+    style = gan.encode(feed(gan).at(0).image)[:, : gan.hp.z_dim]
+    assert style.max() > 5
+    assert style.min() < -5
 
 
 def test_the_three_turns_are_apart() -> None:
