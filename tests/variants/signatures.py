@@ -200,12 +200,12 @@ def modes(gan: Any, feed: Any) -> float:
     return points.score(MIXTURES["ring8"], to_points(gan.fakes(feed.first(2500))))["modes_hit"]
 
 
-@signature("wgan-gp", "modes of ring8 after 800 steps", "no penalty", 6.5)
+@signature("wgan-gp", "modes of ring8 after 800 steps", "no penalty", 3)
 def modes_with_a_penalty(seed: int, control: bool) -> float:
     return modes(*train("wgan-gp", "ring8", 800, seed, width=32, batch=128, gp_weight=0.0 if control else 0.1)[:2])
 
 
-@signature("improved", "modes of ring8 after 800 steps", "no minibatch discrimination", 3.5)
+@signature("improved", "modes of ring8 after 800 steps", "no minibatch discrimination", 5)
 def modes_with_discrimination(seed: int, control: bool) -> float:
     options: dict[str, Any] = {"width": 8, "lr": 2e-3, "z_dim": 2, "batch": 64}
     return modes(*train("improved", "ring8", 800, seed, kernels=0 if control else 16, **options)[:2])
@@ -238,7 +238,7 @@ def energies(gan: Any, feed: Any) -> tuple[float, float]:
     return gan.energy(real).mean().item(), gan.energy(torch.rand_like(real) * 2 - 1).mean().item()
 
 
-@signature("ebgan", "energy of noise over energy of reals, on digits", "D untrained", 3.0)
+@signature("ebgan", "energy of noise over energy of reals, on digits", "D untrained", 1.5)
 def noise_has_more_energy(seed: int, control: bool) -> float:
     real, other = energies(*train("ebgan", "digits", 0 if control else 200, seed, width=16)[:2])
     return other / real
