@@ -61,7 +61,7 @@ def test_slopes_and_norms_have_no_slips_of_the_pen(name: str) -> None:
 def test_the_optimiser_is_the_papers(name: str) -> None:
     """Momentum makes a clipped critic unstable, and RMSprop at 5e-5 hardly moves a penalised one."""
     for player in make(name).players().values():
-        assert type(player) is STEPS_WITH.get(name, Adam)
+        assert isinstance(player, STEPS_WITH.get(name, Adam))
 
 
 def test_a_normalised_critic_has_no_batch_norm() -> None:
