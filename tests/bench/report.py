@@ -89,11 +89,15 @@ def main() -> None:
         kept[name] = json.loads(done.stdout) | {"command": shown}
         KEPT.write_text(json.dumps(kept, indent=1) + "\n")
     page = PAGE.read_text()
-    for name, report in kept.items():
-        marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        filled = f"{marks[0]}\n{table(report)}\n{marks[1]}"
-        page = re.sub(f"{marks[0]}.*?{marks[1]}", lambda _, filled=filled: filled, page, flags=re.DOTALL)
+    for name in CASES.keys() & kept.keys():
+        page = fill(page, name, table(kept[name]))
     PAGE.write_text(page)
+
+
+def fill(page: str, name: str, text: str) -> str:
+    """Put a text between the marks that bear a name."""
+    marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    return re.sub(f"{marks[0]}.*?{marks[1]}", lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
