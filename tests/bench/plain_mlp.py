@@ -1,5 +1,6 @@
 """The MLP GAN as public tutorials write it, for `gancli bench gan --against`: Fashion-MNIST's idx files."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import MNIST
-from torchvision.datasets.mnist import read_image_file
 
 from gancli.against import Task
 
@@ -19,7 +19,8 @@ class IdxImages(MNIST):
     def __init__(self, folder: Path) -> None:
         self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
         self.target_transform = None
-        self.data = read_image_file(str(folder / "train-images-idx3-ubyte.gz"))
+        with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
+            self.data = torch.frombuffer(bytearray(file.read()[16:]), dtype=torch.uint8).view(-1, 28, 28)
         self.targets = torch.zeros(len(self.data), dtype=torch.int64)
 
 
