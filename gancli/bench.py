@@ -16,12 +16,13 @@ import torch
 import gancli
 from gancli import flops
 from gancli.against import Other, Task, Window, window
+from gancli.data.ahead import feed_for
 from gancli.data.feed import Feed
 from gancli.devices import choose_precision
 from gancli.display import Quiet
 from gancli.gan import Clock
 from gancli.run import BenchOptions, Folder
-from gancli.start import Data, amp, build, open_data, stepper, tuned, with_batch
+from gancli.start import Data, amp, build, layout_of, open_data, stepper, tuned, with_batch
 from gancli.step import Amp, parameters
 from gancli.train import Rhythm, Training
 
@@ -51,7 +52,8 @@ def bench(
 
         task = _task(data, options, training.gan.builtin)
         others = {given: stack.enter_context(Other(given, task)) for given in options.against or ()}
-        training.feed = feed = WatchedFeed(**vars(training.feed))
+        feed: Any = WatchedFeed(training.feed)
+        training.feed = feed
         ours: Runs = {"loop": _run(training.advance, data), "bare": _run(_bare(training, _amp(data, options)), data)}
         timed = in_turns(ours | {name: other.window for name, other in others.items()}, options, display.note)
         return report | _results(training, feed, timed, _amp(data, options))
@@ -73,23 +75,25 @@ def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> 
 # ------------------------------------------------------------------------------------------- what is timed
 
 
-class WatchedFeed(Feed[Any]):
-    """Keeps the time that the loop waits for its batches."""
+class WatchedFeed:
+    """A feed that keeps the time that the loop waits for its batches."""
 
-    seconds = 0.0
+    def __init__(self, feed: Feed[Any]) -> None:
+        self._feed, self.batch, self.device, self.seconds = feed, feed.batch, feed.device, 0.0
 
     def at(self, images: int) -> Any:
         """Give the batch, and remember how long that took."""
         began = time.perf_counter()
-        batch = super().at(images)
-        object.__setattr__(self, "seconds", self.seconds + time.perf_counter() - began)  # a feed is frozen
+        batch = self._feed.at(images)
+        self.seconds += time.perf_counter() - began
         return batch
 
 
 def _training(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> Training:
     """Make the loop of `gancli train`, which writes its ticks, but neither grids nor checkpoints."""
     gan, players, ema = build(data, options.seed)
-    feed, clock = Feed(data.dataset, data.hp.batch, options.seed, data.device), Clock(0, 0, 10**12)
+    feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device, layout_of(gan))
+    clock = Clock(0, 0, 10**12)
     play = stepper(gan, players, _amp(data, options), options, display.note)
     nobody: Any = None  # describes or saves it
     return Training(
