@@ -6,6 +6,7 @@ Each mutant is read by one command, called in this process as the command line c
 some hundred mutants takes a crash or a hang with it, and says which mutant it was: python -m tests.fuzz one NUMBER.
 """
 
+import ast
 import contextlib
 import faulthandler
 import functools
@@ -192,7 +193,7 @@ def _forked(fuzzer: Fuzzer, first: int, last: int) -> list[Told]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as lines:
-        told = [Told(*eval(line)) for line in lines]  # of our own repr
+        told = [Told(*ast.literal_eval(line)) for line in lines]
     _, status = os.waitpid(process, 0)
     if len(told) < last - first:
         number = first + len(told)

@@ -28,7 +28,7 @@ from safetensors.torch import load, save_file
 from gancli.checkpoint import About
 from gancli.data import arrays, files, pictures
 from tests.conftest import Cli, noise_images
-from tests.mutants import Code
+from tests.mutants import Code, images
 
 
 @pytest.fixture(scope="session")
@@ -159,6 +159,15 @@ def said(change: Callable[[dict[str, Any]], object], hashed: bool = True) -> Cal
     return spoil
 
 
+def deep(content: bytes) -> bytes:
+    """Lists in lists in lists."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"]["gancli"] = "[" * 100_000
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+
 def flipped(content: bytes) -> bytes:
     """In the weights that are used."""
     size = int.from_bytes(content[:8], "little")
@@ -244,6 +253,7 @@ SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
         checkpoint(said(lambda a: a["metrics"].update(fid="good")), "info", "x.safetensors"),
         "its description is damaged: clock or metrics",
     ),
+    "a description without end": (checkpoint(deep), "its description is damaged"),
     "a variant that does not exist": (checkpoint(said(lambda a: a.update(variant="dcgam"))), "no variant 'dcgam'"),
     "a variant that is a path": (checkpoint(said(lambda a: a.update(variant="../../evil"))), "no variant '../../evil'"),
     "a variant that is code": (checkpoint(said(lambda a: a.update(variant="./evil.py"))), "is not the file that"),
@@ -301,12 +311,15 @@ def test_info_on_what_is_no_file(cli: Cli, name: str) -> None:
     assert (result.code, len(result.err.splitlines())) == (2, 1)
 
 
-def test_a_picture_of_one_pixel_and_animations_are_read(cli: Cli, whole: Path) -> None:
+def test_whatever_is_whole_is_read_whatever_it_is_called(cli: Cli, whole: Path) -> None:
+    """Every format and mode, animations, a picture of one pixel, and a JPEG that is called a PNG."""
     Image.new("RGB", (1, 1)).save("one.png")
-    Path("film.gif").write_bytes(many_frames())
-    for name in ("one.png", "film.gif"):
-        result = cli("translate", model(whole, "cyclegan"), name, "--out", f"out{Path(name).suffix}")
-        assert result.code == 0, result.err
+    for source in images():
+        Path(source.name).write_bytes(source.content)
+    Path("wrong.png").write_bytes(Path("RGB.jpg").read_bytes())
+    result = cli("translate", model(whole, "cyclegan"), *sorted(Path().glob("*.*")), "--out", "out")
+    assert result.code == 0, result.err
+    assert len(list(Path("out").iterdir())) == len(images()) + 2
 
 
 def test_frames_count_as_pixels(cli: Cli, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
