@@ -17,6 +17,7 @@ from gancli.step import play_step
 from tests.variants.small import feed, make
 
 TOTAL = 160
+QUICK = ("gan", "dcgan", "wgan-gp", "cyclegan", "began", "infogan", "discogan")
 CLOCKED = {"discogan": "progress"}  # what a game reads of the clock, and why it is no graph
 
 
@@ -75,7 +76,9 @@ def graphed(gan: GAN[Any]) -> tuple[Graphs, StandIn]:
     return Graphs(gan, players, nullcontext, engine), engine
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in registry.names()]
+)
 def test_graphs_give_what_eager_steps_give(name: str) -> None:
     eager = make(name, n_critic=2)
     expected = eagerly(eager, 14)

@@ -123,7 +123,7 @@ def children(process: "subprocess.Popen[Any]") -> dict[int, int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the workers in /proc")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_when_one_dies_or_hangs_the_others_end_and_name_it(cli: Cli, pictures: Path, number: int) -> None:
     command = torchrun(3, "gan", "--data", pictures, *QUICK, "--batch", 9, "--steps", 10**7, "--out", "x")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
