@@ -12,13 +12,12 @@ import torch
 from PIL import Image, ImageOps, ImageSequence, PngImagePlugin
 from torch import Tensor
 
-from gancli.data.pictures import UNREADABLE, check_pixels, open_picture, upright
+from gancli.data.pictures import ORIENTATION, UNREADABLE, check_pixels, open_picture, upright
 from gancli.data.sources import parse_size
 from gancli.errors import UserError
 from gancli.images import TEXT, provenance
 
 ANIMATED = (".gif", ".webp", ".png", ".apng")
-ORIENTATION = 0x0112  # of EXIF
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
 
 def _upright(frame: Image.Image) -> Image.Image:
     has_alpha = frame.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in frame.info
-    return upright(ImageOps.exif_transpose(frame), keep_alpha=has_alpha)
+    return upright(frame, keep_alpha=has_alpha)
 
 
 def _sized(image: Image.Image, size: str | None) -> Image.Image:

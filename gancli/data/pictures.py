@@ -31,6 +31,7 @@ LARGEST_COMMON = 256  # pictures that all have one size, up to this, keep it
 AHEAD, AHEAD_BYTES = 256, 64 * 2**20  # pictures that are decoded before they are written, at most
 TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
 LARGE = 2**22  # pixels: threads take turns with such pictures, which need memory
+ORIENTATION = 0x0112  # of EXIF
 MOST_PIXELS = 2**26  # of a picture, all of its frames together: what claims more is refused before it takes memory
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "AVIF", "JPEG2000")  # EPS is a program
 UNREADABLE = (  # what Pillow's readers raise on bad files
@@ -180,7 +181,7 @@ def _survey(items: Iterable[Item]) -> tuple["Counter[Size]", "Counter[str]"]:
     for item in items:
         try:
             with item.open() as image:
-                turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation: the sides are swapped
+                turned = image.getexif().get(ORIENTATION, 1) >= 5  # the sides are swapped
                 sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
                 modes[image.mode] += 1
         except UNREADABLE:
@@ -214,7 +215,7 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
 def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
     image = upright(image, keep_alpha=channels == 4)
     mode = {1: "L", 3: "RGB", 4: "RGBa"}[channels]  # RGBa: premultiplied, so that hidden colours do not bleed in
-    image = image.convert(mode)
+    image = _in_mode(image, mode)
     if image.size != (size[1], size[0]):
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
     if channels == 4:
@@ -225,18 +226,23 @@ def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8
 
 def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
     """Turn a picture as its EXIF says and bring it to RGB, or RGBA; transparency that is not kept is laid on white."""
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ORIENTATION, 1) != 1:  # each copy of a large picture costs a quarter of a gigabyte
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_to_8_bits(np.asarray(image, np.float64)))
+        image = Image.fromarray(_to_8_bits(np.asarray(image, np.float32)))
     has_alpha = image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
     if keep_alpha or has_alpha:
-        image = image.convert("RGBA")
+        image = _in_mode(image, "RGBA")
     if has_alpha and not keep_alpha:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGBA" if keep_alpha else "RGB")
 
 
-def _to_8_bits(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Scale from the range that holds the values: [0, 1], 8 bits or 16."""
     top = values.max(initial=0.0)
     full = 1.0 if top <= 1 else 255.0 if top <= 255 else 65535.0
