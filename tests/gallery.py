@@ -135,10 +135,10 @@ def table(entries: dict[str, Entry]) -> str:
 
 def said(entry: Entry, about: dict) -> str:
     """One line: how much, how long, how good, and what is seen."""
-    minutes, seconds = divmod(round(about["seconds"]), 60)
-    took = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    minutes, seconds = divmod(round(about.get("seconds", 0)), 60)
+    took = f" in {minutes} min {seconds} s" if minutes else f" in {seconds} s" if seconds else ""
     scores = "".join(f"; {k.replace('_', ' ')} {v:.3g}" for k, v in about["metrics"].items() if k not in LOUD)
-    return f"{about['images'] / 1000:g} kimg in {took}{scores}. Shown: {entry.caption}."
+    return f"{about['images'] / 1000:.3g} kimg{took}{scores}. Shown: {entry.caption}."
 
 
 def write_page() -> None:
