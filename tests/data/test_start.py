@@ -1,5 +1,6 @@
 """Data are read once: later starts list their files, and open none."""
 
+import io
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from gancli.data import cache, files, pictures
 from gancli.data.ahead import Ahead, AheadFeed, feed_for
@@ -15,6 +17,7 @@ from gancli.data.feed import Dataset, Feed
 from gancli.data.images import Images
 from gancli.data.sources import Request
 from gancli.data.spec import DataSpec
+from gancli.display import Fancy
 from gancli.start import layout_of
 from tests.conftest import Cli, noise_images
 from tests.variants.small import make
@@ -132,3 +135,17 @@ def test_batches_and_networks_share_a_layout(name: str, layout: torch.memory_for
     columns = {"image": torch.zeros(16, 3, 8, 8, dtype=torch.uint8)}
     feed = feed_for(Dataset("zeros", DataSpec(3, 8, 8), Images, columns), 4, 0, torch.device("cpu"), layout)
     assert feed.at(0).image.is_contiguous(memory_format=layout)
+
+
+def test_decoding_shows_a_bar_on_a_terminal_and_takes_it_away() -> None:
+    console = Console(force_terminal=True, width=80, file=io.StringIO())
+    shown = Fancy(console)
+    for done in (200, 400, 600):
+        shown.decoded(done, 600)
+    assert isinstance(console.file, io.StringIO)
+    assert "decoding" in console.file.getvalue()
+    assert console.file.getvalue().rstrip().endswith("\x1b[2K")  # the bar's line is cleared
+    shown.decoded(200, 600)
+    shown.close()  # as after an error
+    shown.decoded(200, 600)
+    shown.close()
