@@ -21,7 +21,7 @@ from gancli.gan import Classes, Classifies, Encodes, each_class
 from gancli.seeds import seed_all
 from tests.variants.training import CPU, purity
 
-EPOCHS, BATCH, EACH = 4, 128, 100
+EPOCHS, BATCH, EACH = 2, 128, 100
 
 
 def rows(path: str, split: str) -> Labelled:
