@@ -415,7 +415,7 @@ def filled(seed: int, control: bool) -> float:
 
 
 @signature(
-    "ccgan", "dB by which fillings beat the mean colour, on shapes; no pixel was compared", "D sees them unpasted", 0.5
+    "ccgan", "dB by which fillings beat the mean colour, on shapes; no pixel was compared", "D sees them unpasted", 3.4
 )
 def pasted(seed: int, control: bool) -> float:
     source = small_shapes(folder(), "shapes-easy", 12)
