@@ -351,7 +351,7 @@ def clustered(seed: int, control: bool) -> float:
     )
 
 
-@signature("bigan", "|x - G(E(x))| over the same for another image", "D is blind to z", 0.85, least=False)
+@signature("bigan", "distance of x from G(E(x)), over that for another image", "D is blind to z", 0.85, least=False)
 def inversion(seed: int, control: bool) -> float:
     def blind(gan: Any) -> None:
         judge = gan.D.forward
@@ -432,7 +432,8 @@ Found = dict[str, tuple[float, float]]  # by run: the number, and the CPU second
 
 def key(one: Signature, seed: int, control: bool) -> str:
     """Name a run; another text of its measure is another run."""
-    text = hashlib.sha256(inspect.getsource(one.measure).encode()).hexdigest()[:8]
+    body = "def " + inspect.getsource(one.measure).partition("def ")[2]  # its threshold may change
+    text = hashlib.sha256(body.encode()).hexdigest()[:8]
     return f"{one.variant}: {one.what} ({text}), {'control' if control else 'good'} {seed}"
 
 
@@ -457,7 +458,7 @@ def row(one: Signature, found: Found) -> str:
     seconds = [time for arm in runs for _, time in arm]
     bound = f"{'>=' if one.least else '<='} {one.threshold:g}"
     cells = one.variant, one.what, bound, spread(good), one.control, spread(bad), f"{max(seconds, default=0):.0f}"
-    seeds = "" if len(good) == len(SEEDS) == len(bad) else f" ({min(len(good), len(bad))} seeds)"
+    seeds = "" if len(good) == len(SEEDS) == len(bad) else f" (of {min(len(good), len(bad))})"
     return f"| {' | '.join(cells)} | {'yes' if holds else '**no**'}{seeds} |"
 
 
@@ -477,7 +478,16 @@ def main() -> None:
     if not options.page_only:
         measure_all(options.kept)
     found = json.loads(options.kept.read_text())
-    titles = "variant", "what is measured", "must be", "found", "control", "found", "s a run", "holds"
+    titles = (
+        "variant",
+        "what is measured",
+        "must be",
+        "found",
+        "control",
+        "found",
+        "s a run",
+        "holds (of how many seeds, if not five)",
+    )
     lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *(row(one, found) for one in SIGNATURES)]
     head, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     table = "\n".join(lines)
