@@ -25,13 +25,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gancli import cli
+from gancli.cli.train import Variants
 from tests import mutants
 from tests.mutants import Source
 
 SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
 WAITING = 900  # seconds: the machine may be shared, and this process be stopped for a while
 PART = 500  # mutants a worker
-TRAIN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2")
+SMALL = ("--batch", "4", "--width", "4", "--z-dim", "4")  # as the runs in tests/mutants.py
+TRAIN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2", *SMALL)
 
 
 class Told(NamedTuple):
@@ -50,6 +52,7 @@ class Fuzzer:
     def __init__(self, seed: int) -> None:
         self.seed, self.root = seed, Path(tempfile.mkdtemp(prefix="gancli-fuzz-"))
         cli.get_command = functools.cache(cli.get_command)  # the same commands again and again
+        Variants.get_command = functools.cache(Variants.get_command)
         os.environ["GANCLI_CACHE"] = str(self.root / "cache")
         self.work = self.root / "some" / "where" / "deep"
         self.work.mkdir(parents=True)
