@@ -31,6 +31,7 @@ from tests.mutants import Source
 
 SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
 WAITING = 900  # seconds: the machine may be shared, and this process be stopped for a while
+LANES = 2  # workers at a time
 PART = 500  # mutants a worker
 SMALL = ("--batch", "4", "--width", "4", "--z-dim", "4")  # as the runs in tests/mutants.py
 TRAIN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2", *SMALL)
@@ -54,12 +55,19 @@ class Fuzzer:
         cli.get_command = functools.cache(cli.get_command)  # the same commands again and again
         Variants.get_command = functools.cache(Variants.get_command)
         os.environ["GANCLI_CACHE"] = str(self.root / "cache")
-        self.work = self.root / "some" / "where" / "deep"
-        self.work.mkdir(parents=True)
-        os.chdir(self.work)
+        lanes = [self.root / "some" / "where" / f"deep{lane}" for lane in range(LANES)]
+        for lane in lanes:
+            lane.mkdir(parents=True)
+            (lane / "evil.py").write_text("open('escaped', 'w')\n")
+        self.enter(0)
         self.sources = self._whole_files()
-        self.allowed = {self.root / "cache", self.work / "out", self.work / "in", self.work / "runs"}
+        self.allowed = {self.root / "cache", *(lane / name for lane in lanes for name in ("out", "in", "runs"))}
         self.before = self._tree()
+
+    def enter(self, lane: int) -> None:
+        """Work in one of the folders: a worker has one of its own."""
+        self.work = self.root / "some" / "where" / f"deep{lane}"
+        os.chdir(self.work)
 
     def _whole_files(self) -> list[Source]:
         from tests.conftest import noise_images
@@ -72,7 +80,6 @@ class Fuzzer:
         made = mutants.checkpoints(whole / "runs", lambda words: self.call(words)[0], data, domains)
         for source in made:
             (whole / source.name).write_bytes(source.content)
-        (self.work / "evil.py").write_text("open('escaped', 'w')\n")
         return [*pictures, *mutants.archives(pictures), *mutants.arrays(), *mutants.pickles(), *made]
 
     def _tree(self) -> set[Path]:
@@ -180,7 +187,10 @@ def main(count: int = 20_000, seed: int = 0) -> int:
     told: list[Told] = []
     try:
         while len(told) < count:
-            told += _forked(fuzzer, len(told), min(len(told) + PART, count))
+            places = [min(len(told) + PART * lane, count) for lane in range(LANES + 1)]
+            workers = [_start(fuzzer, lane, places[lane], places[lane + 1]) for lane in range(LANES)]
+            for worker in workers:
+                told += _end(*worker)
     finally:
         os.chdir("/")
         shutil.rmtree(fuzzer.root, ignore_errors=True)
@@ -188,13 +198,18 @@ def main(count: int = 20_000, seed: int = 0) -> int:
     return sum(1 for t in told if t.wrong)
 
 
-def _forked(fuzzer: Fuzzer, first: int, last: int) -> list[Told]:
+def _start(fuzzer: Fuzzer, lane: int, first: int, last: int) -> tuple[int, int, int, int]:
     reader, writer = os.pipe()
     if (process := os.fork()) == 0:
         os.close(reader)
+        fuzzer.enter(lane)
         fuzzer.part(first, last, writer)
         os._exit(0)
     os.close(writer)
+    return process, reader, first, last
+
+
+def _end(process: int, reader: int, first: int, last: int) -> list[Told]:
     with os.fdopen(reader) as lines:
         told = [Told(*ast.literal_eval(line)) for line in lines]
     _, status = os.waitpid(process, 0)
