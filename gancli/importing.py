@@ -81,7 +81,7 @@ def read(file: Path) -> State:
         refused = re.search(r"GLOBAL (\S+)", str(error))
         what = f"it wants to run {refused[1]}" if refused else "it is damaged, or no file of torch.save"
         raise UserError(f"{file} is refused: {what}; nothing of it was run") from None
-    except (*UNREADABLE, RecursionError) as error:
+    except (*UNREADABLE, RecursionError, AssertionError) as error:  # torch asserts what a file must say
         raise UserError(f"{file} is no file of torch.save ({' '.join(str(error).split())[:80]})") from None
     while isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
         held = held["state_dict"]
