@@ -23,6 +23,7 @@ TEXT = "gancli"  # the key of a PNG's text chunk
 GAP = 2  # pixels between the pictures of a grid
 SMALL = 32  # pictures with a shorter side than this are enlarged in grids, by whole factors
 ANIMATED = (".gif", ".webp", ".png", ".apng")
+UNREADABLE = (OSError, ValueError, SyntaxError, LookupError, struct.error, zlib.error, Image.DecompressionBombError)
 VIDEO = (".mp4", ".webm", ".mkv")
 
 
@@ -68,7 +69,7 @@ def read_about(path: Path) -> dict[str, Any]:
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             about = json.loads(str(picture.info.get(TEXT, "")))
-    except (OSError, ValueError, SyntaxError, LookupError, struct.error, zlib.error, RecursionError):
+    except (*UNREADABLE, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise UserError(f"{path} is not a PNG that gancli sample wrote")

@@ -173,6 +173,7 @@ def child(arguments: list[str], arrange: Callable[[], None], kill_after: float |
     reader, writer = os.pipe()
     process = os.fork()
     if process == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.close(reader)
         os._exit(_train(arguments, arrange, writer))
     os.close(writer)
@@ -263,6 +264,7 @@ def main(trials: int = 200, seed: int = 0) -> dict[str, Counter[str]]:
     data, dice, small = noise_images(root / "data"), random.Random(seed), root / "small"
     told: dict[str, Counter[str]] = {}
     mounted = tmpfs(small)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop: report what was done
     try:
         child(command(data, root / "warm"), lambda: None)
         start = time.monotonic()
@@ -276,6 +278,8 @@ def main(trials: int = 200, seed: int = 0) -> dict[str, Counter[str]]:
             happened = trial(kind, dice, data, place / "run", whole, seconds)
             told[kind] = told.get(kind, Counter()) + happened
             shutil.rmtree(place / "run")
+    except KeyboardInterrupt:
+        print("stopped early", file=sys.stderr)
     finally:
         if mounted:
             subprocess.run(["umount", small], check=False)

@@ -32,7 +32,7 @@ from tests.mutants import Source
 SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
 WAITING = 900  # seconds: the machine may be shared, and this process be stopped for a while
 LANES = 2  # workers at a time
-PART = 500  # mutants a worker
+PART = 100  # mutants a worker
 SMALL = ("--batch", "4", "--width", "4", "--z-dim", "4")  # as the runs in tests/mutants.py
 TRAIN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2", *SMALL)
 
@@ -185,12 +185,15 @@ def main(count: int = 20_000, seed: int = 0) -> int:
     """Feed them all, print what came of it, and return how many went wrong."""
     fuzzer, start = Fuzzer(seed), time.monotonic()
     told: list[Told] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop: report what was done
     try:
         while len(told) < count:
             places = [min(len(told) + PART * lane, count) for lane in range(LANES + 1)]
             workers = [_start(fuzzer, lane, places[lane], places[lane + 1]) for lane in range(LANES)]
             for worker in workers:
                 told += _end(*worker)
+    except KeyboardInterrupt:
+        print("stopped early", file=sys.stderr)
     finally:
         os.chdir("/")
         shutil.rmtree(fuzzer.root, ignore_errors=True)
@@ -201,6 +204,7 @@ def main(count: int = 20_000, seed: int = 0) -> int:
 def _start(fuzzer: Fuzzer, lane: int, first: int, last: int) -> tuple[int, int, int, int]:
     reader, writer = os.pipe()
     if (process := os.fork()) == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.close(reader)
         fuzzer.enter(lane)
         fuzzer.part(first, last, writer)
