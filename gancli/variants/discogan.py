@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +34,6 @@ class DiscoGAN(TwoWay[HParams]):
     """A relation that goes both ways one to one is found without pairs: each round trip must return (section 2.2)."""
 
     hparams = HParams
-    on_small: ClassVar = {"lr": 1e-3, "kimg": 60}
 
     def translator(self) -> nn.Module:
         """Encoder and decoder around a narrow code."""

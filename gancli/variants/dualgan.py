@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import nn
 from torch.nn.functional import l1_loss
@@ -34,7 +33,6 @@ class DualGAN(TwoWay[HParams]):
 
     hparams = HParams
     adversarial = losses.NONSATURATING
-    on_small: ClassVar = {"layers": 2, "lr": 5e-4}
 
     def translator(self) -> nn.Module:
         """A U-Net as deep as the image allows (section 3.2)."""
