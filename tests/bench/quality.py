@@ -27,18 +27,23 @@ SETTINGS: dict[str, list[str]] = {
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def score(name: str, out: Path, seed: int, kimg: str) -> float:
-    """Train one and score it."""
+def train(name: str, out: Path, seed: int, kimg: str) -> Path:
+    """Train one, unless it was."""
     run = out / f"{name.replace(' ', '-')}-{seed}"
     launcher = TORCHRUN if name == "two processes" else []
     if not (run / "checkpoints").exists():
         options = ["--kimg", kimg, "--seed", str(seed), "--out", str(run), "--quiet", *SETTINGS[name]]
         subprocess.run([sys.executable, *launcher, "-m", "gancli", "train", "gan", *options], check=True)
-    scored = [sys.executable, "-m", "gancli", "eval", str(run), "--data", "digits", "--extractor", "local"]
+    return run
+
+
+def scores(runs: list[Path]) -> list[float]:
+    """Score all of them in one go."""
+    command = [sys.executable, "-m", "gancli", "eval", *map(str, runs), "--data", "digits", "--extractor", "local"]
     found = subprocess.run(
-        [*scored, "--metrics", "fid", "-n", "1797", "--json"], stdout=subprocess.PIPE, text=True, check=True
+        [*command, "--metrics", "fid", "-n", "1797", "--json"], stdout=subprocess.PIPE, text=True, check=True
     )
-    return next(iter(json.loads(found.stdout)["metrics"].values()))
+    return [next(iter(model["metrics"].values())) for model in json.loads(found.stdout)["models"]]
 
 
 def table(found: dict[str, Any]) -> str:
@@ -55,10 +60,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--kimg", default="60")
+    parser.add_argument("--settings", nargs="*", choices=list(SETTINGS))
     given = parser.parse_args()
-    scores = {name: [score(name, given.out, seed, given.kimg) for seed in range(given.seeds)] for name in SETTINGS}
+    names = given.settings or list(SETTINGS)
+    found = scores([train(name, given.out, seed, given.kimg) for name in names for seed in range(given.seeds)])
+    by_name = {name: found[i * given.seeds : (i + 1) * given.seeds] for i, name in enumerate(names)}
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    kept["quality"] = {"kimg": given.kimg, "scores": scores}
+    kept["quality"] = {"kimg": given.kimg, "scores": by_name}
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
     PAGE.write_text(fill(PAGE.read_text(), "quality", table(kept["quality"])))
 
