@@ -50,7 +50,7 @@ def table(found: dict[str, Any]) -> str:
     """A row a setting."""
     rows = [line(["", "local Frechet distance, a seed each", "mean"]), line(["---"] * 3)]
     for name, scores in found["scores"].items():
-        rows.append(line([name, ", ".join(f"{s:.3f}" for s in scores), f"{statistics.mean(scores):.3f}"]))
+        rows.append(line([name, ", ".join(f"{s:.0f}" for s in scores), f"{statistics.mean(scores):.0f}"]))
     return "\n".join([*rows, "", f"`gan` on the digits, {found['kimg']} kimg, 1,797 images a score. Not FID."])
 
 
