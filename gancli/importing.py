@@ -97,12 +97,12 @@ def read(file: Path) -> State:
 def _check_size(file: Path) -> None:
     """A zip's members say how large they are unpacked: a bomb is seen before it goes off."""
     size = file.stat().st_size
-    if zipfile.is_zipfile(file):
-        try:
+    try:
+        if zipfile.is_zipfile(file):  # which may raise by itself
             with zipfile.ZipFile(file) as archive:
                 size = sum(member.file_size for member in archive.infolist())
-        except (*UNREADABLE, zipfile.BadZipFile) as error:
-            raise UserError(f"{file} is damaged: {error}") from None
+    except (*UNREADABLE, zipfile.BadZipFile) as error:
+        raise UserError(f"{file} is damaged: {error}") from None
     if size > LARGEST:
         raise UserError(f"{file} holds {size:,} bytes: more than {LARGEST:,} are not read")
 

@@ -263,6 +263,7 @@ def main(trials: int = 200, seed: int = 0) -> dict[str, Counter[str]]:
     os.environ["GANCLI_CACHE"] = str(root / "cache")
     data, dice, small = noise_images(root / "data"), random.Random(seed), root / "small"
     told: dict[str, Counter[str]] = {}
+    start = time.monotonic()
     mounted = tmpfs(small)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop: report what was done
     try:
