@@ -31,7 +31,7 @@ def test_points_are_plotted_and_scored(cli: Cli) -> None:
     assert "drawn together" in cli("sample", "run", "-n", 5, "--out", "folder").err
 
 
-@pytest.mark.parametrize(("options", "lr", "gp"), [((), 1e-3, 1.0), (("--lr", 1e-4, "--gp-weight", 10), 1e-4, 10)])
+@pytest.mark.parametrize(("options", "lr", "gp"), [((), 1e-3, 0.1), (("--lr", 1e-4, "--gp-weight", 10), 1e-4, 10)])
 def test_points_have_settings_of_their_own_and_what_is_named_comes_first(
     cli: Cli, options: tuple[object, ...], lr: float, gp: float
 ) -> None:

@@ -151,6 +151,14 @@ def test_no_flipped_bit_goes_unseen(one_checkpoint: bytes, tmp_path_factory: pyt
     assert not checkpoint.whole(path)
 
 
+def test_a_hash_that_lost_its_name_is_missed(one_checkpoint: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "flipped.safetensors"
+    name = b'\\"about\\"'
+    assert one_checkpoint.count(name) == 1
+    path.write_bytes(one_checkpoint.replace(name, name.replace(b"b", b"c")))
+    assert not checkpoint.whole(path)
+
+
 @pytest.fixture(scope="session")
 def one_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     from gancli.cli import run
