@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -46,8 +47,8 @@ def tuned() -> Iterator[None]:
 
 def _keep_memory() -> None:
     """Stop glibc from giving large blocks back after each step: to get them again can cost a tenth of it."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # other C libraries have none
+    own = None if os.name == "nt" else ctypes.CDLL(None)  # Windows names no library of its own so
+    if (mallopt := getattr(own, "mallopt", None)) is not None:  # other C libraries have none
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, HELD)
 

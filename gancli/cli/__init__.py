@@ -44,7 +44,7 @@ def _gancli(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0 done, 2 wrong use or bad input (one line, no traceback), 3 training diverged, 130 and 143 interrupted.
+    0 done, 2 wrong use or bad input (one line, no traceback), 3 training diverged, 129, 130 and 143 interrupted.
     """
     try:
         return get_command(app).main(arguments, prog_name="gancli", standalone_mode=False) or 0
