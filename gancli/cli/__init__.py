@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
-from typer.exceptions import Abort, TyperException
+from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_command
 
 import gancli
@@ -47,7 +47,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0 done, 2 wrong use or bad input (one line, no traceback), 3 training diverged, 129, 130 and 143 interrupted.
     """
     try:
-        return get_command(app).main(arguments, prog_name="gancli", standalone_mode=False) or 0
+        # not its main(): that turns a pipe which nobody reads any more into exit code 1
+        with get_command(app).make_context("gancli", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            code = context.command.invoke(context) or 0
+        sys.stdout.flush()  # a reader that has gone is noticed here, not at exit
+        return code
+    except Exit as done:
+        return done.exit_code
     except (KeyboardInterrupt, Abort):
         return 130
     except BrokenPipeError:  # the reader has gone: nothing more to say, at exit neither
