@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec, halvings
 from gancli.errors import UserError
-from gancli.nets.convolution import Doubling, Halving
+from gancli.nets.convolution import Convolution, Transposed
 from gancli.nets.layers import BatchNorm2d, LayerNorm2d
 
 Norm = Callable[[int], nn.Module]
@@ -50,7 +50,7 @@ class Generator(nn.Module):
             if i == 0:
                 layers.append(nn.ConvTranspose2d(before, after, _coarsest(spec), bias=False))
             else:
-                layers.append(Doubling(before, after))
+                layers.append(Transposed(before, after, 4, 2, 1, bias=False))
             layers += [norm(after), nn.ReLU(inplace=True)]
         layers += [nn.ConvTranspose2d(channels[-1], spec.channels, 4, 2, 1, bias=False), nn.Tanh()]
         self.net = nn.Sequential(*layers).apply(initialise)
@@ -68,7 +68,7 @@ class Encoder(nn.Module):
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(channels)):
-            layers.append(Halving(before, after))
+            layers.append(Convolution(before, after, 4, 2, 1, bias=False))
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.trunk = nn.Sequential(*layers)

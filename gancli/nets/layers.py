@@ -2,8 +2,11 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gancli import dist
+
+LARGE = 1 << 16  # values an image
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -66,13 +69,24 @@ class InstanceNorm2d(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
         if self.shared is None:
-            # a group a channel is the same thing, and twice as fast on a CPU as torch's instance norm
+            # Two things that are the same, and on a CPU faster than torch's instance norm: a batch norm an image, which
+            # leaves channels last (four times as fast for large images), and a group a channel (twice)
+            if _large(input):
+                norm = (
+                    F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps) for x in input.split(1)
+                )
+                return torch.cat(list(norm))
             return torch.group_norm(input.contiguous(), self.channels, self.weight, self.bias, self.eps)
         mean, variance = self.shared.of(input)
         x = (input - mean) * torch.rsqrt(variance + self.eps)
         if self.weight is None or self.bias is None:
             return x
         return x * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def _large(x: Tensor) -> bool:
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return x.device.type == "cpu" and last and x[0].numel() >= LARGE
 
 
 class Statistics:

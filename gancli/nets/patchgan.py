@@ -7,6 +7,7 @@ At width 64 and 3 channels it has 2,763,841 parameters (the authors' 2,764,737 c
 from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
+from gancli.nets.convolution import Convolution
 from gancli.nets.layers import InstanceNorm2d
 from gancli.nets.resnet_translator import initialise
 
@@ -23,7 +24,7 @@ class PatchGAN(nn.Module):
         for i in range(max(halvings, 1) + 1):
             after = width * min(2**i, WIDEST)
             stride = 2 if i < halvings else 1
-            net.append(nn.Conv2d(before, after, 4, stride, 1, bias=i == 0))
+            net.append(Convolution(before, after, 4, stride, 1, bias=i == 0))
             net += [InstanceNorm2d(after)] if i else []  # none on the input
             net.append(nn.LeakyReLU(0.2, inplace=True))
             before = after

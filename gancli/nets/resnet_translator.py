@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.nets.convolution import Convolution, Transposed
 from gancli.nets.layers import InstanceNorm2d
 
 DOWN = 2  # halvings
@@ -21,10 +22,10 @@ class Block(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False, padding_mode="reflect"),
+            Convolution(channels, channels, 3, 1, 1, bias=False, padding_mode="reflect"),
             InstanceNorm2d(channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False, padding_mode="reflect"),
+            Convolution(channels, channels, 3, 1, 1, bias=False, padding_mode="reflect"),
             InstanceNorm2d(channels),
         )
 
@@ -129,7 +130,7 @@ def check_size(spec: DataSpec, down: int = DOWN) -> None:
 
 def _conv(before: int, after: int, kernel: int, stride: int, *, zeros: bool = False) -> list[nn.Module]:
     padding = "zeros" if zeros else "reflect"
-    convolution = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False, padding_mode=padding)
+    convolution = Convolution(before, after, kernel, stride, kernel // 2, bias=False, padding_mode=padding)
     return [convolution, InstanceNorm2d(after), nn.ReLU(inplace=True)]
 
 
@@ -138,9 +139,9 @@ def _up(width: int, antialias: bool) -> nn.Sequential:
     if antialias:
         # the 1-3-3-1 filter that CUT's code enlarges with is bilinear interpolation
         enlarge: list[nn.Module] = [nn.Upsample(scale_factor=2, mode="bilinear")]
-        enlarge.append(nn.Conv2d(width, half, 3, 1, 1, bias=False))
+        enlarge.append(Convolution(width, half, 3, 1, 1, bias=False))
     else:
-        enlarge = [nn.ConvTranspose2d(width, half, 3, 2, 1, output_padding=1, bias=False)]
+        enlarge = [Transposed(width, half, 3, 2, 1, output_padding=1, bias=False)]
     return nn.Sequential(*enlarge, InstanceNorm2d(half), nn.ReLU(inplace=True))
 
 

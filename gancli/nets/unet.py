@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.nets.convolution import Convolution, Transposed
 from gancli.nets.layers import InstanceNorm2d
 from gancli.nets.resnet_translator import initialise
 
@@ -39,10 +40,10 @@ class UNet(nn.Module):
             before = channels[i - 1] if i else spec.channels
             normed = 0 < i < levels - 1  # not the input (appendix 6.1.1), nor the one pixel that is left
             norm = [InstanceNorm2d(after, affine=True)] if normed else []
-            self.down.append(nn.Sequential(nn.Conv2d(before, after, 4, 2, 1, bias=False), *norm))
+            self.down.append(nn.Sequential(Convolution(before, after, 4, 2, 1, bias=False), *norm))
         for i in reversed(range(1, levels)):
             before = channels[i] * (1 if i == levels - 1 else 2)
-            layers = [nn.ConvTranspose2d(before, channels[i - 1], 4, 2, 1, bias=False)]
+            layers = [Transposed(before, channels[i - 1], 4, 2, 1, bias=False)]
             layers += [InstanceNorm2d(channels[i - 1], affine=True)]
             noisy = levels - 1 - NOISY <= i < levels - 1
             self.up.append(nn.Sequential(*layers, *([nn.Dropout(dropout)] if noisy else [])))

@@ -2,7 +2,11 @@
 
 import http.server
 import io
+import json
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -20,6 +24,7 @@ from gancli.metrics.extractors.inception import Inception, resized
 from gancli.metrics.features import Features
 from gancli.metrics.inception_score import inception_score
 from gancli.metrics.kid import kid
+from tests.conftest import Cli
 
 CPU = torch.device("cpu")
 
@@ -120,6 +125,29 @@ def test_few_images_get_torch_fidelitys_numbers(weights_file: Path, inception: I
 @pytest.mark.slow
 def test_500_images_get_torch_fidelitys_numbers(weights_file: Path, inception: Inception) -> None:
     compare(weights_file, inception, 500, 400)
+
+
+@pytest.mark.slow
+def test_neither_batch_nor_ranks_change_a_number(
+    weights_file: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side, seed in (("fake", 1), ("real", 2)):
+        np.savez(tmp_path / f"{side}.npz", images=images(70, seed).permute(0, 2, 3, 1).numpy())
+    asked = ["eval", tmp_path / "fake.npz", "--data", tmp_path / "real.npz", "--weights", weights_file, "--json"]
+    asked += ["--metrics", "fid,is,kid,precision-recall"]
+    found = []
+    for batch in (1, 7, 64):
+        monkeypatch.setattr(Inception, "batch", batch)
+        monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / f"cache{batch}"))
+        found.append(cli(*asked))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "gancli"]
+    both = [*launcher, *map(str, asked)]
+    environment = os.environ | {"GANCLI_CACHE": str(tmp_path / "both"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(both, capture_output=True, text=True, check=True, env=environment)
+    one, *others = (json.loads(out)["metrics"] for out in [*(result.out for result in found), done.stdout])
+    for other in others:
+        print(other)
+        assert other == pytest.approx(one, rel=1e-5, abs=1e-6)
 
 
 def test_features_do_not_depend_on_the_batch(inception: Inception) -> None:
