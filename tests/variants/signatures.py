@@ -183,7 +183,7 @@ def slope_at_the_data(seed: int, control: bool) -> float:
     return abs(critic.weight.item())
 
 
-@signature("sngan", "D's steepest slope after 300 steps", "no spectral norm", 1.05, least=False)
+@signature("sngan", "D's steepest slope after 300 steps", "no spectral norm", 0.6, least=False)
 def steepest(seed: int, control: bool) -> float:
     options: dict[str, Any] = {"width": 32, "lr": 1e-3, "n_critic": 1}
     gan = train("gan" if control else "sngan", "ring8", 300, seed, live=True, **options)[0]
@@ -228,7 +228,7 @@ def features_tell_shapes(seed: int, control: bool) -> float:
     f = shapes.factors(shapes.FULL, 7, np.arange(2400))
     x = torch.from_numpy(shapes.render(shapes.FULL, f, 16)).float() / 127.5 - 1
     source = small_shapes(folder(), "shapes", 12)
-    gan = train("dcgan", source, 0 if control else 300, seed, live=True, width=16)[0]
+    gan = train("dcgan", source, 0 if control else 900, seed, live=True, width=16)[0]
     return probe(gan, x, torch.from_numpy(f["shape"]))
 
 
@@ -245,7 +245,7 @@ def noise_has_more_energy(seed: int, control: bool) -> float:
     return other / real
 
 
-@signature("began", "distance of L(G)/L(x) from gamma = 0.5", "k stays 0", 0.2, least=False)
+@signature("began", "distance of L(G)/L(x) from gamma = 0.5", "k stays 0", 0.15, least=False)
 def balance(seed: int, control: bool) -> float:
     options: dict[str, Any] = {"width": 8, "lr": 1e-3, "k_rate": 0.0 if control else 0.02}
     means = train("began", "digits", 300, seed, kept=100, **options)[2]
@@ -420,7 +420,7 @@ def filled(seed: int, control: bool) -> float:
 def pasted(seed: int, control: bool) -> float:
     source = small_shapes(folder(), "shapes-easy", 12)
     with replaced(masks, "paste", lambda image, mask, filling: filling) if control else nullcontext():
-        gan, feed, _ = train("ccgan", source, 400, seed, width=16, batch=32, lr=5e-4)
+        gan, feed, _ = train("ccgan", source, 800, seed, width=16, batch=32, lr=5e-4)
     return decibels(gan, feed)
 
 
