@@ -80,7 +80,9 @@ FASHION, EMOJI = "FASHION", "EMOJI"  # folders of --real
 REAL = {  # on real pictures
     "fashion-acgan": Entry("acgan --data FASHION", "a row a class of Fashion-MNIST", 360),
     "fashion-cgan": Entry("cgan --data FASHION", "a row a class of Fashion-MNIST", 360),
-    "fashion-infogan": Entry("infogan --data FASHION", "a row a value of the categorical code, without labels", 360),
+    "fashion-infogan": Entry(
+        "infogan --data FASHION --width 32 --kimg 150", "a row a value of the categorical code, without labels", 360
+    ),
     "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
     "fashion-aae": Entry("aae --data FASHION --z-dim 16 --kimg 600", PAIRS, 206),
     "emoji-ccgan": Entry(

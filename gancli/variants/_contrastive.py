@@ -54,7 +54,16 @@ class OneWay(Translator[ContrastiveHParams]):
     data = Unpaired
     directions = ("AB",)
     adversarial = losses.LEAST_SQUARES
-    on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3, "patches": 64, "features": 64}
+    # without momentum: with it, fakes chase D from one colour to the next
+    on_small: ClassVar = {
+        "down": 1,
+        "layers": 2,
+        "lr": 5e-4,
+        "beta1": 0.0,
+        "beta2": 0.99,
+        "patches": 64,
+        "features": 64,
+    }
 
     def __init__(self, hp: ContrastiveHParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)

@@ -42,6 +42,8 @@ class NoiseHParams(LatentHParams, AdamHParams):
 
 
 SMALL = 32  # pixels a side
+# for such images, which the papers hardly speak of: many small steps, in minutes on one core
+ON_SMALL: Mapping[str, Any] = {"width": 32, "batch": 32, "kimg": 60.0, "lr": 1e-3, "beta1": 0.0, "beta2": 0.99}
 H = TypeVar("H", bound=LatentHParams)
 
 
@@ -51,15 +53,7 @@ class NoiseToImage(FromLatents[H]):
     adversarial = losses.NONSATURATING
     on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
     one_call: ClassVar[bool] = False  # nothing in D ties the images of a batch together
-    # for images of 32 pixels and fewer, which the papers hardly speak of: many small steps, in minutes on one core
-    on_small: ClassVar[Mapping[str, Any]] = {
-        "width": 32,
-        "batch": 32,
-        "kimg": 60.0,
-        "lr": 1e-3,
-        "beta1": 0.0,
-        "beta2": 0.99,
-    }
+    on_small: ClassVar[Mapping[str, Any]] = ON_SMALL
     d_norm: ClassVar[type[nn.Module]] = BatchNorm2d  # of D's convolutions
 
     def __init__(self, hp: H, spec: DataSpec) -> None:

@@ -15,7 +15,7 @@ from gancli.gan import Clock, Turn
 from gancli.hparams import AdamHParams, hparam
 from gancli.nets import coupled
 from gancli.variants._latents import FromLatents, SizeHParams
-from gancli.variants._noise import SMALL
+from gancli.variants._noise import ON_SMALL, SMALL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class CoGAN(FromLatents[HParams]):
     @classmethod
     def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
         """For images of 32 pixels and fewer: what trains in minutes on one core."""
-        return {"width": 32, "lr": 5e-4} if max(spec.height, spec.width) <= SMALL else {}
+        return {**ON_SMALL, "kimg": 100.0} if max(spec.height, spec.width) <= SMALL else {}
 
     def players(self) -> Mapping[str, Optimizer]:
         """The Gs are one player, the Ds another; a shared weight moves once."""

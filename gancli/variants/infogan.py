@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ class InfoGAN(NoiseToImage[HParams]):
     """A head Q on D's trunk must read the codes back from the image, so that G makes them matter (eq. 5 and 6)."""
 
     hparams = HParams
+    builtin = "digits"  # on coloured shapes, G hides the codes in single pixels, where Q finds them and no eye does
+    on_small: ClassVar = {"batch": 32, "kimg": 200.0}
     served = ("G", "D", "Q")
     D: dcgan.Discriminator
 

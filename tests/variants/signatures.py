@@ -223,7 +223,7 @@ def probe(gan: Any, x: Tensor, y: Tensor) -> float:
     return float(((b @ weights).argmax(1) == y[cut:]).float().mean())
 
 
-@signature("dcgan", "accuracy of a linear probe on D's features, 12 shapes", "D before training", 0.37)
+@signature("dcgan", "accuracy of a linear probe on D's features, 12 shapes", "D before training", 0.4)
 def features_tell_shapes(seed: int, control: bool) -> float:
     f = shapes.factors(shapes.FULL, 7, np.arange(2400))
     x = torch.from_numpy(shapes.render(shapes.FULL, f, 16)).float() / 127.5 - 1
@@ -415,7 +415,7 @@ def filled(seed: int, control: bool) -> float:
 
 
 @signature(
-    "ccgan", "dB by which fillings beat the mean colour, on shapes; no pixel was compared", "D sees them unpasted", 3.4
+    "ccgan", "dB by which fillings beat the mean colour, on shapes; no pixel was compared", "D sees them unpasted", 4.5
 )
 def pasted(seed: int, control: bool) -> float:
     source = small_shapes(folder(), "shapes-easy", 12)
