@@ -30,7 +30,7 @@ class Entry:
 
     command: str  # after `gancli train`
     caption: str
-    high: int = 280
+    high: int = 274
 
 
 NOISE = "64 draws"
@@ -41,15 +41,15 @@ DEFAULTS = {  # every variant with no other word
     "aae-labels": Entry("aae-labels", "a row a class: each is a Gaussian of the code's plane", 400),
     "aae-semi": Entry("aae-semi", "a row a class, one style a column, from ten labels a class", 400),
     "acgan": Entry("acgan", "a row a class, the same noise in every row", 420),
-    "began": Entry("began", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 280),
-    "bgan": Entry("bgan", "every pixel is exactly black or white; 30 of 65,536 pictures are right", 280),
+    "began": Entry("began", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 274),
+    "bgan": Entry("bgan", "every pixel is exactly black or white; 30 of 65,536 pictures are right", 274),
     "bigan": Entry("bigan", PAIRS, 206),
-    "ccgan": Entry("ccgan", "rows: what is left, what is filled in, what was there", 210),
+    "ccgan": Entry("ccgan", "rows: what is left, what is filled in, what was there", 206),
     "cgan": Entry("cgan", "a row a class, the same noise in every row", 420),
-    "cogan": Entry("cogan", "a row of outlines, below it the same latents filled: pairs, though it never saw one", 280),
-    "context-encoder": Entry("context-encoder", "rows: what is left, what is filled in, what was there", 210),
+    "cogan": Entry("cogan", "a row of outlines, below it the same latents filled: pairs, though it never saw one", 242),
+    "context-encoder": Entry("context-encoder", "rows: what is left, what is filled in, what was there", 206),
     "dragan": Entry("dragan", NOISE),
-    "ebgan": Entry("ebgan", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 280),
+    "ebgan": Entry("ebgan", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 274),
     "fgan": Entry("fgan", NOISE),
     "gan": Entry("gan", NOISE),
     "improved": Entry("improved", NOISE),
@@ -73,7 +73,7 @@ TRANSLATORS = {  # every translator with no other word
     "discogan": Entry("discogan", BOTH_WAYS),
     "dualgan": Entry("dualgan", BOTH_WAYS),
     "fastcut": Entry("fastcut", "rows: outlines, what became of them", 206),
-    "pix2pix": Entry("pix2pix", "rows: outlines, what became of them, the truth", 208),
+    "pix2pix": Entry("pix2pix", "rows: outlines, what became of them, the truth", 206),
     "unit": Entry("unit", BOTH_WAYS),
 }
 FASHION, EMOJI = "FASHION", "EMOJI"  # folders of --real
@@ -86,10 +86,10 @@ REAL = {  # on real pictures
     "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
     "fashion-aae": Entry("aae --data FASHION --z-dim 16 --kimg 600", PAIRS, 206),
     "emoji-ccgan": Entry(
-        "ccgan --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 210
+        "ccgan --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 206
     ),
     "emoji-context-encoder": Entry(
-        "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 210
+        "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 206
     ),
 }
 SECTIONS = {"defaults": DEFAULTS, "translators": TRANSLATORS, "real": REAL}
