@@ -5,6 +5,7 @@ channels last, and TensorFlow 1's resize goes along rows and then columns, which
 """
 
 import io
+import warnings
 from pathlib import Path
 
 import torch
@@ -53,14 +54,17 @@ def _network(state: dict[str, Tensor], path: Path) -> nn.Module:
     """Build torch-fidelity's network with its batch norms fused into its convolutions."""
     from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, FeatureExtractorInceptionV3
 
-    # its constructor reads a file, with pickle allowed: it gets one in memory that was written from plain tensors
-    plain = io.BytesIO()
-    torch.save(state, plain)
-    plain.seek(0)
+    # its constructor reads a file, with pickle allowed: it gets one in memory, of names and shapes without values
+    shapes = io.BytesIO()
+    torch.save({name: value.to("meta") for name, value in state.items()}, shapes)
+    shapes.seek(0)
     try:
-        network = FeatureExtractorInceptionV3("ours", ["2048"], feature_extractor_weights_path=plain)
+        with torch.device("meta"), warnings.catch_warnings(action="ignore"):  # that nothing is copied
+            network = FeatureExtractorInceptionV3("ours", ["2048"], feature_extractor_weights_path=shapes)
     except RuntimeError as error:
         raise weights.unfit(path, "torch-fidelity's Inception", error) from None
+    network.load_state_dict(state, assign=True)
+    del state  # so that each weight goes as soon as it is fused
     for module in network.modules():
         if isinstance(module, BasicConv2d):
             fused = fuse_conv_bn_eval(module.conv.double(), module.bn.double())
