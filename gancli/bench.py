@@ -22,7 +22,7 @@ from gancli.devices import choose_precision
 from gancli.display import Quiet
 from gancli.gan import Clock
 from gancli.run import BenchOptions, Folder
-from gancli.start import Data, amp, build, layout_of, open_data, stepper, tuned, with_batch
+from gancli.start import Data, amp, build, open_data, stepper, tuned, with_batch
 from gancli.step import Amp, parameters
 from gancli.train import Rhythm, Training
 
@@ -92,7 +92,7 @@ class WatchedFeed:
 def _training(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> Training:
     """Make the loop of `gancli train`, which writes its ticks, but neither grids nor checkpoints."""
     gan, players, ema = build(data, options.seed)
-    feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device, layout_of(gan))
+    feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
     clock = Clock(0, 0, 10**12)
     play = stepper(gan, players, _amp(data, options), options, display.note)
     nobody: Any = None  # describes or saves it

@@ -26,7 +26,7 @@ from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
 from gancli.signals import Stop, stoppable
 from gancli.spread import spread_over
-from gancli.start import amp, build, fresh, layout_of, open_data, stepper, tuned, with_batch
+from gancli.start import amp, build, fresh, open_data, stepper, tuned, with_batch
 from gancli.step import slow_down
 from gancli.train import Rhythm, Training
 
@@ -80,7 +80,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
             source=about["source"],
         )
 
-    feed = feed_for(dataset, hp.batch, options.seed, data.device, layout_of(gan))
+    feed = feed_for(dataset, hp.batch, options.seed, data.device)
     saves = Saves(folder, options.keep, lambda: atomic.write_json(folder.about, about), display.note)
     play = Frugal(stepper(gan, players, amp(about["precision"], data.device), options, display.note), display.note)
     training = Training(

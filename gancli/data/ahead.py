@@ -33,10 +33,8 @@ class Ahead:
 class AheadFeed(Feed[Any]):
     """A feed whose rows lie in the host's memory, or on its disk, and whose batches are wanted on a GPU."""
 
-    def __init__(
-        self, dataset: Dataset[Any], batch: int, seed: int, device: torch.device, layout: torch.memory_format
-    ) -> None:
-        super().__init__(dataset, batch, seed, device, layout)
+    def __init__(self, dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> None:
+        super().__init__(dataset, batch, seed, device)
         cuda = self.device.type == "cuda"
         stream = torch.cuda.Stream(self.device) if cuda else None
         vars(self).update(_stream=stream, _ahead=Ahead(self._fetch, self.batch))  # a feed is frozen
@@ -63,9 +61,7 @@ def _used_on(tensor: Tensor, stream: Any) -> Tensor:
     return tensor
 
 
-def feed_for(
-    dataset: Dataset[Any], batch: int, seed: int, device: torch.device, layout: torch.memory_format
-) -> Feed[Any]:
+def feed_for(dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> Feed[Any]:
     """Give the feed that suits where the rows are; one that makes parts of a batch may draw, which has its time."""
     elsewhere = any(column.device != device for column in dataset.columns.values())
-    return (AheadFeed if elsewhere and not dataset.make else Feed)(dataset, batch, seed, device, layout)
+    return (AheadFeed if elsewhere and not dataset.make else Feed)(dataset, batch, seed, device)

@@ -86,13 +86,11 @@ class Feed(Generic[B_co]):
     batch: int  # over all processes
     seed: int
     device: torch.device
-    layout: torch.memory_format = torch.channels_last  # of the images
 
     def at(self, images: int) -> B_co:
         """Give the batch that comes after `images` images were seen."""
         share = self.batch // dist.world()
-        batch = self.dataset.at(self.seed, images + dist.rank() * share, share, self.device)
-        return batch if self.layout is torch.channels_last else batch.map(Tensor.contiguous)
+        return self.dataset.at(self.seed, images + dist.rank() * share, share, self.device)
 
     def first(self, n: int) -> B_co:
         """Give the first `n` rows of the data in the order of the run, whole on every process."""

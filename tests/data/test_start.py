@@ -18,7 +18,6 @@ from gancli.data.images import Images
 from gancli.data.sources import Request
 from gancli.data.spec import DataSpec
 from gancli.display import Fancy
-from gancli.start import layout_of
 from tests.conftest import Cli, noise_images
 from tests.variants.small import make
 
@@ -83,10 +82,10 @@ def test_batches_that_are_fetched_ahead_are_the_same(monkeypatch: pytest.MonkeyP
     rows = torch.randint(0, 256, (50, 3, 8, 8), dtype=torch.uint8)
     dataset = Dataset("noise", DataSpec(3, 8, 8), Images, {"image": rows})
     cpu = torch.device("cpu")
-    plain, ahead = Feed(dataset, 8, 0, cpu), AheadFeed(dataset, 8, 0, cpu, torch.channels_last)
+    plain, ahead = Feed(dataset, 8, 0, cpu), AheadFeed(dataset, 8, 0, cpu)
     for place in (0, 8, 16, 48, 8, 16):  # a resumed run begins anywhere
         assert torch.equal(ahead.at(place).image, plain.at(place).image)
-    assert type(feed_for(dataset, 8, 0, cpu, torch.channels_last)) is Feed
+    assert type(feed_for(dataset, 8, 0, cpu)) is Feed
     assert torch.equal(ahead.first(5).image, plain.first(5).image)
 
 
@@ -128,13 +127,11 @@ def test_folders_are_read_once_by_the_command(cli: Cli, pictures: Path) -> None:
     assert sorted((cache.root() / "images").iterdir()) == entries
 
 
-@pytest.mark.parametrize(("name", "layout"), [("dcgan", torch.channels_last), ("cyclegan", torch.contiguous_format)])
-def test_batches_and_networks_share_a_layout(name: str, layout: torch.memory_format) -> None:
-    gan = make(name)
-    assert layout_of(gan) is layout
+def test_batches_and_networks_share_a_layout() -> None:
     columns = {"image": torch.zeros(16, 3, 8, 8, dtype=torch.uint8)}
-    feed = feed_for(Dataset("zeros", DataSpec(3, 8, 8), Images, columns), 4, 0, torch.device("cpu"), layout)
-    assert feed.at(0).image.is_contiguous(memory_format=layout)
+    feed = feed_for(Dataset("zeros", DataSpec(3, 8, 8), Images, columns), 4, 0, torch.device("cpu"))
+    for image in (feed.at(0).image, make("cyclegan").to(memory_format=torch.channels_last).AB(feed.at(0).image)):
+        assert image.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_decoding_shows_a_bar_on_a_terminal_and_takes_it_away() -> None:
