@@ -13,14 +13,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from gancli import images
+from gancli.data.pictures import upright
 
 ROOT = Path(__file__).parent.parent
 PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "pictures" / "gallery"
 BEGIN, END = "<!-- {}: written by tests/gallery.py -->", "<!-- end of {} -->"
 MOST_BYTES = 150_000
+COLUMNS = 12  # of held-out pictures
 LOUD = ("mode_kl",)  # scores that say little to a reader
 
 
@@ -31,6 +34,7 @@ class Entry:
     command: str  # after `gancli train`
     caption: str
     high: int = 274
+    unseen: str = ""  # a folder of --real whose held-out pictures are shown translated, beside the truth
 
 
 NOISE = "64 draws"
@@ -92,14 +96,56 @@ REAL = {  # on real pictures
         "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 206
     ),
 }
-SECTIONS = {"defaults": DEFAULTS, "translators": TRANSLATORS, "real": REAL}
+TRUTH = "rows: sources that it never saw, what became of them, the truth"
+UNSEEN = {  # translators on real pictures; HELD is where split() puts them
+    "openmoji": Entry(
+        "pix2pix --data HELD/OPENMOJI --size 64 --layers 2 --lr 4e-4 --kimg 90", f"line art, coloured; {TRUTH}",
+        unseen="OPENMOJI",
+    ),
+    "emoji": Entry(
+        "cyclegan --data HELD/EMOJI --size 64 --width 16 --lr 5e-4 --kimg 16", f"Google's to Twitter's; {TRUTH}",
+        unseen="EMOJI",
+    ),
+}  # fmt: skip
+SECTIONS = {"defaults": DEFAULTS, "translators": TRANSLATORS, "real": REAL, "unseen": UNSEEN}
+
+
+def split(real: Path, held: Path) -> None:
+    """Link two domains of emoji into trainA, trainB, testA and testB: a twentieth of the characters is held out."""
+    for picture in sorted(real.glob("[AB]/*.png")):
+        first = int(picture.stem.split("-")[0], 16)  # all skins, hair and flags of a character go the same way
+        link = held / f"{'test' if first % 20 == 7 else 'train'}{picture.parent.name}" / picture.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(picture.resolve())
+
+
+def show_unseen(entry: Entry, run: Path, held: Path) -> Image.Image:
+    """Translate pictures that were held out, 12 a row, and lay the truth below."""
+    names = sorted(path.name for path in (held / "testA").iterdir())
+    names = names[:: len(names) // (2 * COLUMNS)][: 2 * COLUMNS]
+    size = dict(zip(words := shlex.split(entry.command), words[1:]))["--size"]
+    sources = [str(held / "testA" / name) for name in names]
+    command = ["translate", str(run), *sources, "--out", str(run / "unseen"), "--overwrite", "--direction", "AB"]
+    subprocess.run([sys.executable, "-m", "gancli", *command], check=True, stdout=subprocess.DEVNULL)
+    rows = []
+    for first in (0, COLUMNS):
+        for folder in (held / "testA", run / "unseen", held / "testB"):
+            for name in names[first : first + COLUMNS]:
+                with Image.open(folder / name) as picture:
+                    rows.append(
+                        np.asarray(upright(picture).convert("RGB").resize((int(size), int(size)), Image.Resampling.BOX))
+                    )
+    return images.grid(np.stack(rows), COLUMNS)
 
 
 def train(name: str, entry: Entry, runs: Path, real: Path) -> None:
     """Run the command, and keep the last grid of its run."""
     run = runs / name
+    if entry.unseen and not (runs / "HELD" / entry.unseen).exists():
+        split(real / entry.unseen, runs / "HELD" / entry.unseen)
+    at = {FASHION: real, EMOJI: real, "HELD": runs}
     words = [
-        f"{real}/{word}" if word.split("/")[0] in (FASHION, EMOJI) else word for word in shlex.split(entry.command)
+        f"{at[first]}/{word}" if (first := word.split("/")[0]) in at else word for word in shlex.split(entry.command)
     ]
     command = [sys.executable, "-m", "gancli", "train", *words, "--out", str(run), "--json"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -114,7 +160,9 @@ def keep(name: str, entry: Entry, run: Path, seconds: float, metrics: dict[str, 
     with Image.open(max((run / "samples").glob("*.png"))) as grid:
         about = json.loads(grid.info[images.TEXT])
         picture = grid.crop((0, 0, grid.width, min(grid.height, entry.high)))
-    if picture.width > 512:
+    if entry.unseen:
+        picture = show_unseen(entry, run, run.parent / "HELD" / entry.unseen)
+    elif picture.width > 512:
         picture = picture.resize((512, round(512 * picture.height / picture.width)), Image.Resampling.LANCZOS)
     about |= {"command": f"gancli train {entry.command}", "seconds": round(seconds, 1), "metrics": metrics}
     path = PICTURES / f"{name}.png"
