@@ -65,6 +65,7 @@ class Done:
     written: list[Path]
     skipped: list[Path]
     failed: dict[str, str]  # by name, why
+    hint: str | None  # what may look better, and how
 
 
 def run(request: Request, device: str, progress: Callable[[int, int], None] | None = None) -> Done:
@@ -75,20 +76,29 @@ def run(request: Request, device: str, progress: Callable[[int, int], None] | No
     model = models.find(request.model)
     gan = models.load(model)
     draw = _drawing(gan, request, choose_device(device))
+    sides: list[int] = []
+
+    def measured(picture: Image.Image) -> Image.Image:
+        sides.append(min(picture.size))
+        return draw(picture)
+
     jobs = plan(request, model.name)
     there = [job.out for job in jobs if job.out and job.out.exists() and not request.overwrite]
     jobs = [job for job in jobs if job.out not in there]
     about = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
     about |= {"direction": request.direction, "mask": request.mask, "seed": request.seed}
     written, failed = [], {}
-    for job, outcome in _pipeline(jobs, request, draw, about):
+    for job, outcome in _pipeline(jobs, request, measured, about):
         if outcome is None:
             written += [job.out] if job.out else []
         else:
             failed[job.name] = outcome
         if progress:
             progress(len(written) + len(failed), len(jobs))
-    return Done(written, there, failed)
+    known = min(gan.spec.height, gan.spec.width)
+    larger = request.mask is None and request.size is None and max(sides, default=0) >= 2 * known
+    hint = f"{model.name} learnt from pictures of {known} pixels a side: --size {known} may look better"
+    return Done(written, there, failed, hint if larger else None)
 
 
 # ------------------------------------------------------------------------------------------------ the model

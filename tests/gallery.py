@@ -125,7 +125,18 @@ def show_unseen(entry: Entry, run: Path, held: Path) -> Image.Image:
     names = names[:: len(names) // (2 * COLUMNS)][: 2 * COLUMNS]
     size = dict(zip(words := shlex.split(entry.command), words[1:]))["--size"]
     sources = [str(held / "testA" / name) for name in names]
-    command = ["translate", str(run), *sources, "--out", str(run / "unseen"), "--overwrite", "--direction", "AB"]
+    command = [
+        "translate",
+        str(run),
+        *sources,
+        "--out",
+        str(run / "unseen"),
+        "--overwrite",
+        "--direction",
+        "AB",
+        "--size",
+        size,
+    ]
     subprocess.run([sys.executable, "-m", "gancli", *command], check=True, stdout=subprocess.DEVNULL)
     rows = []
     for first in (0, COLUMNS):

@@ -186,6 +186,16 @@ def test_standard_input_and_output(cli: Cli, tmp_path: Path, model: Path, monkey
     assert opened("out.png").size == (20, 30)
 
 
+@pytest.mark.parametrize(("side", "options", "said"), [(32, (), True), (31, (), False), (32, ("--size", 16), False)])
+def test_pictures_much_larger_than_those_it_learnt_from_get_a_hint(
+    cli: Cli, tmp_path: Path, model: Path, side: int, options: tuple[object, ...], said: bool
+) -> None:
+    source = picture(tmp_path / "a.png", (side, side + 5))
+    result = cli("translate", model, source, "--direction", "AB", *options)
+    assert result.code == 0
+    assert ("--size 16 may look better" in result.err) is said
+
+
 def test_compare_and_size(cli: Cli, tmp_path: Path, model: Path) -> None:
     source = picture(tmp_path / "in.png", (20, 30))
     assert cli("translate", model, source, "--compare", "--size", "40", "--out", "out.png").code == 0

@@ -45,6 +45,8 @@ def command(
         model, tuple(images), direction, out, size, tile, mask, seed, compare=compare, overwrite=overwrite
     )
     done = translating.run(request, device, _progress if sys.stderr.isatty() and not json else None)
+    if done.hint:
+        print(f"gancli: {done.hint}", file=sys.stderr)
     if json:
         files = {"files": [str(p) for p in done.written], "skipped": [str(p) for p in done.skipped]}
         print(json_format.dumps(files | {"failed": done.failed}))
