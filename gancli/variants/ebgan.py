@@ -22,7 +22,7 @@ class HParams(NoiseHParams):
     kimg: float = 40.0
     code: int = hparam(64, "size of the code of D's auto-encoder", min=1)
     margin: float = hparam(
-        0.5, "energy that D gives fakes at least, m in eq. 1; images in [-1, 1] have energies in [0, 4]", min=0
+        0.1, "energy that D gives fakes at least, m in eq. 1; images in [-1, 1] have energies in [0, 4]", min=0
     )
     pt_weight: float = hparam(0.1, "weight of the repelling term, eq. 4", min=0)
 
