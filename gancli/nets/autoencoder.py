@@ -43,15 +43,14 @@ def connected(code: int, hidden: list[int], spec: DataSpec) -> AutoEncoder:
 class Decoder(nn.Module):
     """Two convolutions a resolution, all of one width, then nearest neighbours (Berthelot et al. 2017, section 3.5)."""
 
-    def __init__(self, code: int, width: int, spec: DataSpec) -> None:
+    def __init__(self, code: int, width: int, spec: DataSpec, end: nn.Module) -> None:
         super().__init__()
         count = dcgan.stages(spec)
         self.start = width, spec.height >> count, spec.width >> count
         layers: list[nn.Module] = [nn.Linear(code, width * self.start[1] * self.start[2]), nn.Unflatten(1, self.start)]
         for level in range(count + 1):
             layers += [*([nn.Upsample(scale_factor=2)] if level else []), *_pair(width, width)]
-        # the paper's ends without tanh; here all images stay in [-1, 1]
-        self.net = nn.Sequential(*layers, nn.Conv2d(width, spec.channels, 3, 1, 1), nn.Tanh())
+        self.net = nn.Sequential(*layers, nn.Conv2d(width, spec.channels, 3, 1, 1), end).apply(_initialise)
 
     def forward(self, z: Tensor) -> Tensor:
         """Draw images from codes."""
@@ -71,11 +70,18 @@ class Encoder(nn.Module):
         last = width * (count + 1)
         layers += [*_pair(last, last), nn.Flatten()]
         layers.append(nn.Linear(last * (spec.height >> count) * (spec.width >> count), code))
-        self.net = nn.Sequential(*layers)
+        self.net = nn.Sequential(*layers).apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """Read codes off images."""
         return self.net(x)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Glorot and Bengio's weights, as in the authors' framework: torch's own fade in so many layers without a norm."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
 
 
 def _pair(before: int, after: int) -> list[nn.Module]:
