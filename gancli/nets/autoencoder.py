@@ -81,6 +81,7 @@ def _initialise(module: nn.Module) -> None:
     """Glorot and Bengio's weights, as in the authors' framework: torch's own fade in so many layers without a norm."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
+        assert module.bias is not None
         nn.init.zeros_(module.bias)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -130,7 +131,8 @@ def test_folders_are_read_once_by_the_command(cli: Cli, pictures: Path) -> None:
 def test_batches_and_networks_share_a_layout() -> None:
     columns = {"image": torch.zeros(16, 3, 8, 8, dtype=torch.uint8)}
     feed = feed_for(Dataset("zeros", DataSpec(3, 8, 8), Images, columns), 4, 0, torch.device("cpu"))
-    for image in (feed.at(0).image, make("cyclegan").to(memory_format=torch.channels_last).AB(feed.at(0).image)):
+    gan: Any = make("cyclegan").to(memory_format=torch.channels_last)
+    for image in (feed.at(0).image, gan.translate(feed.at(0).image, "AB")):
         assert image.is_contiguous(memory_format=torch.channels_last)
 
 

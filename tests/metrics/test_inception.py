@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from gancli.errors import UserError
-from gancli.metrics import extractors, fid, prdc
+from gancli.metrics import fid, prdc
 from gancli.metrics.extractors import weights
 from gancli.metrics.extractors.inception import Inception, resized
 from gancli.metrics.features import Features
@@ -137,7 +137,7 @@ def test_neither_batch_nor_ranks_change_a_number(
     asked += ["--metrics", "fid,is,kid,precision-recall"]
     found = []
     for batch in (1, 7, 64):
-        monkeypatch.setattr(extractors.inception, "CPU_BATCH", batch)
+        monkeypatch.setattr("gancli.metrics.extractors.inception.CPU_BATCH", batch)
         monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / f"cache{batch}"))
         found.append(cli(*asked))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "gancli"]

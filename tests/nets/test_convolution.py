@@ -71,6 +71,7 @@ def test_in_place_activations_may_follow() -> None:
 
 def test_large_images_are_normalised_as_small_ones_are() -> None:
     norm = InstanceNorm2d(4, affine=True).double()
+    assert norm.weight is not None
     nn.init.normal_(norm.weight)
     x = torch.randn(2, 4, 160, 128, dtype=torch.double, requires_grad=True)
     for found, expected in zip(everything(norm, x, last=True), everything(norm, x)):
