@@ -90,7 +90,7 @@ REAL = {  # on real pictures
     "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
     "fashion-aae": Entry("aae --data FASHION --z-dim 16 --kimg 600", PAIRS, 206),
     "emoji-ccgan": Entry(
-        "ccgan --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 206
+        "ccgan --data EMOJI/by-class --size 32 --kimg 40", "what is left, what is filled in, what was there", 206
     ),
     "emoji-context-encoder": Entry(
         "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 206
