@@ -245,11 +245,11 @@ def noise_has_more_energy(seed: int, control: bool) -> float:
     return other / real
 
 
-@signature("began", "distance of L(G)/L(x) from gamma = 0.5", "k stays 0", 0.15, least=False)
+@signature("began", "distance of L(G)/L(x) from gamma = 0.9", "k stays 0", 0.1, least=False)
 def balance(seed: int, control: bool) -> float:
-    options: dict[str, Any] = {"width": 8, "lr": 1e-3, "k_rate": 0.0 if control else 0.02}
-    means = train("began", "digits", 300, seed, kept=100, **options)[2]
-    return abs(means["D/ratio"] - 0.5)
+    options: dict[str, Any] = {"width": 8, "lr": 5e-4, "beta1": 0.0, "gamma": 0.9, "k_rate": 0.0 if control else 0.05}
+    means = train("began", "digits", 600, seed, kept=100, **options)[2]
+    return abs(means["D/ratio"] - 0.9)
 
 
 @signature("bgan", "patterns of 30 found, where 2,000 draws are right", "uniform weights of the draws", 3)
