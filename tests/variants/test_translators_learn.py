@@ -22,12 +22,13 @@ def content_is_kept(found: dict[str, float]) -> bool:
     return min(right) >= 0.95 and min(kept) >= 0.8
 
 
-@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix", "cut"])
 def test_the_right_domain_with_the_content_kept(cli: Cli, name: str) -> None:
     found = scores(cli, name)
     assert content_is_kept(found), found
 
 
-def test_without_its_cycle_cyclegan_loses_the_content(cli: Cli) -> None:
-    found = scores(cli, "cyclegan", "--cycle", 0)
+@pytest.mark.parametrize("control", [("cyclegan", "--cycle", 0), ("cut", "--nce", 0)])
+def test_without_what_ties_the_domains_the_content_is_lost(cli: Cli, control: tuple[object, ...]) -> None:
+    found = scores(cli, *control)
     assert not content_is_kept(found), found
