@@ -22,9 +22,10 @@ from gancli.devices import choose_precision
 from gancli.display import Quiet
 from gancli.gan import Clock
 from gancli.run import BenchOptions, Folder
-from gancli.start import Data, amp, build, open_data, stepper, tuned, with_batch
+from gancli.start import Data, amp, build, open_data, stepper, with_batch
 from gancli.step import Amp, parameters
 from gancli.train import Rhythm, Training
+from gancli.tuning import tuned
 
 WARM_UP = 3  # steps before anything is timed
 NEVER = Rhythm(save=math.inf, sample=math.inf, evaluate=math.inf)

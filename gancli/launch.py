@@ -26,9 +26,10 @@ from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
 from gancli.signals import Stop, stoppable
 from gancli.spread import spread_over
-from gancli.start import amp, build, fresh, open_data, stepper, tuned, with_batch
+from gancli.start import amp, build, fresh, open_data, stepper, with_batch
 from gancli.step import slow_down
 from gancli.train import Rhythm, Training
+from gancli.tuning import tuned
 
 SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  # metrics in [0, 1], shown in percent
 

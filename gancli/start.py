@@ -1,10 +1,8 @@
 """What stands before the first step: the device, the data, the networks and their optimisers."""
 
-import ctypes
 import dataclasses
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,28 +26,7 @@ from gancli.run import OF_SOME_DATA, SetUp
 from gancli.seeds import seed_all
 from gancli.step import Amp, play_step
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt
 MOST = 4096  # images in a batch that is chosen for the user
-HELD = 2**31 - 1  # bytes that are kept for the next step rather than given back
-
-
-@contextmanager
-def tuned() -> Iterator[None]:
-    """Set the process up for training: numbers that die away count as 0, and memory is kept from step to step."""
-    torch.set_flush_denormal(True)  # denormal numbers are slow on a CPU
-    _keep_memory()
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-
-
-def _keep_memory() -> None:
-    """Stop glibc from giving large blocks back after each step: to get them again can cost a tenth of it."""
-    own = None if os.name == "nt" else ctypes.CDLL(None)  # Windows names no library of its own so
-    if (mallopt := getattr(own, "mallopt", None)) is not None:  # other C libraries have none
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, HELD)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ def command(
     from gancli import atomic, dist, evaluation
     from gancli.devices import choose_device
     from gancli.metrics import scores
+    from gancli.tuning import tuned
 
     if extractor not in evaluation.EXTRACTORS:
         raise UserError(f"--extractor {extractor}: there are {', '.join(evaluation.EXTRACTORS)}")
@@ -73,7 +74,7 @@ def command(
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
         neighbours=neighbours,
     )  # fmt: skip
-    with dist.joined():
+    with dist.joined(), tuned():
         first = dist.rank() == 0
         tell, note = (Progress(), _note) if first else (_silence, _silence)
         results = evaluation.evaluate(options, choose_device(device), tell, note)

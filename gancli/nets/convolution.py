@@ -1,8 +1,11 @@
-"""Convolutions whose weight's gradient is a matrix product, where a CPU does that faster.
+"""Convolutions that train faster on a CPU: by minimal filtering, and as matrix products.
 
-oneDNN computes it (AVX2, torch 2.14, channels_last) at 30 to 60 GFLOP/s where a matrix product reaches 80.
+oneDNN computes weights' gradients (AVX2, torch 2.14, channels_last) at 30 to 60 GFLOP/s where a matrix product reaches
+80, and a filter as large as its input much slower than the product that it is. What is not trained is left to torch,
+which gives an image the same bits alone and among others.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,8 +14,10 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-MANY = 64  # channels; with fewer there is nothing to gain
-AT_ONCE = 4 << 20  # bytes of patches: what a cache holds
+from gancli.nets.winograd import Minimal
+
+MANY = 64  # channels from which on weights' gradients gain; the convolutions do from twice as many on
+AT_ONCE = 2 << 20  # bytes of patches: what a cache holds
 
 
 class Convolution(nn.Conv2d):
@@ -20,9 +25,13 @@ class Convolution(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, D, h, w)."""
-        if self.bias is not None or not _pays(input, self.weight):
-            return super().forward(input)
         stride, padding = self.stride[0], int(self.padding[0])
+        if not _learns(input, self.weight):
+            return super().forward(input)
+        if not padding and input.shape[2:] == self.weight.shape[2:]:
+            return F.linear(_flat(input), _flat(self.weight), self.bias)[:, :, None, None]
+        if self.bias is not None or min(self.weight.shape[:2]) < MANY:
+            return super().forward(input)
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, [padding] * 4, self.padding_mode), 0
         return convolved(input, self.weight, stride, padding)
@@ -33,15 +42,23 @@ class Transposed(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, D, h, w) -> (N, C, H, W)."""
-        if self.bias is not None or not _pays(input, self.weight):
+        if self.bias is not None or min(self.weight.shape[:2]) < MANY or not _learns(input, self.weight):
             return super().forward(input, output_size)
-        return transposed(input, self.weight, self.stride[0], int(self.padding[0]), self.output_padding)
+        padding = int(self.padding[0])
+        if not padding and input.shape[2:] == (1, 1):
+            _, c, *sides = self.weight.shape
+            return (input.flatten(1) @ _flat(self.weight)).view(-1, *sides, c).permute(0, 3, 1, 2)
+        return transposed(input, self.weight, self.stride[0], padding, self.output_padding)
 
 
-def _pays(x: Tensor, weight: Tensor) -> bool:
+def _learns(x: Tensor, weight: Tensor) -> bool:
     plain = not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
-    learns = torch.is_grad_enabled() and weight.requires_grad
-    return x.device.type == "cpu" and plain and learns and min(weight.shape[:2]) >= MANY
+    return x.device.type == "cpu" and plain and torch.is_grad_enabled() and weight.requires_grad
+
+
+def _flat(x: Tensor) -> Tensor:
+    """(N, C, H, W) as rows, in the order of channels last."""
+    return x.permute(0, 2, 3, 1).flatten(1)
 
 
 # The gradient of the weight is a node of its own, so that a backward that does not ask for it does not compute it.
@@ -68,7 +85,8 @@ class _Down(Function):
         ctx.save_for_backward(weight)
         extra = tuple((side + 2 * padding - weight.shape[-1]) % stride for side in x.shape[2:])
         ctx.how = stride, padding, extra
-        return F.conv2d(x, weight, None, stride, padding)
+        quick = _minimal(x.shape, len(weight), weight.shape[-1], stride, padding)
+        return quick.convolved(x, weight) if quick.pays(2 * MANY) else F.conv2d(x, weight, None, stride, padding)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -83,7 +101,14 @@ class _Up(Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, extra: tuple[int, ...]) -> Tensor:
         ctx.save_for_backward(weight)
         ctx.how = stride, padding
-        return F.conv_transpose2d(x, weight, None, stride, padding, extra)
+        (n, d, *sides), (_, c, kernel, _) = x.shape, weight.shape
+        fine = [(side - 1) * stride - 2 * padding + kernel + more for side, more in zip(sides, extra)]
+        quick = _minimal((n, c, *fine), d, kernel, stride, padding)
+        return (
+            quick.transposed(x, weight)
+            if quick.pays(2 * MANY)
+            else F.conv_transpose2d(x, weight, None, stride, padding, extra)
+        )
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -123,15 +148,29 @@ class _Joined(Function):
         return gradients * 2
 
 
+def _minimal(fine: Sequence[int], filters: int, kernel: int, stride: int, padding: int) -> Minimal:
+    """Of a finer map (N, C, H, W)."""
+    n, c, h, w = fine
+    return Minimal(n, c, h, w, filters, kernel, stride, padding)
+
+
 def _correlation(fine: Tensor, coarse: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
     """Sum what a finer map (N, C, H, W) has around each place of a coarser (N, D, h, w): (D, C, K, K)."""
     (_, c, *_), (n, d, h, w) = fine.shape, coarse.shape
-    size = kernel * kernel * c
-    images = max(1, min(n, AT_ONCE // (h * w * size * fine.element_size())))
-    total = fine.new_zeros(d, size)
+    if (quick := _minimal(fine.shape, d, kernel, stride, padding)).pays(MANY):
+        return quick.correlated(fine, coarse)
+    rows = (h - 1) * stride + kernel
+    images = max(1, min(n, AT_ONCE // (rows * w * kernel * c * fine.element_size())))
+    total = fine.new_zeros(kernel, d, kernel * c)
     for some, their in zip(fine.split(images), coarse.split(images)):
-        padded = F.pad(some, [padding] * 4).contiguous(memory_format=torch.channels_last)
-        patches = padded.unfold(2, kernel, stride)[:, :, :h].unfold(3, kernel, stride)[:, :, :, :w]
-        rows = patches.permute(0, 2, 3, 4, 5, 1).reshape(-1, size)  # (N, h, w, K, K, C)
-        total.addmm_(their.permute(0, 2, 3, 1).reshape(-1, d).T, rows)
-    return total.view(d, kernel, kernel, c).permute(0, 3, 1, 2)
+        padded = F.pad(some, [padding] * 4) if padding else some
+        padded = padded.contiguous(memory_format=torch.channels_last)[:, :, :rows]
+        # Patches of one row, (rows, N, w, K, C): with rows first, those that the kernel's k-th row meets are a block
+        patches = padded.unfold(3, kernel, stride)[:, :, :, :w].permute(2, 0, 3, 4, 1)
+        gradient = their.permute(2, 0, 3, 1).reshape(-1, d).T
+        row = gradient.shape[1] // h
+        for phase in range(stride):
+            met = patches[phase::stride].reshape(-1, kernel * c)
+            for first, k in enumerate(range(phase, kernel, stride)):
+                total[k].addmm_(gradient, met[first * row : (first + h) * row])
+    return total.view(kernel, d, kernel, c).permute(1, 3, 0, 2)

@@ -48,7 +48,7 @@ class Generator(nn.Module):
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(channels)):
             if i == 0:
-                layers.append(nn.ConvTranspose2d(before, after, _coarsest(spec), bias=False))
+                layers.append(Transposed(before, after, _coarsest(spec), bias=False))
             else:
                 layers.append(Transposed(before, after, 4, 2, 1, bias=False))
             layers += [norm(after), nn.ReLU(inplace=True)]
@@ -72,7 +72,7 @@ class Encoder(nn.Module):
             layers += [norm(after)] if i else []  # none on the input (section 3)
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.trunk = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels[-1], z_dim, _coarsest(spec), bias=bias)
+        self.head = Convolution(channels[-1], z_dim, _coarsest(spec), bias=bias)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:

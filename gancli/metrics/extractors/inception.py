@@ -1,18 +1,16 @@
 """The Inception of the FID paper, as torch-fidelity defines it, and fast: FID, IS, KID and their like stand on it.
 
-The network is torch-fidelity's; ours is how it is run. Convolutions and batch norms are fused, memory is laid out
-channels last, and TensorFlow 1's resize goes along rows and then columns, which is bit-equal and much cheaper.
+The network and its weights are torch-fidelity's; ours is how it is run. Convolutions and batch norms are fused, memory
+is laid out channels last, and TensorFlow 1's resize goes along rows and then columns, which is bit-equal and cheaper.
 """
 
-import io
-import warnings
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
 from gancli.metrics.extractors import weights
+from gancli.nets import inception
 
 SIDE = 299
 CPU_BATCH, GPU_BATCH = 8, 64  # on a CPU small batches stay in its caches
@@ -35,9 +33,7 @@ class Inception:
         self.batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
         self._device = device
         network = _network(weights.load(path, "torch-fidelity's Inception"), path)
-        self._classes = network.get_parameter("fc.weight").to(device)
-        trunk = nn.Sequential(*[child for name, child in network.named_children() if name != "fc"])
-        self._trunk = trunk.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self._network = network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,31 +41,19 @@ class Inception:
         x = (resized(images.to(self._device)) - 128) / 128
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            features = self._trunk(x).flatten(1)
-        features = features.float()
-        return features, features @ self._classes.T
+            features = self._network(x).float()
+        return features, features @ self._network.fc.weight.T
 
 
-def _network(state: dict[str, Tensor], path: Path) -> nn.Module:
-    """Build torch-fidelity's network with its batch norms fused into its convolutions."""
-    from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d, FeatureExtractorInceptionV3
-
-    # its constructor reads a file, with pickle allowed: it gets one in memory, of names and shapes without values
-    shapes = io.BytesIO()
-    torch.save({name: value.to("meta") for name, value in state.items()}, shapes)
-    shapes.seek(0)
+def _network(state: dict[str, Tensor], path: Path) -> inception.Inception:
+    with torch.device("meta"):  # that no weight is drawn or copied
+        network = inception.Inception()
     try:
-        with torch.device("meta"), warnings.catch_warnings(action="ignore"):  # that nothing is copied
-            network = FeatureExtractorInceptionV3("ours", ["2048"], feature_extractor_weights_path=shapes)
+        network.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise weights.unfit(path, "torch-fidelity's Inception", error) from None
-    network.load_state_dict(state, assign=True)
     del state  # so that each weight goes as soon as it is fused
-    for module in network.modules():
-        if isinstance(module, BasicConv2d):
-            fused = fuse_conv_bn_eval(module.conv.double(), module.bn.double())
-            module.conv = fused.float()
-            module.register_module("bn", nn.Identity())
+    network.eval().requires_grad_(False).fuse()
     return network
 
 
