@@ -40,16 +40,16 @@ class Moments:
     def __add__(self, other: "Moments") -> "Moments":
         """Of both together (Chan et al. 1983)."""
         count, apart = self.count + other.count, other.mean - self.mean
-        between = torch.outer(apart, apart) * (self.count * other.count / count)
-        return Moments(count, self.mean + apart * (other.count / count), self.scatter + other.scatter + between)
+        scatter = (self.scatter + other.scatter).addr_(apart, apart, alpha=self.count * other.count / count)
+        return Moments(count, self.mean + apart * (other.count / count), scatter)
 
     def __sub__(self, part: "Moments") -> "Moments":
         """Of what is left without a part."""
         count = self.count - part.count
         mean = (self.count * self.mean - part.count * part.mean) / count
         apart = part.mean - mean
-        between = torch.outer(apart, apart) * (count * part.count / self.count)
-        return Moments(count, mean, self.scatter - part.scatter - between)
+        scatter = (self.scatter - part.scatter).addr_(apart, apart, alpha=-count * part.count / self.count)
+        return Moments(count, mean, scatter)
 
 
 @dataclass(frozen=True)

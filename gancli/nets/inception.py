@@ -55,6 +55,7 @@ class Convolution(nn.Module):
         if self._laid_out is None:
             weight = self.conv.weight.to_mkldnn()
             self._laid_out = torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *how, tuple(x.shape))  # pyright: ignore[reportAttributeAccessIssue]
+            self.conv.register_parameter("weight", None)  # that it is held once
         return torch.ops.mkldnn._convolution_pointwise(x, self._laid_out, self.conv.bias, *how, "relu", [], "")
 
     def fuse(self) -> None:
