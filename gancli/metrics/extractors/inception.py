@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gancli.metrics.extractors import weights
-from gancli.nets import inception
+from gancli.metrics.extractors.inception_network import Network
 
 SIDE = 299
 CPU_BATCH, GPU_BATCH = 8, 64  # on a CPU small batches stay in its caches
@@ -45,9 +45,9 @@ class Inception:
         return features, features @ self._network.fc.weight.T
 
 
-def _network(state: dict[str, Tensor], path: Path) -> inception.Inception:
+def _network(state: dict[str, Tensor], path: Path) -> Network:
     with torch.device("meta"):  # that no weight is drawn or copied
-        network = inception.Inception()
+        network = Network()
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:

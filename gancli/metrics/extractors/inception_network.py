@@ -122,7 +122,7 @@ def _wide(before: int, pool: Callable[..., Tensor]) -> Block:
     return Block(before, pool, 192, branch1x1=[To(320)], branch3x3=[To(384), FORK], branch3x3dbl=dbl)
 
 
-class Inception(nn.Module):
+class Network(nn.Module):
     """Images (N, 3, 299, 299) in [-1, 1] -> features (N, 2048); `fc` holds the weights of the 1008 classes."""
 
     def __init__(self) -> None:
