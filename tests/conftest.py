@@ -1,6 +1,7 @@
 """What all tests share: a cache of their own, one thread, and the command line as a function."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,9 @@ from PIL import Image
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 torch.set_num_threads(1)
+# and with signals that arrive, even where the tests were started in the background or under nohup
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
