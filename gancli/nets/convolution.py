@@ -45,7 +45,7 @@ class Transposed(nn.ConvTranspose2d):
         if self.bias is not None or min(self.weight.shape[:2]) < MANY or not _learns(input, self.weight):
             return super().forward(input, output_size)
         padding = int(self.padding[0])
-        if not padding and input.shape[2:] == (1, 1):
+        if not padding and not any(self.output_padding) and input.shape[2:] == (1, 1):
             _, c, *sides = self.weight.shape
             return (input.flatten(1) @ _flat(self.weight)).view(-1, *sides, c).permute(0, 3, 1, 2)
         return transposed(input, self.weight, self.stride[0], padding, self.output_padding)

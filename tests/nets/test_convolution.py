@@ -70,6 +70,14 @@ def test_filters_as_large_as_their_input_are_a_product(ours: Any, theirs: Any, s
     assert "convolution" in names_of_nodes(plain(x))
 
 
+def test_a_single_pixel_with_more_rows_behind_it_is_no_product() -> None:
+    how: dict[str, Any] = {"kernel_size": 3, "stride": 2, "output_padding": 1, "bias": False}
+    layer, plain = (net(64, 64, **how) for net in (Transposed, nn.ConvTranspose2d))
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(2, 64, 1, 1)
+    torch.testing.assert_close(layer(x), plain(x))
+
+
 def names_of_nodes(y: Tensor) -> str:
     """What autograd has recorded."""
     names, nodes = [], [y.grad_fn]

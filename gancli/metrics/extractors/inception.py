@@ -1,7 +1,7 @@
 """The Inception of the FID paper, as torch-fidelity defines it, and fast: FID, IS, KID and their like stand on it.
 
-The network and its weights are torch-fidelity's; ours is how it is run. Convolutions and batch norms are fused, memory
-is laid out channels last, and TensorFlow 1's resize goes along rows and then columns, which is bit-equal and cheaper.
+Weights and numbers are torch-fidelity's, which tests hold it against; the network is `inception_network.py`. Memory is
+laid out channels last, and TensorFlow 1's resize goes along rows and then columns, which is bit-equal and cheaper.
 """
 
 from pathlib import Path
