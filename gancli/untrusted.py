@@ -1,0 +1,129 @@
+"""The one door for what others wrote: JSON held to a type, files that are files, text that is safe to print.
+
+Whatever a file causes becomes one UserError here, so nobody else needs to know what its readers raise.
+"""
+
+import json
+import math
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from gancli.errors import UserError
+
+T = TypeVar("T")
+
+LARGEST_JSON = 2**26  # bytes: far above any file of ours, far below what would fill a memory
+LONGEST = 200  # characters of somebody's text in one message
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Read a JSON file as a value of `kind`: a dataclass with annotated fields, a dict of numbers, …
+
+    Raises UserError for what is no regular file, too large, no JSON, not finite, or of another type or range.
+    """
+    check_regular(path)
+    with reading(str(path)):
+        with path.open("rb") as file:
+            text = file.read(LARGEST_JSON + 1)
+        if len(text) > LARGEST_JSON:
+            raise ValueError(f"more than {LARGEST_JSON:,} bytes of JSON")
+        return parse_json(text, kind)
+
+
+def parse_json(text: str | bytes, kind: type[T]) -> T:
+    """Hold JSON to a type; raises ValueError, with the place, for anything else, and for numbers that are not finite.
+
+    Not msgspec's own parser: names of files may hold what UTF-8 does not, which JSON's escapes can say.
+    """
+    try:
+        value = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+    return held_to(value, kind)
+
+
+def held_to(value: Any, kind: type[T]) -> T:
+    """Hold plain values (dicts, lists, strings, numbers) to a type; raises ValueError, with the place, if they differ.
+
+    Nothing is converted: true is no int, "1" is no number, 1.0 is no int. Fields that the type lacks are ignored.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except (RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return number
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Write JSON, which knows no NaN and no infinity: they become null."""
+    return json.dumps(_nulled(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _nulled(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _nulled(item) for key, item in value.items()}
+    return [_nulled(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def check_regular(path: Path, *, follow: bool = True) -> None:
+    """Raise UserError for what is there but is no regular file: a folder, a pipe or a device could block for ever.
+
+    With `follow` false a link is refused too: inside of a run it would lead reading, stripping and pruning elsewhere.
+    """
+    try:
+        mode = path.stat(follow_symlinks=follow).st_mode
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path} is {_kind(mode)}, and a file is wanted here")
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_ISDIR: "a folder",
+        stat.S_ISLNK: "a link",
+        stat.S_ISFIFO: "a pipe",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISCHR: "a device",
+        stat.S_ISBLK: "a device",
+    }
+    return next((name for test, name in kinds.items() if test(mode)), "no regular file")
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever reading a file causes into one UserError that names it; other people's readers raise anything."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{what} cannot be read: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words why something failed."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return printable(" ".join(said.split())) or type(error).__name__
+
+
+def printable(text: str, most: int = LONGEST) -> str:
+    """Make somebody's text safe for a terminal: no control, escape or direction characters, and not without end.
+
+    What cannot be printed is escaped as Python does it, so it can still be read.
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
