@@ -8,31 +8,61 @@ a part is checked when it is read, and by itself.
 import dataclasses
 import errno
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import torch
+from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli import atomic
+from gancli import atomic, states
 from gancli.data.spec import DataSpec
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
+from gancli.ticks import Count, Numbers
+from gancli.untrusted import held_to
 
 FORMAT = 1
 KEY = "gancli"
 SUFFIX = ".safetensors"
 PARTS = ("gan", "ema", "opt")
 MOST = 1024  # pixels a side: a larger claim is damage
+
+
+Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0: that is a denormal number, which training counts as zero
+
+
+class _Clock(TypedDict):
+    """Where training stood."""
+
+    step: Count
+    images: Count
+    total: Count
+
+
+class _Run(TypedDict, total=False):
+    """What is read of what a run says in its own words; the rest is only shown."""
+
+    data: str
+    slower: Share
+
+
+class _Numbers(TypedDict):
+    """What is calculated with, as a file says it."""
+
+    clock: _Clock
+    run: _Run
+    metrics: Numbers
 
 
 @dataclass(frozen=True)
@@ -43,7 +73,7 @@ class About:
     hparams: dict[str, Any]
     data: dict[str, Any]  # of DataSpec
     clock: dict[str, int]
-    run: dict[str, Any]  # seed, precision, versions, name of the data
+    run: dict[str, Any]  # seed, precision, versions, name and digest of the data, what is left of the learning rates
     metrics: dict[str, float]
     source: str = ""  # sha256 of a variant that is a file of the user's
     format: int = FORMAT
@@ -54,6 +84,11 @@ class About:
         """The shape of the data it was trained on."""
         return DataSpec.from_json(self.data)
 
+    @property
+    def slower(self) -> float:
+        """What is left of the learning rates since training went back."""
+        return self.run.get("slower", 1.0)
+
     def hash(self) -> str:
         """Name what it says, but for the hashes."""
         said = dataclasses.asdict(self) | {"sha256": None}
@@ -61,16 +96,8 @@ class About:
 
     def check(self) -> None:
         """Raise TypeError or ValueError for what `save` does not write: a damaged file, or one made to do harm."""
-        kinds: dict[str, type] = {f.name: dict for f in dataclasses.fields(self)}
-        kinds |= {"variant": str, "source": str, "format": int}
-        numbers = [*self.clock.values(), *self.metrics.values()]
-        wrong = [name for name, kind in kinds.items() if not isinstance(getattr(self, name), kind)]
-        if (
-            wrong
-            or not all(isinstance(n, int | float) for n in numbers)
-            or {*self.clock} != {"step", "images", "total"}
-        ):
-            raise ValueError(f"{', '.join(wrong) or 'clock or metrics'} is not what it should be")
+        held_to({**vars(self), "metrics": {}}, About)
+        held_to(vars(self), _Numbers)
         self.spec.check(MOST)
         if self.sha256 and self.sha256.get("about") != self.hash():
             raise ValueError("it is not what its hash says")
@@ -79,12 +106,8 @@ class About:
 def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
     """Write everything that training needs to go on, bit for bit."""
     tensors = {f"gan.{name}": tensor for name, tensor in gan.state_dict().items()} | _served(ema)
-    names: dict[Tensor, str] = {parameter: name for name, parameter in gan.named_parameters()}
-    for who, player in players.items():
-        for parameter, state in player.state.items():
-            for field, value in state.items():
-                tensors[f"opt.{who}.{field}.{names[parameter]}"] = torch.as_tensor(value)
-    _write(path, about, tensors)
+    remembered = {f"opt.{name}": tensor for name, tensor in states.named(gan, players).items()}
+    _write(path, about, tensors | remembered)
 
 
 def save_served(path: Path, about: About, ema: EMA) -> None:
@@ -93,11 +116,11 @@ def save_served(path: Path, about: About, ema: EMA) -> None:
 
 
 def strip(path: Path) -> None:
-    """Leave only what use needs in a checkpoint: the averaged networks."""
+    """Leave only what use needs in a checkpoint: the averaged networks. Raises UserError for one that is damaged."""
     with _opened(path) as file:
-        kept = {name: file.get_tensor(name) for name in _names(file) if name.startswith("ema.")}
-        if len(kept) < len(_names(file)):
-            _write(path, describe(path), kept)
+        stripped = all(name.startswith("ema.") for name in _names(file))
+    if not stripped:
+        _write(path, describe(path), {f"ema.{name}": tensor for name, tensor in _read(path, "ema").items()})
 
 
 def _served(ema: EMA) -> dict[str, Tensor]:
@@ -109,7 +132,9 @@ def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
     unique = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
-    about = dataclasses.replace(about, sha256={part: _hash(_below(unique, f"{part}.")) for part in PARTS})
+    metrics: Any = {name: value if math.isfinite(value) else None for name, value in about.metrics.items()}
+    hashes = {part: _hash(_below(unique, f"{part}.")) for part in PARTS}
+    about = dataclasses.replace(about, metrics=metrics, sha256=hashes)
     about.sha256["about"] = about.hash()
     with atomic.replacing(path) as temporary:
         try:
@@ -176,7 +201,16 @@ def _described(path: Path, file: Any) -> About:
         about.check()
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: its description is damaged: {error}") from None
-    return about
+    metrics = {name: math.nan if value is None else value for name, value in about.metrics.items()}
+    return dataclasses.replace(about, metrics=metrics)
+
+
+def is_one(path: Path) -> bool:
+    """Tell whether a file says that it is a checkpoint of ours; not whether all of it is whole."""
+    try:
+        return bool(describe(path))
+    except UserError:
+        return False
 
 
 def fingerprint(path: Path) -> str:
@@ -206,27 +240,29 @@ def resumes(path: Path) -> bool:
 
 def load_served(path: Path, gan: GAN[Any]) -> None:
     """Read the averaged networks, and nothing else of the file, into a pruned GAN."""
-    _fill(path, gan, _read(path, "ema"))
+    tensors = _read(path, "ema")
+    _check(path, gan, tensors)
+    _fill(gan, tensors)
 
 
 @torch.no_grad()
 def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> Clock:
-    """Read everything back in place; returns where training stood."""
-    _fill(path, gan, _read(path, "gan"))
-    _fill(path, ema.gan, _read(path, "ema"))
-    parameters, states = dict(gan.named_parameters()), _read(path, "opt")
-    for who, player in players.items():
-        _forget(player)
-        for field_and_name, value in _below(states, f"{who}.").items():
-            field, _, name = field_and_name.partition(".")
-            if name not in parameters:
-                raise _unfit(path, [field_and_name])
-            state = player.state[parameters[name]]
-            if field in state:
-                state[field].copy_(value)
-            else:
-                state[field] = _like(parameters[name], value)
-    return Clock(**describe(path).clock)
+    """Read everything back in place; returns where training stood.
+
+    Raises UserError, before anything has changed, for what does not fit.
+    """
+    weights, served, remembered = (_read(path, part) for part in PARTS)
+    _check(path, gan, weights)
+    _check(path, ema.gan, served)
+    clock = Clock(**describe(path).clock)
+    try:
+        fitted = states.fitting(gan, players, remembered, trained=clock.step > 0)
+    except ValueError as error:
+        raise UserError(f"{path} does not fit its own description: {error}") from None
+    _fill(gan, weights)
+    _fill(ema.gan, served)
+    states.put(players, fitted)
+    return clock
 
 
 def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
@@ -234,14 +270,7 @@ def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema:
     gan.load_state_dict(fresh.state_dict())
     ema.gan.load_state_dict({name: gan.state_dict()[name] for name in ema.gan.state_dict()})
     for player in players.values():
-        _forget(player)
-
-
-def _forget(player: Optimizer) -> None:
-    """Put the state of an optimiser back to its beginning, zeros, where it is: a CUDA graph may read it."""
-    for state in player.state.values():
-        for value in state.values():
-            value.zero_()
+        states.forget(player)
 
 
 def _read(path: Path, part: str) -> dict[str, Tensor]:
@@ -260,19 +289,12 @@ def _below(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
     return {name.removeprefix(head): tensor for name, tensor in tensors.items() if name.startswith(head)}
 
 
-def _like(parameter: Tensor, value: Tensor) -> Tensor:
-    """An optimiser's state laid out as its parameter is: fused kernels walk both in the order of memory."""
-    if value.shape != parameter.shape:
-        return value if value.dim() == 0 and parameter.device.type == "cpu" else value.to(parameter.device)
-    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-
-
 def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
     return tensor.shape, tensor.dtype
 
 
-@torch.no_grad()
-def _fill(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Raise UserError for tensors that are not the module's, or no numbers."""
     own = module.state_dict()
     wrong = sorted(
         name
@@ -280,12 +302,12 @@ def _fill(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) ->
         if name not in own or name not in tensors or _form(own[name]) != _form(tensors[name])
     )
     if wrong:
-        raise _unfit(path, wrong)
+        raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])}")
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
-    for name, tensor in own.items():
+
+
+@torch.no_grad()
+def _fill(module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in module.state_dict().items():
         tensor.copy_(tensors[name])
-
-
-def _unfit(path: Path, names: list[str]) -> UserError:
-    return UserError(f"{path} does not fit its own description: {', '.join(names[:3])}")

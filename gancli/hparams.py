@@ -1,6 +1,7 @@
 """Hyperparameters: dataclass fields that carry their own help and range. Imports no torch, so help is quick."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,8 @@ def check_ranges(values: Any) -> None:
     for f in dataclasses.fields(values):
         value, stated = getattr(values, f.name), words(type(values), f.name)
         low, high = stated["min"], stated["max"]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"--{f.name.replace('_', '-')} {value} is not allowed: give a finite number")
         if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
             limits = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
             raise UserError(f"--{f.name.replace('_', '-')} {value} is not allowed: {limits}")

@@ -31,6 +31,7 @@ from gancli.step import slow_down
 from gancli.train import Rhythm, Training
 from gancli.tuning import tuned
 
+MOST_IMAGES = 2**53  # in a run: what JSON's numbers hold exactly
 SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  # metrics in [0, 1], shown in percent
 
 
@@ -50,7 +51,8 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     data = open_data(variant, values, options, display.decoded)
     dataset = data.dataset
     folder = holding.enter_context(resuming.held(variant, dataset.name, options))
-    data = with_batch(data, options, folder.read_about())
+    before = folder.read_about()
+    data = with_batch(data, options, before and before.hparams)
     hp = data.hp
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
 
@@ -58,7 +60,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     clock = Clock(0, 0, total)
     about = _about(variant, gan, dataset, options, data.device)
     about["suited"] = data.suited
-    newest = resuming.newest(folder) if options.resume else None
+    newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
         resuming.check_unchanged(folder, about)
     _plan(display, about, gan, dataset, clock, folder, newest)
@@ -67,7 +69,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     slower = 1.0
     if newest:
         clock = dataclasses.replace(checkpoint.restore(newest, gan, players, ema), total=total)
-        slower = checkpoint.describe(newest).run.get("slower", slower)
+        slower = checkpoint.describe(newest).slower
         slow_down(players, slower)
 
     def describe(clock: Clock, metrics: dict[str, float]) -> checkpoint.About:
@@ -76,7 +78,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
             hparams=about["hparams"],
             data=dataclasses.asdict(dataset.spec),
             clock=dataclasses.asdict(clock),
-            run={"seed": options.seed, "precision": about["precision"], "data": dataset.name, **about["versions"]},
+            run={"data": dataset.name, **{k: about[k] for k in ("seed", "precision", "digest")}, **about["versions"]},
             metrics=metrics,
             source=about["source"],
         )
@@ -112,9 +114,12 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:
     if options.steps is not None and options.epochs is not None:
         raise UserError("--steps and --epochs both say how long to train: give one")
-    if options.steps is not None:
-        return options.steps * batch
-    return round(options.epochs * rows if options.epochs is not None else kimg * 1000)
+    asked = {"steps": (options.steps, batch), "epochs": (options.epochs, rows), "kimg": (kimg, 1000)}
+    name, (amount, images) = next((name, asked[name]) for name in asked if asked[name][0] is not None)
+    total = (amount or 0) * images
+    if not total <= MOST_IMAGES:
+        raise UserError(f"--{name} {amount} is not allowed: at most {MOST_IMAGES / images:g}")
+    return round(total)
 
 
 def _about(
@@ -125,6 +130,7 @@ def _about(
         "variant": variant,
         "hparams": dataclasses.asdict(gan.hp),
         "data": options.data or gan.builtin,
+        "digest": dataset.digest,
         "spec": dataclasses.asdict(dataset.spec),
         "seed": options.seed,
         "device": str(device),
@@ -176,7 +182,7 @@ def _count(network: torch.nn.Module) -> str:
 def _finish(training: Training, stop: Stop, options: RunOptions, display: Quiet) -> int:
     folder, clock = training.folder, training.clock
     if dist.rank() == 0:
-        training.saves.attempt("curves.png", lambda: plots.save_curves(folder.ticks(), folder.path / "curves.png"))
+        training.saves.attempt("curves.png", lambda: plots.save_curves(folder.ticks(), folder.curves))
         newest = folder.checkpoints()[-1] if folder.checkpoints() else None
         seen = f"{clock.images / 1000:g} kimg in {duration(training.seconds)}"
         said = _said(training.metrics)

@@ -14,7 +14,7 @@ from gancli.data import cache
 from gancli.ema import pruned
 from gancli.errors import UserError, missing
 from gancli.gan import GAN
-from gancli.run import RUNS, Folder, runs
+from gancli.run import CHECKPOINTS, RUNS, Folder, runs
 
 LEAST, RATIO = 2**28, 64  # bytes that networks may have: what only training needs may be larger than the file
 MOST_TENSORS = 10_000
@@ -32,7 +32,8 @@ class Model:
     @property
     def name(self) -> str:
         """A name for people: the run's, or the file's."""
-        return self.path.parent.parent.name if self.path.parent.name == "checkpoints" else self.path.stem
+        run = self.path.resolve().parent.parent.name if self.path.parent.name == CHECKPOINTS else ""
+        return run or self.path.stem
 
 
 def find(model: str, *, best: bool = False) -> Model:
@@ -56,6 +57,7 @@ def _by_name(model: str, best: bool) -> Path:
 
 
 def _in_folder(folder: Folder, best: bool) -> Path:
+    folder.check()
     if best:
         if not folder.best.is_file():
             raise UserError(f"{folder.path} has no best checkpoint: train with --metrics and --eval-every")

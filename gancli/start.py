@@ -74,9 +74,12 @@ def stepper(
 
 
 def with_batch(data: Data, options: SetUp, before: Mapping[str, Any] | None = None) -> Data:
-    """Choose the size of the batch, if it is left to us, as in the run `before`; raises UserError if it must not be."""
+    """Choose the size of the batch, if it is left to us; `before`: the hyperparameters of the run that goes on.
+
+    Raises UserError for one that cannot be shared out.
+    """
     if data.hp.batch == AUTO:
-        chosen = before["hparams"]["batch"] if before else _fitting_batch(data, options)
+        chosen = before["batch"] if before else _fitting_batch(data, options)
         data = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=chosen))
     batch, parts, processes = data.hp.batch, options.accumulate, dist.world()
     if batch % (processes * parts):

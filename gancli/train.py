@@ -153,7 +153,7 @@ class Training:
         self._ticked = time.monotonic(), self.clock.images
         self._save_later(ok=True)
         if self.clock.step == 0 and dist.rank() == 0:
-            path, about = self.folder.path / "reals.png", {"synthetic": False}
+            path, about = self.folder.reals, {"synthetic": False}
             self.saves.attempt("reals.png", lambda: images.save_png(self._picture_of_reals(), path, about))
             self._grid()
 

@@ -7,7 +7,7 @@ import json
 import math
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,11 +28,16 @@ def read_json(path: Path, kind: type[T]) -> T:
     """
     check_regular(path)
     with reading(str(path)):
-        with path.open("rb") as file:
-            text = file.read(LARGEST_JSON + 1)
-        if len(text) > LARGEST_JSON:
-            raise ValueError(f"more than {LARGEST_JSON:,} bytes of JSON")
-        return parse_json(text, kind)
+        return parse_json(read_bytes(path, LARGEST_JSON), kind)
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Read a file of at most `most` bytes; raises ValueError for a larger one, before it takes memory."""
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most:,} bytes")
+    return data
 
 
 def parse_json(text: str | bytes, kind: type[T]) -> T:
@@ -42,6 +47,15 @@ def parse_json(text: str | bytes, kind: type[T]) -> T:
     """
     try:
         value = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+    return held_to(value, kind)
+
+
+def parse_nulled(text: str | bytes, kind: type[T]) -> T:
+    """Hold JSON of ours to a type, as `parse_json` does: what is not finite, which we wrote once, is read as null."""
+    try:
+        value = _nulled(json.loads(text))
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
     return held_to(value, kind)
@@ -91,8 +105,16 @@ def check_regular(path: Path, *, follow: bool = True) -> None:
         raise UserError(f"{path} is {_kind(mode)}, and a file is wanted here")
 
 
+def check_folder(path: Path) -> None:
+    """Raise UserError for what is there but is no folder: a link would lead what is written and removed elsewhere."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(mode := path.stat(follow_symlinks=False).st_mode):
+            raise UserError(f"{path} is {_kind(mode)}, and a folder is wanted here")
+
+
 def _kind(mode: int) -> str:
     kinds = {
+        stat.S_ISREG: "a file",
         stat.S_ISDIR: "a folder",
         stat.S_ISLNK: "a link",
         stat.S_ISFIFO: "a pipe",

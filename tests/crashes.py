@@ -217,6 +217,7 @@ def final(folder: Path) -> bytes:
 def trial(kind: str, dice: random.Random, data: Path, folder: Path, whole: bytes, seconds: float) -> Counter[str]:
     """Strike a run, resume it, and compare; returns what happened. Raises AssertionError when something was lost."""
     from gancli import resuming
+    from gancli.atomic import PREFIX
     from gancli.run import Folder
 
     told: Counter[str] = Counter(trials=1)
@@ -234,7 +235,7 @@ def trial(kind: str, dice: random.Random, data: Path, folder: Path, whole: bytes
         found = int(newest.stem) if newest else -1
         assert found >= saved, f"{kind}: {saved} images were saved, {found} were found"
         told += Counter(blows=1, killed=code == -signal.SIGKILL, stopped=code == 2, survived=code == 0)
-        told["half files"] += sum(1 for path in folder.rglob(".*.*") if path.is_file())
+        told["half files"] += sum(1 for path in folder.rglob(f"{PREFIX}*/*"))
     code, _ = child(arguments, lambda: None)
     assert code == 0, f"{kind}: --resume ended with {code}"
     assert final(folder) == whole, f"{kind}: the final checkpoints differ"

@@ -92,15 +92,32 @@ def test_a_disk_that_stays_full_ends_it_with_the_last_good_state(
     assert final("x") == whole
 
 
-def test_a_folder_that_vanishes_comes_back(
+def emptied() -> None:
+    shutil.rmtree("x/checkpoints")
+    for path in Path("x").glob("*.*"):
+        path.unlink()
+
+
+def test_a_folder_that_is_emptied_is_filled_again(
     cli: Cli, pictures: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_step(monkeypatch, 5, lambda: shutil.rmtree("x"))
+    at_step(monkeypatch, 5, emptied)
     assert cli(*command(pictures, "x")).code == 0
     assert final("x") == whole
     assert json.loads(Path("x/run.json").read_text()) == json.loads(
         Path("whole/run.json").read_text().replace('"out": "whole"', '"out": "x"')
     )
+
+
+def test_a_folder_that_vanishes_is_not_made_again(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "LAST_SECONDS", 0)
+    at_step(monkeypatch, 5, lambda: shutil.rmtree("x"))
+    result = cli(*command(pictures, "x"))
+    assert result.code == 2
+    assert "the last checkpoint cannot be written: " in result.err
+    assert "x was re" in result.err  # moved or renamed: who can tell, says which
+    assert len(result.err.strip().splitlines()) == 1
+    assert not Path("x").exists()
 
 
 def test_a_folder_that_nobody_may_write_to_is_said_before_training(cli: Cli, pictures: Path) -> None:
@@ -208,7 +225,8 @@ def test_a_damaged_newest_one_does_not_count_as_kept(cli: Cli, pictures: Path, w
     content = bytearray(newest.read_bytes())
     content[-100] ^= 1
     newest.rename("x/checkpoints/000000029.safetensors").write_bytes(content)
-    Path("x/checkpoints/.000000028.4711.safetensors").write_bytes(b"half")
+    Path(f"x/checkpoints/{atomic.PREFIX}4194305-00c0ffee").mkdir()
+    Path(f"x/checkpoints/{atomic.PREFIX}4194305-00c0ffee/000000028.safetensors").write_bytes(b"half")
     result = cli(*command(pictures, "x"), "--resume")
     assert result.code == 0, result.err
     assert "000000029.safetensors cannot be resumed" in result.out

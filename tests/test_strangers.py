@@ -251,7 +251,7 @@ SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
     "wrong types": (checkpoint(said(lambda a: a.update(clock=[]), False)), "its description is damaged"),
     "metrics in words": (
         checkpoint(said(lambda a: a["metrics"].update(fid="good")), "info", "x.safetensors"),
-        "its description is damaged: clock or metrics",
+        "its description is damaged: Expected `float | null`, got `str` - at `$.metrics[...]`",
     ),
     "a description without end": (checkpoint(deep), "its description is damaged"),
     "a variant that does not exist": (checkpoint(said(lambda a: a.update(variant="dcgam"))), "no variant 'dcgam'"),

@@ -64,7 +64,7 @@ def info(
         "trained": f"{_kimg(clock, 'images')} of {_kimg(clock, 'total')} kimg, {clock.get('step', 0):,} steps",
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
         "can resume": "yes" if about["resumes"] else "no: it keeps only what is used",
-        "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name != "data"),
+        "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name not in ("data", "digest")),
         "options": ", ".join(f"{name} {value}" for name, value in about["hparams"].items()),
     }
     for name, value in rows.items():

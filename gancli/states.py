@@ -1,0 +1,107 @@
+"""What optimisers remember, by player, field and parameter: as a checkpoint holds it, and put back.
+
+What is put back is held to what the optimiser would remember by itself: the same fields, shapes and types.
+"""
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gancli.gan import GAN
+
+Players = Mapping[str, Optimizer]
+
+
+class Fitted(NamedTuple):
+    """What an optimiser is to remember of a parameter."""
+
+    player: Optimizer
+    parameter: nn.Parameter
+    fields: dict[str, Tensor]
+
+
+def named(gan: GAN[Any], players: Players) -> dict[str, Tensor]:
+    """Name everything that the players remember: PLAYER.FIELD.PARAMETER."""
+    names: dict[Tensor, str] = {parameter: name for name, parameter in gan.named_parameters()}
+    return {
+        f"{who}.{field}.{names[parameter]}": torch.as_tensor(value)
+        for who, player in players.items()
+        for parameter, state in player.state.items()
+        for field, value in state.items()
+    }
+
+
+def fitting(gan: GAN[Any], players: Players, tensors: Mapping[str, Tensor], *, trained: bool) -> list[Fitted]:
+    """Find whose each tensor is; raises ValueError, with a name, for what is missing, of another form, or nobody's.
+
+    A parameter that has never moved has none; if it is `trained`, some have moved.
+    """
+    names: dict[Tensor, str] = {parameter: name for name, parameter in gan.named_parameters()}
+    left, found, missing = dict(tensors), list[Fitted](), list[str]()
+    for who, player, group, parameter in _moved(players):
+        own = _first(player, group, parameter)
+        given = {field: left.pop(f"{who}.{field}.{names[parameter]}", None) for field in own}
+        fields = {field: tensor for field, tensor in given.items() if tensor is not None}
+        if fields and (wrong := [f for f, tensor in given.items() if not _fits(tensor, own[f])]):
+            raise ValueError(f"{who}.{wrong[0]}.{names[parameter]}")
+        missing += [f"{who}.{field}.{names[parameter]}" for field in own if not fields]
+        if fields:
+            found.append(Fitted(player, parameter, fields))
+    if lost := list(left) or (missing if trained and not found else []):
+        raise ValueError(lost[0])
+    return found
+
+
+def _moved(players: Players) -> Iterator[tuple[str, Optimizer, dict[str, Any], nn.Parameter]]:
+    for who, player in players.items():
+        for group in player.param_groups:
+            for parameter in group["params"]:
+                yield who, player, group, parameter
+
+
+def _first(player: Optimizer, group: dict[str, Any], parameter: nn.Parameter) -> dict[str, Tensor]:
+    """What an optimiser remembers after a first step on a parameter of that form, which nothing had moved."""
+    probe = nn.Parameter(torch.zeros_like(parameter))
+    probe.grad = torch.zeros_like(parameter)
+    alike = copy.copy(player)
+    alike.param_groups, alike.state = [{**group, "params": [probe]}], defaultdict(dict)
+    alike.step()
+    return {field: torch.as_tensor(value) for field, value in alike.state[probe].items()}
+
+
+def _fits(given: Tensor | None, own: Tensor) -> bool:
+    if given is None or given.shape != own.shape or given.dtype != own.dtype or not given.isfinite().all():
+        return False
+    return given.dim() > 0 or 0 <= given.item() <= 2**53  # it counts steps
+
+
+def put(players: Players, found: list[Fitted]) -> None:
+    """Let the players remember what was found, and nothing else; in place where there is one: a graph may read it."""
+    for player in players.values():
+        forget(player)
+    for player, parameter, fields in found:
+        state = player.state[parameter]
+        for field, value in fields.items():
+            if field in state:
+                state[field].copy_(value)
+            else:
+                state[field] = _like(parameter, value)
+
+
+def forget(player: Optimizer) -> None:
+    """Put the state of an optimiser back to its beginning, zeros, where it is: a CUDA graph may read it."""
+    for state in player.state.values():
+        for value in state.values():
+            value.zero_()
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    """An optimiser's state laid out as its parameter is: fused kernels walk both in the order of memory."""
+    if value.shape != parameter.shape:
+        return value if value.dim() == 0 and parameter.device.type == "cpu" else value.to(parameter.device)
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
