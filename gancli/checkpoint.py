@@ -196,6 +196,12 @@ def whole(path: Path) -> bool:
         return False
 
 
+def check_parts(path: Path) -> None:
+    """Raise UserError unless every part of a file is what its hash says, and finite."""
+    for part in PARTS:
+        _check_finite(path, _read(path, part))
+
+
 def resumes(path: Path) -> bool:
     """Tell whether training can go on from a file: it is whole, and was not stripped."""
     if not whole(path):
@@ -281,10 +287,14 @@ def _fill(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) ->
     )
     if wrong:
         raise _unfit(path, wrong)
-    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
+    _check_finite(path, tensors)
     for name, tensor in own.items():
         tensor.copy_(tensors[name])
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
 
 
 def _unfit(path: Path, names: list[str]) -> UserError:

@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import torch
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,8 +18,10 @@ from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import GAN, Classes, Encodes, Samples, Truncates, each_class
 from gancli.seeds import seed_all
+from gancli.untrusted import held_to, reason
 
 MOST_SEEDS = 1_000_000
+MOST_LIKE = 10_000  # seeds that an image can ask for
 ALL = "all"  # in place of a class: every one of them
 SEEDS = (0, 1, 2, 3)  # of a walk
 PLANE_DRAWS = 50_000  # from the prior, to find its quantiles
@@ -34,6 +37,18 @@ class Request:
     columns: int | None = None
     bare: bool = False  # one image as it is, without the frame of a grid
     of_class: str | None = None  # a name, or ALL: every seed once a class
+
+
+class Drawn(Struct, frozen=True, rename={"of_class": "class"}):
+    """What a PNG says of how it was drawn: it may come from anyone."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=4096)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+    seeds: Annotated[list[Annotated[int, Meta(ge=0, lt=10**12)]], Meta(min_length=1, max_length=MOST_LIKE)]
+    truncation: Annotated[float, Meta(ge=0, le=1e6)] | None
+    columns: Annotated[int, Meta(ge=1, le=MOST_LIKE)] | None
+    of_class: Annotated[str, Meta(max_length=1000)] | None
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,21 +81,29 @@ def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def repeat(picture: Path, model: str | None) -> Request:
+def repeat(picture: Path, model: str | None, *, best: bool = False) -> Request:
     """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
     about = images.read_about(picture)
     try:
-        drawn = (tuple(about["seeds"]), about["truncation"], about["columns"], about["bare"], about["class"])
-        request = Request(model or about["model"], *drawn)
-        wanted = about["sha256"]
-    except (KeyError, TypeError):
-        raise UserError(f"{picture} does not say which seeds drew it: --like takes what gancli sample wrote") from None
-    found = models.find(request.model)
-    if found.fingerprint != wanted:
+        said = held_to(about, Drawn)
+    except ValueError as error:
         raise UserError(
-            f"{picture} was drawn by checkpoint {wanted}, {found.path} is {found.fingerprint}: name its MODEL"
+            f"--like {picture} does not say which seeds drew it, as gancli sample writes: {reason(error)}"
+        ) from None
+    found = models.find(model, best=best) if model else _named_by(picture, said.model)
+    if found.fingerprint != said.sha256:
+        raise UserError(
+            f"{picture} was drawn by checkpoint {said.sha256}, {found.path} is {found.fingerprint}: name its MODEL"
         )
-    return request
+    return Request(str(found.path), tuple(said.seeds), said.truncation, said.columns, said.bare, said.of_class)
+
+
+def _named_by(picture: Path, model: str) -> models.Model:
+    """The model that an image names: a file or run that is here. The image fetches nothing."""
+    try:
+        return models.find_local(model)
+    except UserError as error:
+        raise UserError(f"--like {picture}: the model that drew it cannot be had ({error}): name its MODEL") from None
 
 
 # ------------------------------------------------------------------------------------------------ drawing

@@ -16,4 +16,6 @@ def spread_over(gpus: int) -> None:
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]])
+        # neither torchrun nor what it starts imports from the current folder
+        safe = os.environ | {"PYTHONSAFEPATH": "1"}
+        os.execve(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]], safe)
