@@ -5,11 +5,12 @@ matplotlib looks for its settings in the current folder before anywhere else, an
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gancli.data import cache
+from gancli.environment import variables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,22 +33,9 @@ def figure(width: float, height: float) -> Iterator["Figure"]:
 
 def _matplotlib() -> Any:
     """Import matplotlib, with its cache of fonts in ours."""
-    with _environment({"MPLCONFIGDIR": str(cache.root() / "matplotlib"), "MATPLOTLIBRC": os.devnull}), _no_settings():
+    with variables({"MPLCONFIGDIR": str(cache.root() / "matplotlib"), "MATPLOTLIBRC": os.devnull}), _no_settings():
         importlib.import_module("matplotlib.figure")
         return importlib.import_module("matplotlib")
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
 
 
 @contextmanager

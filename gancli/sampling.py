@@ -5,11 +5,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,10 +17,8 @@ from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import GAN, Classes, Encodes, Samples, Truncates, each_class
 from gancli.seeds import seed_all
-from gancli.untrusted import held_to, reason
 
 MOST_SEEDS = 1_000_000
-MOST_LIKE = 10_000  # seeds that an image can ask for
 ALL = "all"  # in place of a class: every one of them
 SEEDS = (0, 1, 2, 3)  # of a walk
 PLANE_DRAWS = 50_000  # from the prior, to find its quantiles
@@ -37,18 +34,6 @@ class Request:
     columns: int | None = None
     bare: bool = False  # one image as it is, without the frame of a grid
     of_class: str | None = None  # a name, or ALL: every seed once a class
-
-
-class Drawn(Struct, frozen=True, rename={"of_class": "class"}):
-    """What a PNG says of how it was drawn: it may come from anyone."""
-
-    model: Annotated[str, Meta(min_length=1, max_length=4096)]
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
-    seeds: Annotated[list[Annotated[int, Meta(ge=0, lt=10**12)]], Meta(min_length=1, max_length=MOST_LIKE)]
-    truncation: Annotated[float, Meta(ge=0, le=1e6)] | None
-    columns: Annotated[int, Meta(ge=1, le=MOST_LIKE)] | None
-    of_class: Annotated[str, Meta(max_length=1000)] | None
-    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,31 +64,6 @@ def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
             raise UserError(f"--seeds {text}: give numbers and ranges such as 0-15,40")
         seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
     return tuple(seeds)
-
-
-def repeat(picture: Path, model: str | None, *, best: bool = False) -> Request:
-    """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
-    about = images.read_about(picture)
-    try:
-        said = held_to(about, Drawn)
-    except ValueError as error:
-        raise UserError(
-            f"--like {picture} does not say which seeds drew it, as gancli sample writes: {reason(error)}"
-        ) from None
-    found = models.find(model, best=best) if model else _named_by(picture, said.model)
-    if found.fingerprint != said.sha256:
-        raise UserError(
-            f"{picture} was drawn by checkpoint {said.sha256}, {found.path} is {found.fingerprint}: name its MODEL"
-        )
-    return Request(str(found.path), tuple(said.seeds), said.truncation, said.columns, said.bare, said.of_class)
-
-
-def _named_by(picture: Path, model: str) -> models.Model:
-    """The model that an image names: a file or run that is here. The image fetches nothing."""
-    try:
-        return models.find_local(model)
-    except UserError as error:
-        raise UserError(f"--like {picture}: the model that drew it cannot be had ({error}): name its MODEL") from None
 
 
 # ------------------------------------------------------------------------------------------------ drawing

@@ -73,10 +73,10 @@ def forget() -> None:
     _read.cache_clear()
 
 
-def execute(code: Code) -> ModuleType:
-    """Run a file's bytes as a module of their own; what lies beside the file cannot be imported."""
-    # a name that is nobody else's: a file torch.py must not stand in for torch
-    module = ModuleType(f"gancli.file.{code.path.stem}_{code.sha256[:8]}")
+def execute(code: Code, name: str = "") -> ModuleType:
+    """Run a file's bytes as a module of their own; what lies beside the file cannot be imported for that."""
+    # by default a name that is nobody else's: a file torch.py must not stand in for torch
+    module = ModuleType(name or f"gancli.file.{code.path.stem}_{code.sha256[:8]}")
     module.__file__, module.__package__ = str(code.path), ""
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
     exec(compile(code.content, str(code.path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102

@@ -357,7 +357,7 @@ def test_code_runs_only_if_the_user_has_named_it(cli: Cli, pictures: Path, monke
     Path("ran").unlink()
     result = cli("sample", "x", "-n", 1)
     assert result.code == 2
-    assert "wants to run ./mine.py, which you have never trained" in result.err
+    assert "wants to run mine.py, which you have never trained" in result.err
     assert not Path("ran").exists()
     assert cli(*train, "--dry-run").code == 0
     assert cli("sample", "x", "-n", 1).code == 0

@@ -35,9 +35,10 @@ def command(
 ) -> None:
     """Draw images from a checkpoint. Seed i means the same image for any number of images."""
     from gancli import sampling
+    from gancli.like import repeat
 
     if like is not None:
-        request = sampling.repeat(like, model, best=best)
+        request = repeat(like, model, best=best)
     elif model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     else:
