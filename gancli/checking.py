@@ -23,7 +23,7 @@ from gancli.untrusted import check_regular, parse_json, read_json, reading
 CACHE = "cache"
 LONGEST_LINE = 2**20  # bytes of a log
 MOST_OF_A_LOG = 20  # faults that are told of one
-Count = Annotated[int, Meta(ge=0, lt=2**63)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,11 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field, values in WRONG.items() for value in values],
+    ids=lambda value: repr(value)[:20],
+)
 def test_whatever_is_of_another_type_or_range_is_one_line(
     cli: Cli, drawn: dict[str, Any], field: str, value: object
 ) -> None:

@@ -8,13 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import gancli
 from gancli import registry, trust
+from gancli.errors import UserError
 from tests.conftest import Cli, noise_images
 from tests.test_strangers import PLUGIN
 
@@ -24,7 +24,7 @@ SMALL = ("--batch", 4, "--width", 4, "--z-dim", 4, "--metrics", "none", "--quiet
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user who trusts nothing yet; gives where the marks will be."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return tmp_path / "config" / "gancli" / "trusted"
@@ -266,5 +266,5 @@ def test_without_a_home_the_current_folder_does_not_stand_in(monkeypatch: pytest
     import platformdirs
 
     monkeypatch.setattr(platformdirs, "user_config_path", lambda *_, **__: Path("~/.config/gancli"))
-    with pytest.raises(gancli.errors.UserError, match="set HOME"):
+    with pytest.raises(UserError, match="set HOME"):
         trust.folder()
