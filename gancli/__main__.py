@@ -1,5 +1,21 @@
 """`python -m gancli`, which is also what torchrun starts."""
 
-from gancli.cli import main
+import os
+import sys
+
+
+def _forget_the_current_folder() -> None:
+    """Leave out what `-m` puts first: a typer.py or torch.py that happens to lie there must not be imported."""
+    try:
+        here = os.getcwd()
+    except OSError:  # it has been removed
+        here = ""
+    if not sys.flags.safe_path and sys.path[0] in ("", here):
+        del sys.path[0]
+
+
+_forget_the_current_folder()
+
+from gancli.cli import main  # noqa: E402
 
 main()

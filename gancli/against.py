@@ -4,7 +4,6 @@ A file FILE.py defines ``steps(task)``, a generator: each ``next`` trains on one
 function of it. See `Task` for what it is told.
 """
 
-import importlib.util
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from typing import NamedTuple
 
 import torch
 
+from gancli import trust
+from gancli.environment import SAFE_PATH, variables
 from gancli.errors import UserError
 from gancli.flops import wait_for
 
@@ -74,7 +75,8 @@ class Other:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, path, function or "steps", task))
-        self._process.start()
+        with variables(SAFE_PATH):  # or it would import from the current folder, before it is told where to look
+            self._process.start()
         theirs.close()
 
     def __enter__(self) -> "Other":
@@ -97,13 +99,8 @@ class Other:
 
 def _serve(pipe: Connection, path: str, function: str, task: Task) -> None:
     sys.path.insert(0, str(Path(path).parent))  # as for `python FILE.py`
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    steps = getattr(module, function)(task)
+    program = trust.execute(trust.read(Path(path)), Path(path).stem)  # the name that its own processes look for
+    steps = getattr(program, function)(task)
     with suppress(EOFError):  # nobody asks any more
         while True:
             pipe.send(window(lambda: next(steps), pipe.recv(), torch.device(task.device)))

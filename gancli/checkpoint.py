@@ -230,6 +230,12 @@ def whole(path: Path) -> bool:
         return False
 
 
+def check_parts(path: Path) -> None:
+    """Raise UserError unless every part of a file is what its hash says, and finite."""
+    for part in PARTS:
+        _check_finite(path, _read(path, part))
+
+
 def resumes(path: Path) -> bool:
     """Tell whether training can go on from a file: it is whole, and was not stripped."""
     if not whole(path):
@@ -303,6 +309,10 @@ def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -
     )
     if wrong:
         raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])}")
+    _check_finite(path, tensors)
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
 

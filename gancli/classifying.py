@@ -2,7 +2,6 @@
 
 import csv
 import io
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gancli import models
+from gancli import models, terminal
 from gancli.data import files
 from gancli.data.pictures import UNREADABLE, Item, open_picture, to_array
 from gancli.data.spec import DataSpec
@@ -20,6 +19,7 @@ from gancli.errors import UserError
 from gancli.gan import Classifies
 
 PART = 64  # pictures at a time
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a formula can begin with
 
 
 class Named(NamedTuple):
@@ -80,7 +80,7 @@ def _read(item: Item, spec: DataSpec) -> Tensor | None:
         with item.open() as picture:
             pixels = to_array(picture, (spec.height, spec.width), spec.channels)
     except UNREADABLE as error:
-        print(f"gancli: skipped {item.name}: {error}", file=sys.stderr)
+        terminal.warn(f"skipped {item.name}: {error}")
         return None
     return torch.from_numpy(np.array(pixels)).float().div_(127.5).sub_(1)
 
@@ -90,5 +90,10 @@ def to_csv(found: Sequence[Named]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["file", "class", "probability"])
-    rows.writerows((name, of_class, f"{probability:.6f}") for name, of_class, probability in found)
+    rows.writerows((_cell(name), _cell(of_class), f"{probability:.6f}") for name, of_class, probability in found)
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Make a cell that is text in a spreadsheet, too, and no formula (OWASP, "CSV injection")."""
+    return terminal.line(f"'{text}" if text.startswith(FORMULA) else text)

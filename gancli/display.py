@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gancli.gan import Clock
+from gancli.terminal import line
 
 PLAIN_SECONDS = 30  # between lines off a terminal
 NOT_TERMS = ("step", "images", "seconds", "images_per_second")
@@ -126,7 +127,7 @@ class Plain(Quiet):
 
     def note(self, text: str) -> None:
         """A line of its own."""
-        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+        self._console.print(line(text), soft_wrap=True, highlight=False, markup=False)
 
     def decoded(self, done: int, of: int) -> None:
         """Maybe a line: how many pictures are read, of how many."""
@@ -206,7 +207,7 @@ class Fancy(Plain):
     def _render(self) -> Group:
         table = Table.grid(padding=(0, 2))
         for name, values in self._history.items():
-            table.add_row(Text(name, style="dim"), f"{values[-1]:9.4f}", Text(sparkline(values), style="cyan"))
+            table.add_row(Text(line(name), style="dim"), f"{values[-1]:9.4f}", Text(sparkline(values), style="cyan"))
         return Group(table, self._bar)
 
 

@@ -1,9 +1,10 @@
 """Pictures out: tensors to pixels, grids, walks, and what is written into every file of them."""
 
-import json
+import os
 import shutil
 import struct
 import subprocess
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from gancli import atomic
 from gancli.errors import UserError
+from gancli.untrusted import check_regular, parse_json, to_json
 
 Pixels = NDArray[np.uint8]  # (N, H, W, C)
 TEXT = "gancli"  # the key of a PNG's text chunk
@@ -65,21 +67,23 @@ def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """Read what `save_png` wrote into a picture; raises UserError when there is nothing."""
+    """Read what `save_png` wrote into a picture; raises UserError when there is nothing.
+
+    How much text a chunk may unpack to is bounded by Pillow.
+    """
+    check_regular(path)
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            about = json.loads(str(picture.info.get(TEXT, "")))
-    except (*UNREADABLE, RecursionError):
-        about = None
-    if not isinstance(about, dict):
-        raise UserError(f"{path} is not a PNG that gancli sample wrote")
-    return about
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its size: no pixel is read
+            with Image.open(path, formats=("PNG",)) as picture:
+                return parse_json(str(picture.info.get(TEXT, "")), dict[str, Any])
+    except UNREADABLE:
+        raise UserError(f"{path} is not a PNG that gancli sample wrote") from None
 
 
 def provenance(about: Mapping[str, Any]) -> str:
     """Say in JSON where a picture comes from, and that it is synthetic."""
-    text = json.dumps({"synthetic": True, **about}, ensure_ascii=False)
-    return text.encode(errors="backslashreplace").decode()  # names of files may hold what UTF-8 does not
+    return to_json({"synthetic": True, **about})
 
 
 def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float = 25) -> None:
@@ -117,7 +121,7 @@ def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[st
 
 
 def _save_video(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float) -> None:
-    encoder = shutil.which("ffmpeg") or _bundled_encoder()
+    encoder = _installed_encoder() or _bundled_encoder()
     if encoder is None:
         raise UserError(f"--out {path}: no ffmpeg on the PATH (or pip install imageio-ffmpeg); .webp needs none")
     width, height = (side + side % 2 for side in frames[0].size)  # yuv420p wants even sides
@@ -128,6 +132,13 @@ def _save_video(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
         done = subprocess.run([*command, str(temporary)], input=pixels, capture_output=True, check=False)
         if done.returncode:
             raise UserError(f"--out {path}: ffmpeg failed: {done.stderr.decode(errors='replace').strip()[:200]}")
+
+
+def _installed_encoder() -> str | None:
+    """Find ffmpeg on the PATH, but for its parts that mean the current folder, where anyone's files may lie."""
+    folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
+    found = shutil.which("ffmpeg", path=os.pathsep.join(folders))
+    return found if found and os.path.isabs(found) else None  # Windows looks into the current folder unasked
 
 
 def _bundled_encoder() -> str | None:

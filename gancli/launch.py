@@ -1,7 +1,6 @@
 """From the options of the command line to a run, and from a run to its exit code."""
 
 import dataclasses
-import json
 import math
 import platform
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ from gancli.signals import Stop, stoppable
 from gancli.spread import spread_over
 from gancli.start import amp, build, fresh, open_data, stepper, with_batch
 from gancli.step import slow_down
+from gancli.terminal import say_json
 from gancli.train import Rhythm, Training
 from gancli.tuning import tuned
 
@@ -199,7 +199,7 @@ def _finish(training: Training, stop: Stop, options: RunOptions, display: Quiet)
                 "best": _best_metrics(folder),
                 "stopped": stop(),
             }
-            print(json.dumps(result))
+            say_json(result)
     return stop.exit_code
 
 

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from gancli import checkpoint, published, registry
-from gancli.data import cache
+from gancli import checkpoint, published, registry, terminal
+from gancli import trust as trusting
 from gancli.ema import pruned
 from gancli.errors import UserError, missing
 from gancli.gan import GAN
 from gancli.run import CHECKPOINTS, RUNS, Folder, runs
+from gancli.untrusted import reason
 
 LEAST, RATIO = 2**28, 64  # bytes that networks may have: what only training needs may be larger than the file
 MOST_TENSORS = 10_000
@@ -38,19 +38,37 @@ class Model:
 
 def find(model: str, *, best: bool = False) -> Model:
     """Find the checkpoint that MODEL names: a file, a run folder (its newest), a run under ./runs, a published name."""
-    path = Path(model).expanduser()
-    if path.is_dir():
-        path = _in_folder(Folder(path), best)
-    elif not path.is_file():
-        path = _by_name(model, best)
+    return _opened(local(model, best=best) or _published(model))
+
+
+def find_local(model: str) -> Model:
+    """Find the checkpoint that MODEL names, where nobody has asked for it by name: nothing is fetched."""
+    if path := local(model):
+        return _opened(path)
+    raise UserError(f"there is no model '{model}' here")
+
+
+def _opened(path: Path) -> Model:
     return Model(path, checkpoint.describe(path), checkpoint.fingerprint(path))
 
 
-def _by_name(model: str, best: bool) -> Path:
-    """A run under ./runs, or a published model, which is fetched the first time."""
-    folder = RUNS / model
-    if folder.is_dir():
-        return _in_folder(Folder(folder), best)
+def local(model: str, *, best: bool = False) -> Path | None:
+    """Find the file that MODEL names on this machine: itself, or that of a run; None for other names."""
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    folder = run_folder(model)
+    return _in_folder(folder, best) if folder else None
+
+
+def run_folder(model: str) -> Folder | None:
+    """Find the folder that MODEL names: itself, or a run under ./runs; None for other names."""
+    found = (path for path in (Path(model).expanduser(), RUNS / model) if path.is_dir())
+    return next(map(Folder, found), None)
+
+
+def _published(model: str) -> Path:
+    """A published model, which is fetched the first time."""
     if known := published.find(model):
         return published.fetch(*known)
     raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])
@@ -70,9 +88,7 @@ def _in_folder(folder: Folder, best: bool) -> Path:
 
 def build(about: checkpoint.About) -> GAN[Any]:
     """Make the GAN that a checkpoint describes, untrained."""
-    if about.variant.endswith(".py") or about.source:
-        _check_trusted(about)
-    kind = registry.load(about.variant)
+    kind = kind_of(about)
     try:
         return kind(kind.hparams(**about.hparams), about.spec)
     except UserError:
@@ -109,35 +125,32 @@ def _bounded(path: Path) -> Iterator[None]:
         hook.remove()
 
 
-def trust(variant: str) -> None:
-    """Remember that the user has named a file of code, as it is now: checkpoints may ask for it from now on."""
-    if named := source_hash(variant):
-        mark = _mark(named)
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+def kind_of(about: checkpoint.About) -> type[GAN[Any]]:
+    """Give the class that a checkpoint names; code in a file of its own is run only if the user trusts it."""
+    if about.variant.endswith(".py") or about.source:
+        _check_trusted(about)
+    return registry.load(about.variant)
 
 
 def _check_trusted(about: checkpoint.About) -> None:
-    """Raise UserError for code that the user has never named: a checkpoint comes from anyone."""
-    found = source_hash(about.variant)
-    if not found or found != about.source:
-        raise UserError(f"{about.variant} is not the file that this checkpoint was trained with: it has changed")
-    if not _mark(found).is_file():
-        raise UserError(
-            f"this checkpoint wants to run {about.variant}, which you have never trained: if you trust that file, "
-            f"say so with gancli train {about.variant} --dry-run"
-        )
+    if not about.variant.endswith(".py"):
+        raise UserError(f"{about.variant} is not the file that this checkpoint was trained with: it is built in")
+    trusting.check(trusting.read(registry.source(about.variant)), about.source)
 
 
-def _mark(sha256_of_it: str) -> Path:
-    return cache.root() / "trusted" / sha256_of_it
+def trust(variant: str) -> None:
+    """Remember that the user has named a file of code, as it is now: checkpoints may ask for it from now on."""
+    if not variant.endswith(".py"):
+        return
+    try:
+        trusting.allow(trusting.read(registry.source(variant)))
+    except (OSError, UserError) as error:  # a home that is full, read-only or not there stops no training
+        terminal.warn(f"that you trust {variant} cannot be remembered ({reason(error)}): its checkpoints will ask")
 
 
 def source_hash(variant: str) -> str:
     """Name the content of a variant that is a file of the user's; empty for all others."""
-    if not variant.endswith(".py"):
-        return ""
-    return sha256(registry.source(variant).read_bytes()).hexdigest()
+    return trusting.read(registry.source(variant)).sha256 if variant.endswith(".py") else ""
 
 
 def able(capability: type) -> list[str]:

@@ -1,13 +1,11 @@
 """Curves of a run: terms and metrics over the images seen."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gancli import atomic
-from gancli.data import cache
+from gancli import atomic, figures
 from gancli.untrusted import printable
 
 SPEED = "images_per_second"
@@ -23,21 +21,18 @@ def save_curves(ticks: Sequence[Mapping[str, Any]], path: Path) -> None:
     panels = _panels(ticks)
     if not panels:
         return
-    os.environ.setdefault("MPLCONFIGDIR", str(cache.root() / "matplotlib"))
-    from matplotlib.figure import Figure  # takes half a second; and pyplot, which keeps figures, is not needed
-
     rows = -(-len(panels) // COLUMNS)
-    figure = Figure(figsize=(4 * COLUMNS, 2.6 * rows), layout="constrained")
-    for i, name in enumerate(panels):
-        axes = figure.add_subplot(rows, COLUMNS, i + 1)
-        kimg, values = zip(*_points(ticks, name))
-        axes.plot(kimg, values, linewidth=1.2, marker="o" if len(values) < 3 else None)
-        axes.set_title(printable(name.replace("_", " "), LONGEST_NAME), fontsize=10, parse_math=False)
-        axes.set_xlabel("kimg", fontsize=8)
-        axes.grid(alpha=0.3)
-        axes.tick_params(labelsize=8)
-    with atomic.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+    with figures.figure(4 * COLUMNS, 2.6 * rows) as figure:
+        for i, name in enumerate(panels):
+            axes = figure.add_subplot(rows, COLUMNS, i + 1)
+            kimg, values = zip(*_points(ticks, name))
+            axes.plot(kimg, values, linewidth=1.2, marker="o" if len(values) < 3 else None)
+            axes.set_title(printable(name.replace("_", " "), LONGEST_NAME), fontsize=10, parse_math=False)
+            axes.set_xlabel("kimg", fontsize=8)
+            axes.grid(alpha=0.3)
+            axes.tick_params(labelsize=8)
+        with atomic.replacing(path) as temporary:
+            figure.savefig(temporary, dpi=100)
 
 
 def _panels(ticks: Sequence[Mapping[str, Any]]) -> list[str]:

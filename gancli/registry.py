@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import re
 import sys
-import types
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from gancli import trust
 from gancli.errors import UserError, missing
 from gancli.hparams import HParams
 
@@ -43,10 +43,11 @@ def names() -> list[str]:
 def load(name: str) -> "type[GAN[Any]]":
     """Return the one GAN class that `name` stands for; import nothing else.
 
+    It runs a file of code: for what a checkpoint names, `models.kind_of` asks first whether the user trusts it.
     Raises UserError for an unknown name, and for a file without exactly one GAN class.
     """
     if name.endswith(".py"):
-        return _only_gan(_import_file(source(name)), name)
+        return _only_gan(trust.execute(trust.read(source(name))), name)
     for entry in _installed():
         if entry.name == name:
             return entry.load()
@@ -73,7 +74,7 @@ def hyperparameters(name: str) -> type[HParams]:
     stated = [value.id for value in values if isinstance(value, ast.Name)]
     if not stated:
         raise UserError(f"{name}: class {gan.name} must say 'hparams = …', its dataclass of hyperparameters")
-    found = _light_part(path).__dict__.get(stated[0])
+    found = _light_part(trust.read(path)).__dict__.get(stated[0])
     if not (isinstance(found, type) and issubclass(found, HParams)):
         raise UserError(f"{name}: {stated[0]} must be a dataclass on HParams that needs only {', '.join(LIGHT)}")
     return found
@@ -113,8 +114,8 @@ def _installed() -> list[EntryPoint]:
 
 def _parse(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError) as error:
+        return ast.parse(trust.read(path).content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"{path} is not Python: {error}") from None
 
 
@@ -133,15 +134,16 @@ def _assigns_hparams(statement: ast.stmt) -> bool:
 
 
 @cache
-def _light_part(path: Path) -> ModuleType:
+def _light_part(code: trust.Code) -> ModuleType:
     """Evaluate the statements of a module whose names are all known when heavy imports are left out."""
-    module = ModuleType(f"gancli.light.{path.stem}")
+    module = ModuleType(f"gancli.light.{code.path.stem}")
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
-    for statement in _parse(path).body:
+    for statement in _parse(code.path).body:
         if isinstance(statement, ast.ImportFrom):
             module.__dict__.update(_light_import(statement))
         elif not isinstance(statement, ast.Import) and _names_used(statement) <= {*module.__dict__, *dir(builtins)}:
-            exec(compile(ast.Module([statement], []), str(path), "exec"), module.__dict__)  # noqa: S102
+            part = compile(ast.Module([statement], []), str(code.path), "exec", dont_inherit=True)
+            exec(part, module.__dict__)  # noqa: S102
     return module
 
 
@@ -150,7 +152,7 @@ def _light_import(statement: ast.ImportFrom) -> dict[str, Any]:
     if imported in LIGHT:
         names_of: dict[str, Any] = vars(importlib.import_module(imported))
     elif imported.startswith("gancli.variants."):
-        names_of = vars(_light_part(BUILT_IN / f"{imported.removeprefix('gancli.variants.')}.py"))
+        names_of = vars(_light_part(trust.read(BUILT_IN / f"{imported.removeprefix('gancli.variants.')}.py")))
     else:
         return {}
     return {a.asname or a.name: names_of[a.name] for a in statement.names if a.name in names_of}
@@ -202,17 +204,7 @@ def _assigned(statement: ast.stmt, attribute: str) -> ast.expr | None:
     return None
 
 
-def _import_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    return module
-
-
-def _only_gan(module: types.ModuleType, name: str) -> "type[GAN[Any]]":
+def _only_gan(module: ModuleType, name: str) -> "type[GAN[Any]]":
     from gancli.gan import GAN
 
     found = [

@@ -66,23 +66,6 @@ def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def repeat(picture: Path, model: str | None) -> Request:
-    """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
-    about = images.read_about(picture)
-    try:
-        drawn = (tuple(about["seeds"]), about["truncation"], about["columns"], about["bare"], about["class"])
-        request = Request(model or about["model"], *drawn)
-        wanted = about["sha256"]
-    except (KeyError, TypeError):
-        raise UserError(f"{picture} does not say which seeds drew it: --like takes what gancli sample wrote") from None
-    found = models.find(request.model)
-    if found.fingerprint != wanted:
-        raise UserError(
-            f"{picture} was drawn by checkpoint {wanted}, {found.path} is {found.fingerprint}: name its MODEL"
-        )
-    return request
-
-
 # ------------------------------------------------------------------------------------------------ drawing
 
 

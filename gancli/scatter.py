@@ -1,14 +1,13 @@
 """Pictures of points: real ones grey, drawn ones coloured. Their "grid" of images."""
 
 import io
-import os
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gancli.data import cache
+from gancli import figures
 
 SHOWN = 2500  # points of each kind
 INCHES, DPI = 5.0, 120
@@ -25,22 +24,19 @@ def to_points(images: Tensor) -> Points:
 
 def plot(fake: Points | None = None, real: Points | None = None, path: Points | None = None) -> Image.Image:
     """Plot drawn points over real ones, and a way among them; the view is square and depends on the real ones alone."""
-    os.environ.setdefault("MPLCONFIGDIR", str(cache.root() / "matplotlib"))
-    from matplotlib.figure import Figure  # takes half a second
-
-    figure = Figure(figsize=(INCHES, INCHES), layout="constrained")
-    axes = figure.add_subplot()
-    if real is not None:
-        axes.scatter(*real.T, s=5, color=GREY, linewidths=0, label="real")
-    if fake is not None:
-        axes.scatter(*fake.T, s=5, color=COLOUR, alpha=0.5, linewidths=0, label="drawn")
-    if path is not None:
-        axes.plot(*path.T, color=COLOUR, linewidth=1.2, marker="o", markersize=3, label="walk")
     shown = next(points for points in (real, fake, path) if points is not None)
     reach = MARGIN * max(float(np.abs(shown).max()), 1e-3)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    axes.legend(loc="upper right", fontsize=8, markerscale=2)
-    axes.tick_params(labelsize=8)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    with figures.figure(INCHES, INCHES) as figure:
+        axes = figure.add_subplot()
+        if real is not None:
+            axes.scatter(*real.T, s=5, color=GREY, linewidths=0, label="real")
+        if fake is not None:
+            axes.scatter(*fake.T, s=5, color=COLOUR, alpha=0.5, linewidths=0, label="drawn")
+        if path is not None:
+            axes.plot(*path.T, color=COLOUR, linewidth=1.2, marker="o", markersize=3, label="walk")
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        axes.legend(loc="upper right", fontsize=8, markerscale=2)
+        axes.tick_params(labelsize=8)
+        figure.savefig(buffer, format="png", dpi=DPI)
     return Image.open(buffer).convert("RGB")

@@ -5,6 +5,7 @@ import sys
 
 import torch
 
+from gancli.environment import SAFE_PATH
 from gancli.errors import UserError
 
 
@@ -16,4 +17,5 @@ def spread_over(gpus: int) -> None:
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]])
+        # safe for torchrun, and for what it starts
+        os.execve(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]], os.environ | SAFE_PATH)

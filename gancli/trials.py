@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gancli import models, registry
+from gancli import models
 from gancli.checkpoint import SUFFIX
 from gancli.data.feed import Dataset, Feed
 from gancli.data.images import Images
@@ -119,7 +119,7 @@ def _load(model: models.Model, size: tuple[int, int] | None, device: torch.devic
 
 
 def _drawn(name: str, model: models.Model, gan: GAN[Any], options: Options) -> Trial:
-    dataset = _dataset(options, registry.load(model.about.variant).data, gan.spec)
+    dataset = _dataset(options, models.kind_of(model.about).data, gan.spec)
     feed = Feed(dataset, DRAWN, options.seed, gan.device)
     count = options.n or DEFAULT
     drawn = Drawn(name, lambda first: gan.fakes(feed.at(first)), count, options.seed, model.fingerprint)
@@ -140,7 +140,7 @@ def _translations(name: str, model: models.Model, gan: Any, options: Options) ->
     """Score each direction on all pictures of the domain that it comes from, against those of the other."""
     if options.data is None or options.stats:
         raise UserError(f"{name} translates between two domains: give both with --data, and no --stats")
-    kind = Paired if options.of_truth else registry.load(model.about.variant).data
+    kind = Paired if options.of_truth else models.kind_of(model.about).data
     domains = open_domains(gan, kind, options.data, options.split, options.seed)
     for direction in gan.directions:
         source, target = domains.way(direction)

@@ -5,6 +5,7 @@ Whatever a file causes becomes one UserError here, so nobody else needs to know 
 
 import json
 import math
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -80,8 +81,13 @@ def _finite(text: str) -> float:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """Write JSON, which knows no NaN and no infinity: they become null."""
-    return json.dumps(_nulled(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    """Write JSON, which knows no NaN and no infinity: they become null. What a terminal could obey is escaped."""
+    text = json.dumps(_nulled(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return re.sub(r"[^\n -~]", _escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def _nulled(value: Any) -> Any:

@@ -11,7 +11,20 @@ from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_command
 
 import gancli
-from gancli.cli import bench, classify, evaluate, import_file, interpolate, models, sample, train, translate
+from gancli import terminal, trust
+from gancli.cli import (
+    bench,
+    check,
+    classify,
+    evaluate,
+    import_file,
+    interpolate,
+    models,
+    sample,
+    train,
+    translate,
+    trusted,
+)
 from gancli.errors import Diverged, UserError
 
 # without Rich's markup, help costs half the time; commands colour what they print themselves
@@ -26,11 +39,13 @@ app.add_typer(bench.app, name="bench")
 app.command("import")(import_file.command)
 app.command("list")(models.list_variants)
 app.command("info")(models.info)
+app.command("check")(check.command)
+app.command("trust")(trusted.command)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"gancli {gancli.__version__}")
+        terminal.say(f"gancli {gancli.__version__}")
         raise typer.Exit
 
 
@@ -46,6 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 2 wrong use or bad input (one line, no traceback), 3 training diverged, 129, 130 and 143 interrupted.
     """
+    trust.forget()
     try:
         # not its main(): that turns a pipe which nobody reads any more into exit code 1
         with get_command(app).make_context("gancli", list(sys.argv[1:] if arguments is None else arguments)) as context:
@@ -86,7 +102,7 @@ def _words(error: Exception) -> str | None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"gancli: {' '.join(message.split())}", file=sys.stderr)
+    terminal.warn(" ".join(message.split()))
     return code
 
 

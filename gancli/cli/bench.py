@@ -1,6 +1,5 @@
 """`gancli bench VARIANT`: how fast it trains here."""
 
-import json as json_format
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ import typer
 
 from gancli.cli.variants import VariantCommand, Variants
 from gancli.run import BenchOptions
+from gancli.terminal import say, say_json
 
 BEGAN = time.monotonic()  # nothing heavy is imported yet
 
@@ -24,7 +24,10 @@ class Bench(VariantCommand):
         from gancli.display import display_for
 
         report = bench(variant, values, options, BEGAN, display_for(quiet=False, json=True))
-        print(json_format.dumps(report) if options.json else _table(report))
+        if options.json:
+            say_json(report)
+        else:
+            _print_table(report)
         return 0
 
 
@@ -42,7 +45,7 @@ def _bench() -> None:
     """Time the training of a variant, alone or beside another program; `gancli bench VARIANT --help` shows how."""
 
 
-def _table(report: Mapping[str, Any]) -> str:
+def _print_table(report: Mapping[str, Any]) -> None:
     data, stages = report["data"], report["seconds_to_first_step"]
     sizes = ", ".join(f"{name} {count:,}" for name, count in report["parameters"].items() if count)
     parts = ", ".join(f"{name.replace('_', ' ')} {took:.2f}" for name, took in stages.items() if name != "all")
@@ -63,7 +66,8 @@ def _table(report: Mapping[str, Any]) -> str:
         rows[name] = f"{_speed(other)}, {other['peak_memory_mib']:,} MiB: {report['variant']} is {other['ratio']:.2f}x"
         rows[name] += f", {other['cpu_ratio']:.2f}x by the processors' time" if "cpu" in report["device"] else ""
     width = max(map(len, rows))
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows.items())
+    for name, text in rows.items():
+        say(f"{name:<{width}}  {text}")
 
 
 def _speed(report: Mapping[str, Any]) -> str:

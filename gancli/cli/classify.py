@@ -1,6 +1,5 @@
 """`gancli classify MODEL IMAGES…`: the class of every picture, as CSV."""
 
-import json as json_format
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from gancli.cli.sample import MODEL, Device
 from gancli.errors import UserError
+from gancli.terminal import say, say_json
 
 
 def command(
@@ -28,6 +28,9 @@ def command(
         atomic.write_text(out, classifying.to_csv(found))
     if json:
         rows = [{"file": n.file, "class": n.of_class, "probability": n.probability} for n in found]
-        print(json_format.dumps({"images": rows}, ensure_ascii=False))
+        say_json({"images": rows})
+    elif out is not None:
+        say(out)
     else:
-        print(classifying.to_csv(found) if out is None else out, end="" if out is None else "\n")
+        for row in classifying.to_csv(found).splitlines():
+            say(row)

@@ -1,7 +1,5 @@
 """`gancli eval`: scores of models and folders of images against real ones."""
 
-import json as json_format
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +8,8 @@ import typer
 
 from gancli.cli.sample import Device
 from gancli.errors import UserError
+from gancli.terminal import say, say_json, tell, warn
+from gancli.untrusted import to_json
 
 SECONDS = 15  # between lines of progress
 PERCENT = ("valid_share", "mode_coverage", "precision", "recall", "coverage", "1nn", "copies")
@@ -76,15 +76,15 @@ def command(
     )  # fmt: skip
     with dist.joined(), tuned():
         first = dist.rank() == 0
-        tell, note = (Progress(), _note) if first else (_silence, _silence)
-        results = evaluation.evaluate(options, choose_device(device), tell, note)
+        progress, note = (Progress(), warn) if first else (_silence, _silence)
+        results = evaluation.evaluate(options, choose_device(device), progress, note)
     if not first:
         return
     report = _report(results)
     if out:
-        atomic.write_json(out, report)
+        atomic.write_text(out, to_json(report, indent=2) + "\n")
     if json:
-        print(json_format.dumps(report, ensure_ascii=False))
+        say_json(report)
     else:
         _print_table(results)
 
@@ -109,15 +109,11 @@ class Progress:
         self._told = now
         speed = (done - self._first) / (now - self._began)
         left = duration((of - done) / max(speed, 1e-9))
-        print(f"{name}: {done:,} of {of:,} images, {speed:.1f} images/s, {left} left", file=sys.stderr)
+        tell(f"{name}: {done:,} of {of:,} images, {speed:.1f} images/s, {left} left")
 
 
 def _silence(*_: object) -> None:
     """The first process tells all."""
-
-
-def _note(text: str) -> None:
-    print(f"gancli: {text}", file=sys.stderr)
 
 
 def _report(results: list[Any]) -> dict[str, Any]:
@@ -135,11 +131,11 @@ def _print_table(results: list[Any]) -> None:
         rows.append([result.name, f"{result.protocol['generated']['images']:,}", *numbers])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        print(
+        say(
             "  ".join(cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths)))
         )
     for line in _small_print(results[0].protocol):
-        print(line)
+        say(line)
 
 
 def _small_print(said: dict[str, Any]) -> list[str]:

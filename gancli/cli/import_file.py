@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gancli.terminal import say
+
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pth of pytorch-CycleGAN-and-pix2pix or CUT.")],
@@ -16,4 +18,4 @@ def command(
     """Make a MODEL of a published generator. Its network is told from its tensors; nothing in the file is run."""
     from gancli import importing
 
-    print(importing.run(file, as_))
+    say(importing.run(file, as_))

@@ -1,6 +1,5 @@
 """`gancli interpolate MODEL`: walks through the latent space."""
 
-import json as json_format
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +7,7 @@ import typer
 
 from gancli.cli.sample import MODEL, Device
 from gancli.errors import UserError
+from gancli.terminal import say, say_json
 
 
 def command(
@@ -60,4 +60,7 @@ def command(
     photos = (*(images or ()), *(more or ()))  # options take one value each: the others come as arguments
     path = sampling.Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class)
     written = sampling.interpolate(model, path, out, device, best=best)
-    print(json_format.dumps({"files": [str(written)], "frames": frames}) if json else written)
+    if json:
+        say_json({"files": [str(written)], "frames": frames})
+    else:
+        say(written)

@@ -1,12 +1,12 @@
 """`gancli list` and `gancli info`."""
 
 import dataclasses
-import json as json_format
 from typing import Annotated
 
 import typer
 
 from gancli import registry
+from gancli.terminal import say, say_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -23,11 +23,11 @@ def list_variants(
         return
     entries = [registry.describe(name) for name in registry.names()]
     if json:
-        print(json_format.dumps([dataclasses.asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
+        say_json([dataclasses.asdict(entry) for entry in entries], indent=2)
         return
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
-        print(f"{entry.name:<{width}}  {entry.summary}")
+        say(f"{entry.name:<{width}}  {entry.summary}")
 
 
 def _list_published(json: bool) -> None:
@@ -36,11 +36,11 @@ def _list_published(json: bool) -> None:
 
     urls = {name: published.url(*known) for name in published.names() if (known := published.find(name))}
     if json:
-        print(json_format.dumps(urls, indent=2))
+        say_json(urls, indent=2)
         return
     width = max(map(len, urls))
     for name, url in urls.items():
-        print(f"{name:<{width}}  {url}")
+        say(f"{name:<{width}}  {url}")
 
 
 def info(
@@ -54,7 +54,7 @@ def info(
     about = dataclasses.asdict(found.about)
     about |= {"path": str(found.path), "sha256": found.fingerprint, "resumes": checkpoint.resumes(found.path)}
     if json:
-        print(json_format.dumps(about, ensure_ascii=False, indent=2))
+        say_json(about, indent=2)
         return
     spec, clock = found.about.spec, about["clock"]
     rows = {
@@ -68,7 +68,7 @@ def info(
         "options": ", ".join(f"{name} {value}" for name, value in about["hparams"].items()),
     }
     for name, value in rows.items():
-        print(f"{name:<11} {value}")
+        say(f"{name:<11} {value}")
 
 
 def _summary(variant: str) -> str:

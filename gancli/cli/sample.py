@@ -1,12 +1,12 @@
 """`gancli sample MODEL`: images from a checkpoint, one a seed."""
 
-import json as json_format
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gancli.errors import UserError
+from gancli.terminal import say, say_json
 
 MODEL = typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, a run under ./runs, or a published name.")
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
@@ -35,9 +35,10 @@ def command(
 ) -> None:
     """Draw images from a checkpoint. Seed i means the same image for any number of images."""
     from gancli import sampling
+    from gancli.like import repeat
 
     if like is not None:
-        request = sampling.repeat(like, model)
+        request = repeat(like, model, best=best)
     elif model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     else:
@@ -45,6 +46,6 @@ def command(
         request = sampling.Request(model, drawn, truncation, cols, of_class=of_class)
     written = sampling.sample(request, out, device, best=best)
     if json:
-        print(json_format.dumps({"files": [str(path) for path in written], "seeds": list(request.seeds)}))
+        say_json({"files": [str(path) for path in written], "seeds": list(request.seeds)})
     else:
-        print(out if len(written) > 1 else written[0])
+        say(out if len(written) > 1 else written[0])

@@ -1,6 +1,5 @@
 """`gancli translate MODEL IMAGE…`: pictures of one domain into pictures of another."""
 
-import json as json_format
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from gancli.cli.sample import MODEL, Device
 from gancli.errors import UserError
+from gancli.terminal import say, say_json, warn
 
 
 def command(
@@ -46,10 +46,10 @@ def command(
     )
     done = translating.run(request, device, _progress if sys.stderr.isatty() and not json else None)
     if done.hint:
-        print(f"gancli: {done.hint}", file=sys.stderr)
+        warn(done.hint)
     if json:
         files = {"files": [str(p) for p in done.written], "skipped": [str(p) for p in done.skipped]}
-        print(json_format.dumps(files | {"failed": done.failed}))
+        say_json(files | {"failed": done.failed})
     else:
         _tell(done.written, done.skipped)
     if done.failed:
@@ -59,10 +59,10 @@ def command(
 
 def _tell(written: list[Path], skipped: list[Path]) -> None:
     for path in written:
-        print(path)
+        say(path)
     if skipped:
         those = skipped[0] if len(skipped) == 1 else f"{len(skipped)} pictures"
-        print(f"gancli: kept {those}, already there: give --overwrite to translate again", file=sys.stderr)
+        warn(f"kept {those}, already there: give --overwrite to translate again")
 
 
 def _progress(done: int, of: int) -> None:

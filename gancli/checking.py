@@ -1,0 +1,165 @@
+"""Whether what lies on the disk is what was written: the faults of a run, a model or the cache, in words.
+
+Nothing is changed, and no fault hides the next one.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
+from PIL import Image
+
+from gancli import checkpoint, models
+from gancli.data import cache
+from gancli.ema import EMA
+from gancli.errors import UserError
+from gancli.run import Folder
+from gancli.untrusted import check_regular, parse_json, read_json, reading
+
+CACHE = "cache"
+LONGEST_LINE = 2**20  # bytes of a log
+MOST_OF_A_LOG = 20  # faults that are told of one
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+@dataclass(frozen=True)
+class _About:
+    """What every run.json says."""
+
+    variant: str
+    hparams: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Tick:
+    """What every line of metrics.jsonl says."""
+
+    step: Count
+    images: Count
+    seconds: Annotated[float, Meta(ge=0)]
+
+
+def faults(what: str) -> Iterator[str]:
+    """Look for the faults of a run, a model or the cache; raises UserError for what is none of them."""
+    path = Path(what).expanduser()
+    if what == CACHE:
+        return _of_cache()
+    folder = None if path.is_file() else models.run_folder(what)
+    return of_run(folder) if folder else of_model(models.local(what) or models.find(what).path)
+
+
+def _said(attempt: Callable[[], object]) -> Iterator[str]:
+    """Give what is wrong with an attempt to read something, if anything is."""
+    try:
+        attempt()
+    except UserError as error:
+        yield str(error)
+
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+def of_model(path: Path) -> Iterator[str]:
+    """Look for the faults of a checkpoint; code in a file of its own is not run, unless the user trusts it."""
+    found = [*_said(lambda: check_regular(path))] or [*_said(lambda: _describe(path))]
+    yield from found
+    if found:
+        return
+    about = checkpoint.describe(path)
+    if not about.sha256:
+        yield f"{path} holds no hashes: it cannot be seen whether it is damaged"
+    damaged = [*_said(lambda: checkpoint.check_parts(path))]
+    yield from damaged or _said(lambda: _use(path, about))
+
+
+def _describe(path: Path) -> None:
+    with reading(str(path)):
+        checkpoint.describe(path)
+
+
+def _use(path: Path, about: checkpoint.About) -> None:
+    """Do with a checkpoint what it is there for: use it and, where it can be resumed, resume it."""
+    with reading(str(path)):
+        models.load(models.Model(path, about, ""))
+        if checkpoint.resumes(path):
+            gan = models.build(about)
+            checkpoint.restore(path, gan, gan.players(), EMA(gan))
+
+
+# -------------------------------------------------------------------------------------------------- runs
+
+
+def of_run(folder: Folder) -> Iterator[str]:
+    """Look for the faults of a run: its description, its log, every checkpoint and every image."""
+    files = [path for path in _below(folder.path) if not path.is_symlink() and path.is_file()]
+    for path in set(_below(folder.path)) - set(files):
+        yield from _said(lambda path=path: check_regular(path, follow=False))
+    if folder.about in files or not os.path.lexists(folder.about):
+        yield from _said(lambda: read_json(folder.about, _About))
+    if folder.log in files:
+        yield from islice(_of_log(folder.log), MOST_OF_A_LOG)
+    saved = [path for path in files if path.suffix == checkpoint.SUFFIX and path.parent.name == "checkpoints"]
+    if not saved:
+        yield f"{folder.path} holds no checkpoint"
+    for path in saved:
+        yield from of_model(path)
+    for path in files:
+        if path.suffix == ".png":
+            yield from _said(lambda path=path: _check_png(path))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """List what lies in a folder and its folders, links as such; hidden files are what a killed writer left."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(Path(entry.path))
+            elif not entry.name.startswith("."):
+                yield Path(entry.path)
+
+
+def _of_log(log: Path) -> Iterator[str]:
+    """Look for lines of a log that are no ticks, or go back."""
+    before = 0
+    with log.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
+            try:
+                tick = parse_json(line, _Tick)
+                parse_json(line, dict[str, float])
+            except ValueError as error:
+                why = error if line.endswith(b"\n") else "it was cut short; --resume takes it away"
+                yield f"{log} line {number}: {why}"
+                continue
+            if tick.step < before:
+                yield f"{log} line {number}: step {tick.step} comes after step {before}"
+            before = tick.step
+
+
+def _check_png(path: Path) -> None:
+    with reading(str(path)):
+        with Image.open(path, formats=("PNG",)) as image:
+            image.verify()  # its checksums; an image cannot be read after that
+        with Image.open(path, formats=("PNG",)) as image:
+            image.load()
+
+
+# ------------------------------------------------------------------------------------------------- cache
+
+
+def _of_cache() -> Iterator[str]:
+    check: Callable[[], Iterator[str]] = getattr(cache, "check", _entries)
+    return check()
+
+
+def _entries() -> Iterator[str]:
+    """Look for entries of the cache that do not say what they are, and for what killed writers left."""
+    for kind in sorted(path for path in cache.root().iterdir() if path.is_dir()):
+        for path in sorted(kind.iterdir()):
+            if path.name.startswith(".new-"):
+                yield f"{path} was left by a process that was killed: delete it"
+            elif (path / cache.ABOUT).exists():
+                yield from _said(lambda path=path: read_json(path / cache.ABOUT, dict[str, Any]))

@@ -1,0 +1,22 @@
+"""Environment variables, for as long as something needs them."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+# what a new Python heeds: it imports nothing from the current folder
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+
+
+@contextmanager
+def variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables while the block runs: neither the user nor what is started later sees them."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
