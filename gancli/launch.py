@@ -20,7 +20,7 @@ from gancli.display import Quiet, display_for, duration
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.memory import Frugal
-from gancli.metrics import scores
+from gancli.metrics import table
 from gancli.monitor import monitored
 from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
@@ -30,8 +30,6 @@ from gancli.start import amp, build, fresh, open_data, stepper, with_batch
 from gancli.step import slow_down
 from gancli.train import Rhythm, Training
 from gancli.tuning import tuned
-
-SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  # metrics in [0, 1], shown in percent
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
@@ -89,7 +87,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
         evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
         watch=lambda drawn: warn_if_alike(drawn, feed, display.note),
-        worth=scores.worth,
+        worth=table.selection_score,
         winner=Winner(display.note),
         accumulate=options.accumulate,
         seed=options.seed,
@@ -198,7 +196,7 @@ def _finish(training: Training, stop: Stop, options: RunOptions, display: Quiet)
 
 
 def _said(metrics: dict[str, float]) -> str:
-    return "".join(f", {name.replace('_', ' ')} {_score(name, value)}" for name, value in metrics.items())
+    return "".join(f", {name.replace('_', ' ')} {table.shown(name, value)}" for name, value in metrics.items())
 
 
 def _best(folder: Folder) -> str:
@@ -208,7 +206,3 @@ def _best(folder: Folder) -> str:
 
 def _best_metrics(folder: Folder) -> dict[str, float] | None:
     return checkpoint.describe(folder.best).metrics if folder.best.is_file() else None
-
-
-def _score(name: str, value: float) -> str:
-    return f"{value:.1%}" if name in SHARES else f"{value:.4g}"
