@@ -2,35 +2,32 @@
 
 import json
 import shutil
-import struct
 import subprocess
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from gancli import atomic
 from gancli.errors import UserError
+from gancli.pixels import to_bytes
+from gancli.untrusted import check_regular, parse_json, reading
 
 Pixels = NDArray[np.uint8]  # (N, H, W, C)
 TEXT = "gancli"  # the key of a PNG's text chunk
 GAP = 2  # pixels between the pictures of a grid
 SMALL = 32  # pictures with a shorter side than this are enlarged in grids, by whole factors
 ANIMATED = (".gif", ".webp", ".png", ".apng")
-UNREADABLE = (OSError, ValueError, SyntaxError, LookupError, struct.error, zlib.error, Image.DecompressionBombError)
 VIDEO = (".mp4", ".webm", ".mkv")
 
 
 def to_pixels(images: Tensor) -> Pixels:
     """Round images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C); what is outside of the range is clipped."""
-    scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return to_bytes(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def to_picture(pixels: Pixels) -> Image.Image:
@@ -58,22 +55,25 @@ def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
 
 def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None:
     """Write a PNG that says where it comes from."""
-    text = PngImagePlugin.PngInfo()
-    text.add_itxt(TEXT, provenance(about))
     with atomic.replacing(path) as temporary:
-        picture.save(temporary, "PNG", pnginfo=text)
+        picture.save(temporary, "PNG", pnginfo=png_text(about))
 
 
 def read_about(path: Path) -> dict[str, Any]:
     """Read what `save_png` wrote into a picture; raises UserError when there is nothing."""
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            about = json.loads(str(picture.info.get(TEXT, "")))
-    except (*UNREADABLE, RecursionError):
-        about = None
-    if not isinstance(about, dict):
-        raise UserError(f"{path} is not a PNG that gancli sample wrote")
-    return about
+        check_regular(path)
+        with reading(str(path)), Image.open(path, formats=("PNG",)) as picture:
+            return parse_json(str(picture.info.get(TEXT, "")), dict[str, Any])
+    except UserError:
+        raise UserError(f"{path} is not a PNG that gancli sample wrote") from None
+
+
+def png_text(about: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
+    """Give the text chunk of a PNG that says where it comes from."""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt(TEXT, provenance(about))
+    return text
 
 
 def provenance(about: Mapping[str, Any]) -> str:
@@ -109,9 +109,7 @@ def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[st
         exif[0x010E] = provenance(about)  # ImageDescription
         options = {"exif": exif, "lossless": True}
     else:
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt(TEXT, provenance(about))
-        options = {"pnginfo": text, "format": "PNG"}
+        options = {"pnginfo": png_text(about), "format": "PNG"}
     with atomic.replacing(path) as temporary:
         first.save(temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0, **options)
 

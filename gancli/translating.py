@@ -17,13 +17,14 @@ from PIL import Image
 
 from gancli import atomic, models, picture_files, tiles
 from gancli.data.files import SUFFIXES
-from gancli.data.pictures import UNREADABLE
 from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import GAN, Fills, Translates
-from gancli.images import to_picture, to_pixels
+from gancli.images import ANIMATED, to_picture, to_pixels
 from gancli.picture_files import Loaded
+from gancli.read_ahead import in_order
 from gancli.seeds import seed_all
+from gancli.untrusted import check_regular, reading, reason, why
 
 STANDARD = "-"
 AHEAD = 4  # pictures that are decoded, or wait to be written, while the network works
@@ -217,7 +218,7 @@ def _expand(source: str) -> Iterator[tuple[Path, Path]]:
 
 def _suffix(path: Path) -> str:
     """PNG loses nothing; what may be animated keeps its ending."""
-    return path.suffix.lower() if path.suffix.lower() in (".gif", ".webp", ".apng") else ".png"
+    return path.suffix.lower() if path.suffix.lower() in ANIMATED else ".png"
 
 
 def _plain(model: str) -> str:
@@ -231,18 +232,17 @@ def _pipeline(
     jobs: Sequence[Job], request: Request, draw: Draw, about: dict[str, Any]
 ) -> Iterator[tuple[Job, str | None]]:
     """Decode ahead and write behind in threads, so that the network never waits; give what went wrong, or None."""
-    with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-        ahead: list[Future[Loaded]] = []
+    with ThreadPoolExecutor(2) as writers:
         behind: list[tuple[Job, Future[None]]] = []
-        for i, job in enumerate(jobs):
-            while len(ahead) < AHEAD and i + len(ahead) < len(jobs):
-                ahead.append(readers.submit(_read, jobs[i + len(ahead)], request.size))
+        for job, loaded in zip(jobs, in_order(lambda job: _read(job, request.size), jobs, 2, AHEAD)):
             try:
-                loaded = ahead.pop(0).result()
-                frames = [_framed(frame, draw, request.compare) for frame in loaded.frames]
+                if isinstance(loaded, UserError):
+                    raise loaded
+                with reading(job.name):  # no failure of one may stop the others: out of memory, too small, …
+                    frames = [_framed(frame, draw, request.compare) for frame in loaded.frames]
                 behind.append((job, writers.submit(_write, job, loaded, frames, about)))
-            except (*UNREADABLE, MemoryError, torch.OutOfMemoryError) as error:
-                yield job, _reason(error)
+            except UserError as error:
+                yield job, why(error).removeprefix(f"{job.name}: ")
             while len(behind) > AHEAD:
                 yield _settled(*behind.pop(0))
         for job, future in behind:
@@ -253,19 +253,18 @@ def _settled(job: Job, future: "Future[None]") -> tuple[Job, str | None]:
     try:
         future.result()
     except OSError as error:
-        return job, _reason(error)
+        return job, reason(error)
     return job, None
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return " ".join(str(error).split())[:160] or type(error).__name__
-
-
-def _read(job: Job, size: str | None) -> Loaded:
-    data: Any = job.source if job.source else io.BytesIO(sys.stdin.buffer.read())
-    return picture_files.load(data, size)
+def _read(job: Job, size: str | None) -> Loaded | UserError:
+    try:
+        if job.source:
+            check_regular(job.source)
+        with reading(job.name):
+            return picture_files.load(job.source or io.BytesIO(sys.stdin.buffer.read()), size)
+    except UserError as error:
+        return error
 
 
 def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:

@@ -207,7 +207,7 @@ def test_compare_and_size(cli: Cli, tmp_path: Path, model: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("missing.png",), "no such file"),
+        (("missing.png",), "missing.png (No such file"),
         (("nothing-*.png",), "no images in"),
         (("in.png", "--direction", "cow"), "horse2zebra"),
         (("in.png", "--mask", "1,1,2,2"), "does not fill holes"),
