@@ -1,6 +1,5 @@
 """`gancli eval`: the same numbers for a checkpoint, a folder, an archive or an array, and how they came about."""
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import torch
 
-import gancli
 from gancli import images
 from gancli.data import builtin
 from gancli.data.shapes import PRESETS
@@ -21,6 +19,7 @@ from gancli.metrics.extractors import Extractor
 from gancli.metrics.features import Features
 from gancli.metrics.sides import DRAWN, Side
 from gancli.trials import Options, Trial, open_trials
+from gancli.versions import versions
 
 FEW = 2048  # images below which FID says more of their number than of the model
 MEMORISED = 0.02  # share of copies above which a model is called out
@@ -148,8 +147,7 @@ def _network(extractor: Extractor) -> dict[str, str]:
 
 def _said(network: dict[str, str], fake: Side, real: dict[str, Any]) -> dict[str, Any]:
     """All that a number depends on."""
-    versions = {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    return {**network, "generated": fake.about(), "real": real, "versions": versions}
+    return {**network, "generated": fake.about(), "real": real, "versions": versions()}
 
 
 def _check_like(said: dict[str, Any] | None, ours: dict[str, str], path: Path) -> None:

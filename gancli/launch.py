@@ -3,14 +3,12 @@
 import dataclasses
 import json
 import math
-import platform
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import gancli
 from gancli import atomic, checkpoint, dist, models, plots, resuming
 from gancli.advice import Winner, warn_if_alike
 from gancli.data.ahead import feed_for
@@ -26,10 +24,11 @@ from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
 from gancli.signals import Stop, stoppable
 from gancli.spread import spread_over
-from gancli.start import amp, build, fresh, open_data, stepper, with_batch
+from gancli.start import amp, build_training, fresh, open_data, stepper, with_batch
 from gancli.step import slow_down
 from gancli.train import Rhythm, Training
 from gancli.tuning import tuned
+from gancli.versions import versions
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
@@ -52,7 +51,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     hp = data.hp
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
 
-    gan, players, ema = build(data, options.seed)
+    gan, players, ema = build_training(data, options.seed)
     clock = Clock(0, 0, total)
     about = _about(variant, gan, dataset, options, data.device)
     about["suited"] = data.suited
@@ -129,7 +128,7 @@ def _about(
         "precision": choose_precision(options.precision, device),
         "processes": dist.world(),
         "source": models.source_hash(variant),
-        "versions": {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": versions(),
         "options": given,
         "folder": str(Path.cwd()),  # where relative paths begin
     }

@@ -51,7 +51,7 @@ def _by_name(model: str, best: bool) -> Path:
     if folder.is_dir():
         return _in_folder(Folder(folder), best)
     if known := published.find(model):
-        return published.fetch(*known)
+        return published.fetch_checkpoint(*known)
     raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])
 
 

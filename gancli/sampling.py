@@ -25,7 +25,7 @@ PLANE_DRAWS = 50_000  # from the prior, to find its quantiles
 
 
 @dataclass(frozen=True)
-class Request:
+class SampleRequest:
     """What to draw."""
 
     model: str
@@ -66,12 +66,12 @@ def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def repeat(picture: Path, model: str | None) -> Request:
+def repeat(picture: Path, model: str | None) -> SampleRequest:
     """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
     about = images.read_about(picture)
     try:
         drawn = (tuple(about["seeds"]), about["truncation"], about["columns"], about["bare"], about["class"])
-        request = Request(model or about["model"], *drawn)
+        request = SampleRequest(model or about["model"], *drawn)
         wanted = about["sha256"]
     except (KeyError, TypeError):
         raise UserError(f"{picture} does not say which seeds drew it: --like takes what gancli sample wrote") from None
@@ -86,7 +86,7 @@ def repeat(picture: Path, model: str | None) -> Request:
 # ------------------------------------------------------------------------------------------------ drawing
 
 
-def sample(request: Request, out: Path, device: str, *, best: bool = False) -> list[Path]:
+def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False) -> list[Path]:
     """Draw images and write them as `out` says: one grid, an array, or a folder of files. Returns what it wrote."""
     kind = _kind_of(out)
     model, gan = _load(request.model, best)
@@ -112,7 +112,7 @@ def sample(request: Request, out: Path, device: str, *, best: bool = False) -> l
 
 
 def _save_each(
-    request: Request, gan: GAN[Any], pixels: images.Pixels, labels: NDArray, out: Path, about: dict[str, Any]
+    request: SampleRequest, gan: GAN[Any], pixels: images.Pixels, labels: NDArray, out: Path, about: dict[str, Any]
 ) -> list[Path]:
     """Write a file a seed, or a file a class and seed."""
     written = []
@@ -128,7 +128,7 @@ def _save_each(
     return written
 
 
-def _save_points(gan: GAN[Any], z: Tensor, request: Request, out: Path, about: dict[str, Any]) -> list[Path]:
+def _save_points(gan: GAN[Any], z: Tensor, request: SampleRequest, out: Path, about: dict[str, Any]) -> list[Path]:
     """Write points as a scatter plot, or as an array `points` float32 (N, 2)."""
     drawn = points_of(gan, z)
     if _kind_of(out) == "npz":

@@ -31,7 +31,7 @@ AHEAD = 4  # pictures that are decoded, or wait to be written, while the network
 
 
 @dataclass(frozen=True)
-class Request:
+class TranslationRequest:
     """What to translate, and how."""
 
     model: str
@@ -69,7 +69,7 @@ class Done:
     hint: str | None  # what may look better, and how
 
 
-def run(request: Request, device: str, progress: Callable[[int, int], None] | None = None) -> Done:
+def translate(request: TranslationRequest, device: str, progress: Callable[[int, int], None] | None = None) -> Done:
     """Translate everything that a request names; a picture that fails does not stop the others.
 
     Raises UserError when there is nothing to translate, or the model cannot.
@@ -108,7 +108,7 @@ def run(request: Request, device: str, progress: Callable[[int, int], None] | No
 Draw = Callable[[Image.Image], Image.Image]
 
 
-def _drawing(gan: GAN[Any], request: Request, device: torch.device) -> Draw:
+def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
     """Make what turns one picture into another; raises UserError for what the model cannot do."""
     gan = gan.to(device)
     channels = gan.spec.channels
@@ -172,7 +172,7 @@ def choose_direction(given: str | None, directions: Sequence[str], domains: Sequ
 # -------------------------------------------------------------------------------------------- what and where
 
 
-def plan(request: Request, model: str) -> list[Job]:
+def plan(request: TranslationRequest, model: str) -> list[Job]:
     """List what there is to translate and where each goes; raises UserError for nothing, or a clash."""
     if STANDARD in request.sources:
         if len(request.sources) > 1:
@@ -229,7 +229,7 @@ def _plain(model: str) -> str:
 
 
 def _pipeline(
-    jobs: Sequence[Job], request: Request, draw: Draw, about: dict[str, Any]
+    jobs: Sequence[Job], request: TranslationRequest, draw: Draw, about: dict[str, Any]
 ) -> Iterator[tuple[Job, str | None]]:
     """Decode ahead and write behind in threads, so that the network never waits; give what went wrong, or None."""
     with ThreadPoolExecutor(2) as writers:

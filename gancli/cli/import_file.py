@@ -16,4 +16,4 @@ def command(
     """Make a MODEL of a published generator. Its network is told from its tensors; nothing in the file is run."""
     from gancli import importing
 
-    print(importing.run(file, as_))
+    print(importing.import_file(file, as_))

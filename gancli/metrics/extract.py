@@ -43,9 +43,9 @@ def _tensors(features: Features) -> dict[str, Tensor]:
 
 
 def needs(names: list[str], count: int) -> tuple[bool, bool]:
-    """Whether rows are to be kept, which few images are always, and whether logits."""
-    needs = {need for name in names for need in table.needs(name)}
-    return count <= fid.MANY or table.ROWS in needs, table.LOGITS in needs
+    """Whether rows are kept, which those of few images are always, and whether logits are."""
+    wanted = {need for name in names for need in table.needs_of(name)}
+    return count <= fid.MANY or table.ROWS in wanted, table.LOGITS in wanted
 
 
 def collect(side: Side, extractor: Extractor, names: list[str], tell: Tell) -> Features:

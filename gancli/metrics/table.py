@@ -97,19 +97,19 @@ def not_fid(name: str) -> str:
     return re.sub("^fid", "frechet", name)
 
 
-def needs(score: str) -> set[str]:
+def needs_of(score: str) -> set[str]:
     """Say what a score needs."""
     return {need for row in METRICS if row.score == score for need in row.needs}
 
 
 def of_features(score: str) -> bool:
     """Tell whether a score compares features."""
-    return bool(needs(score) & OF_FEATURES)
+    return bool(needs_of(score) & OF_FEATURES)
 
 
 def of_pairs(score: str) -> bool:
     """Tell whether a score must know what each image should be."""
-    return PAIRS in needs(score)
+    return PAIRS in needs_of(score)
 
 
 def parse(text: str) -> list[str]:
