@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,6 @@ from typing import Any
 
 import torch
 
-import gancli
 from gancli import flops
 from gancli.against import Other, Task, Window, window
 from gancli.data.ahead import feed_for
@@ -22,10 +20,11 @@ from gancli.devices import choose_precision
 from gancli.display import Quiet
 from gancli.gan import Clock
 from gancli.run import BenchOptions, Folder
-from gancli.start import Data, amp, build, open_data, stepper, with_batch
+from gancli.start import Data, amp, build_training, open_data, stepper, with_batch
 from gancli.step import Amp, parameters
 from gancli.train import Rhythm, Training
 from gancli.tuning import tuned
+from gancli.versions import versions
 
 WARM_UP = 3  # steps before anything is timed
 NEVER = Rhythm(save=math.inf, sample=math.inf, evaluate=math.inf)
@@ -92,7 +91,7 @@ class WatchedFeed:
 
 def _training(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> Training:
     """Make the loop of `gancli train`, which writes its ticks, but neither grids nor checkpoints."""
-    gan, players, ema = build(data, options.seed)
+    gan, players, ema = build_training(data, options.seed)
     feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
     clock = Clock(0, 0, 10**12)
     play = stepper(gan, players, _amp(data, options), options, display.note)
@@ -155,7 +154,7 @@ def _about(variant: str, training: Training, data: Data, options: BenchOptions) 
         "device": _device_name(data.device),
         "threads": torch.get_num_threads(),
         "precision": choose_precision(options.precision, data.device),
-        "versions": {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": versions(),
     }
 
 

@@ -26,6 +26,7 @@ from torch.optim import Optimizer
 
 from gancli import atomic, states
 from gancli.data.spec import DataSpec
+from gancli.digests import sha256_of
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
@@ -215,11 +216,7 @@ def is_one(path: Path) -> bool:
 
 def fingerprint(path: Path) -> str:
     """Name the content of a checkpoint: the first 16 digits of its sha256."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+    return sha256_of(path)[:16]
 
 
 def whole(path: Path) -> bool:

@@ -6,23 +6,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gancli import models, terminal
 from gancli.data import files
-from gancli.data.pictures import UNREADABLE, Item, open_picture, to_array
+from gancli.data.pictures import Item, open_picture
 from gancli.data.spec import DataSpec
 from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import Classifies
+from gancli.photos import read_image
+from gancli.untrusted import why
 
 PART = 64  # pictures at a time
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a formula can begin with
 
 
-class Named(NamedTuple):
+class Prediction(NamedTuple):
     """What a picture was taken for."""
 
     file: str
@@ -30,7 +31,7 @@ class Named(NamedTuple):
     probability: float
 
 
-def classify(name: str, paths: Sequence[Path], device: str, *, best: bool = False) -> list[Named]:
+def classify(name: str, paths: Sequence[Path], device: str, *, best: bool = False) -> list[Prediction]:
     """Name the likeliest class of every picture; files that cannot be read are named on stderr and left out.
 
     Raises UserError when the model tells no classes apart, or no picture can be read.
@@ -62,30 +63,27 @@ def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 @torch.inference_mode()
-def _name(gan: Any, spec: DataSpec, items: Sequence[Item]) -> list[Named]:
-    read = [(item.name, image) for item in items if (image := _read(item, spec)) is not None]
+def _name(gan: Any, spec: DataSpec, items: Sequence[Item]) -> list[Prediction]:
+    read = [(item.name, image) for item in items if (image := _tried(item, spec)) is not None]
     if not read:
         return []
     names, images = zip(*read)
     top = gan.classify(torch.stack(images).to(gan.device)).float().softmax(1).max(1)
     return [
-        Named(name, gan.classes[label], probability)
+        Prediction(name, gan.classes[label], probability)
         for name, label, probability in zip(names, top.indices.tolist(), top.values.tolist())
     ]
 
 
-def _read(item: Item, spec: DataSpec) -> Tensor | None:
-    """Bring a picture to the shape that the model was trained on, as training does."""
+def _tried(item: Item, spec: DataSpec) -> Tensor | None:
     try:
-        with item.open() as picture:
-            pixels = to_array(picture, (spec.height, spec.width), spec.channels)
-    except UNREADABLE as error:
-        terminal.warn(f"skipped {item.name}: {error}")
+        return read_image(item, spec)
+    except UserError as error:
+        terminal.warn(f"skipped {item.name}: {why(error)}")
         return None
-    return torch.from_numpy(np.array(pixels)).float().div_(127.5).sub_(1)
 
 
-def to_csv(found: Sequence[Named]) -> str:
+def to_csv(found: Sequence[Prediction]) -> str:
     """Lay it out as CSV: file, class, probability."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

@@ -1,6 +1,5 @@
 """`gancli eval`: the same numbers for a checkpoint, a folder, an archive or an array, and how they came about."""
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,22 +7,22 @@ from typing import Any
 
 import torch
 
-import gancli
 from gancli import images
 from gancli.data import builtin
 from gancli.data.shapes import PRESETS
 from gancli.devices import has_bf16
 from gancli.errors import UserError
-from gancli.metrics import domains, extract, neighbours, scores, shapes, statistics
+from gancli.metrics import domains, extract, neighbours, scores, shapes, statistics, table
 from gancli.metrics.extract import Tell
+from gancli.metrics.extractor_table import make_extractor
 from gancli.metrics.extractors import Extractor
 from gancli.metrics.features import Features
 from gancli.metrics.sides import DRAWN, Side
 from gancli.trials import Options, Trial, open_trials
+from gancli.versions import versions
 
 FEW = 2048  # images below which FID says more of their number than of the model
 MEMORISED = 0.02  # share of copies above which a model is called out
-EXTRACTORS = ("inception", "local", "effnet")
 LIKE = ("extractor", "weights", "precision")  # must be the same on both sides of a comparison
 
 
@@ -72,21 +71,21 @@ class Against:
 def _against(options: Options, real: Side | None, device: torch.device, tell: Tell) -> Against | None:
     if not options.names:
         return None
-    extractor = make_extractor(options, real, device)
+    extractor = make_extractor(options.extractor, real, device, weights=options.weights, fast=options.fast)
     return Against(extractor, *_reference(options, real, extractor, tell))
 
 
 def _result(trial: Trial, against: Against | None, options: Options, tell: Tell) -> Result:
     fake, real = trial.fake, trial.real
     found: dict[str, float] = {}
-    if scores.SHAPES in options.metrics:
+    if table.KNOWN_TRUTH in options.metrics:
         found |= _shapes(trial, options.data)
     found |= _pixels(trial, [name for name in options.metrics if name in scores.PIXELS])
     if against is None:
-        by = scores.SHAPES if scores.SHAPES in options.metrics else "none"
+        by = table.KNOWN_TRUTH if table.KNOWN_TRUTH in options.metrics else "none"
         return Result(fake.name, found, _said({"extractor": by}, fake, real.about() if real else {}))
     features = extract.collect(fake, against.extractor, options.names, tell)
-    wanted = [name for name in options.metrics if name in scores.SCORES]
+    wanted = [name for name in options.metrics if table.of_features(name)]
     found |= scores.measure(wanted, features, against.features, inception=against.extractor.inception)
     if options.neighbours:
         found |= _show_neighbours(options.neighbours, fake, real, features, against.features)
@@ -121,25 +120,6 @@ def _pixels(trial: Trial, names: list[str]) -> dict[str, float]:
 # ---------------------------------------------------------------------------------------------- features
 
 
-def make_extractor(options: Options, real: Side | None, device: torch.device) -> Extractor:
-    """Build the network that was asked for; raises UserError when its weights are nowhere."""
-    if options.extractor == "inception":
-        from gancli.metrics.extractors.inception import Inception
-
-        return Inception(options.weights, device, fast=options.fast)
-    if options.fast or options.weights:
-        raise UserError("--fast and --weights are for --extractor inception")
-    if options.extractor == "effnet":
-        from gancli.metrics.extractors.effnet import Effnet
-
-        return Effnet(device)
-    if real is None:
-        raise UserError("--extractor local is trained on the real images: name them with --data")
-    from gancli.metrics.extractors.local import Local
-
-    return Local(real, device)
-
-
 def _reference(
     options: Options, real: Side | None, extractor: Extractor, tell: Tell
 ) -> tuple[Features, dict[str, Any]]:
@@ -167,8 +147,7 @@ def _network(extractor: Extractor) -> dict[str, str]:
 
 def _said(network: dict[str, str], fake: Side, real: dict[str, Any]) -> dict[str, Any]:
     """All that a number depends on."""
-    versions = {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    return {**network, "generated": fake.about(), "real": real, "versions": versions}
+    return {**network, "generated": fake.about(), "real": real, "versions": versions()}
 
 
 def _check_like(said: dict[str, Any] | None, ours: dict[str, str], path: Path) -> None:

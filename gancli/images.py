@@ -2,37 +2,33 @@
 
 import os
 import shutil
-import struct
 import subprocess
 import warnings
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from gancli import atomic
 from gancli.errors import UserError
-from gancli.untrusted import check_regular, parse_json, to_json
+from gancli.pixels import to_bytes
+from gancli.untrusted import check_regular, parse_json, reading, to_json
 
 Pixels = NDArray[np.uint8]  # (N, H, W, C)
 TEXT = "gancli"  # the key of a PNG's text chunk
 GAP = 2  # pixels between the pictures of a grid
 SMALL = 32  # pictures with a shorter side than this are enlarged in grids, by whole factors
 ANIMATED = (".gif", ".webp", ".png", ".apng")
-UNREADABLE = (OSError, ValueError, SyntaxError, LookupError, struct.error, zlib.error, Image.DecompressionBombError)
 VIDEO = (".mp4", ".webm", ".mkv")
 
 
 def to_pixels(images: Tensor) -> Pixels:
     """Round images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C); what is outside of the range is clipped."""
-    scaled = images.detach().float().add(1).mul(127.5).round().clamp(0, 255)
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return to_bytes(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def to_picture(pixels: Pixels) -> Image.Image:
@@ -60,10 +56,8 @@ def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
 
 def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None:
     """Write a PNG that says where it comes from."""
-    text = PngImagePlugin.PngInfo()
-    text.add_itxt(TEXT, provenance(about))
     with atomic.replacing(path) as temporary:
-        picture.save(temporary, "PNG", pnginfo=text)
+        picture.save(temporary, "PNG", pnginfo=png_text(about))
 
 
 def read_about(path: Path) -> dict[str, Any]:
@@ -73,12 +67,19 @@ def read_about(path: Path) -> dict[str, Any]:
     """
     check_regular(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), reading(str(path)):
             warnings.simplefilter("ignore")  # of its size: no pixel is read
             with Image.open(path, formats=("PNG",)) as picture:
                 return parse_json(str(picture.info.get(TEXT, "")), dict[str, Any])
-    except UNREADABLE:
+    except UserError:
         raise UserError(f"{path} is not a PNG that gancli sample wrote") from None
+
+
+def png_text(about: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
+    """Give the text chunk of a PNG that says where it comes from."""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt(TEXT, provenance(about))
+    return text
 
 
 def provenance(about: Mapping[str, Any]) -> str:
@@ -113,9 +114,7 @@ def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[st
         exif[0x010E] = provenance(about)  # ImageDescription
         options = {"exif": exif, "lossless": True}
     else:
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt(TEXT, provenance(about))
-        options = {"pnginfo": text, "format": "PNG"}
+        options = {"pnginfo": png_text(about), "format": "PNG"}
     with atomic.replacing(path) as temporary:
         first.save(temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0, **options)
 

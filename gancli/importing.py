@@ -9,7 +9,6 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from gancli import atomic, checkpoint, registry
 from gancli.checkpoint import About
 from gancli.data.pictures import UNREADABLE
 from gancli.data.spec import DataSpec
+from gancli.digests import sha256_of
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN
@@ -33,7 +33,7 @@ RESNET_SIZE, UNET_DEPTHS = 256, range(2, 11)
 State = dict[str, Tensor]
 
 
-def run(file: Path, name: str | None) -> Path:
+def import_file(file: Path, name: str | None) -> Path:
     """Import a file as the run `name` under ./runs; returns its checkpoint."""
     name = name or _name(file)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -55,8 +55,8 @@ def _name(file: Path) -> str:
 
 def convert(file: Path, out: Path, name: str) -> Path:
     """Write a checkpoint of what a state dict holds; raises UserError for a file that is none of those known."""
-    gan, variant = build(read(file), file, name)
-    kept = {"imported": file.name, "sha256": sha256(file.read_bytes()).hexdigest(), "data": name}
+    gan, variant = to_gan(read(file), file, name)
+    kept = {"imported": file.name, "sha256": sha256_of(file), "data": name}
     hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
     clock = {"step": 0, "images": 0, "total": 0}
     about = About(variant, hp, spec, clock, kept | {"gancli": gancli.__version__}, {})
@@ -110,7 +110,7 @@ def _check_size(file: Path) -> None:
 # -------------------------------------------------------------------------------- what it is, by its tensors
 
 
-def build(state: State, file: Path, name: str) -> tuple[GAN[Any], str]:
+def to_gan(state: State, file: Path, name: str) -> tuple[GAN[Any], str]:
     """Make the GAN whose G a state dict is, and say which variant that is."""
     kinds = {"model.1.weight": _resnet, "model.model.0.weight": _unet}
     reader = next((kinds[first] for first in kinds if first in state), None)

@@ -2,14 +2,12 @@
 
 import dataclasses
 import math
-import platform
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import gancli
 from gancli import atomic, checkpoint, dist, models, plots, resuming
 from gancli.advice import Winner, warn_if_alike
 from gancli.data.ahead import feed_for
@@ -19,20 +17,20 @@ from gancli.display import Quiet, display_for, duration
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.memory import Frugal
-from gancli.metrics import scores
+from gancli.metrics import table
 from gancli.monitor import monitored
 from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
 from gancli.signals import Stop, stoppable
 from gancli.spread import spread_over
-from gancli.start import amp, build, fresh, open_data, stepper, with_batch
+from gancli.start import amp, build_training, fresh, open_data, stepper, with_batch
 from gancli.step import slow_down
 from gancli.terminal import say_json
 from gancli.train import Rhythm, Training
 from gancli.tuning import tuned
+from gancli.versions import versions
 
 MOST_IMAGES = 2**53  # in a run: what JSON's numbers hold exactly
-SHARES = ("valid_share", "mode_coverage", "share_within_3_sigma", "accuracy")  # metrics in [0, 1], shown in percent
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
@@ -56,7 +54,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     hp = data.hp
     total = _total_images(options, hp.kimg, hp.batch, len(dataset))
 
-    gan, players, ema = build(data, options.seed)
+    gan, players, ema = build_training(data, options.seed)
     clock = Clock(0, 0, total)
     about = _about(variant, gan, dataset, options, data.device)
     about["suited"] = data.suited
@@ -91,7 +89,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
         evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
         watch=lambda drawn: warn_if_alike(drawn, feed, display.note),
-        worth=scores.worth,
+        worth=table.selection_score,
         winner=Winner(display.note),
         accumulate=options.accumulate,
         seed=options.seed,
@@ -137,7 +135,7 @@ def _about(
         "precision": choose_precision(options.precision, device),
         "processes": dist.world(),
         "source": models.source_hash(variant),
-        "versions": {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": versions(),
         "options": given,
         "folder": str(Path.cwd()),  # where relative paths begin
     }
@@ -204,7 +202,7 @@ def _finish(training: Training, stop: Stop, options: RunOptions, display: Quiet)
 
 
 def _said(metrics: dict[str, float]) -> str:
-    return "".join(f", {name.replace('_', ' ')} {_score(name, value)}" for name, value in metrics.items())
+    return "".join(f", {name.replace('_', ' ')} {table.shown(name, value)}" for name, value in metrics.items())
 
 
 def _best(folder: Folder) -> str:
@@ -214,7 +212,3 @@ def _best(folder: Folder) -> str:
 
 def _best_metrics(folder: Folder) -> dict[str, float] | None:
     return checkpoint.describe(folder.best).metrics if folder.best.is_file() else None
-
-
-def _score(name: str, value: float) -> str:
-    return f"{value:.1%}" if name in SHARES else f"{value:.4g}"

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from gancli import images, models
 from gancli.errors import UserError
-from gancli.sampling import Request
+from gancli.sampling import SampleRequest
 from gancli.untrusted import held_to, reason
 
 MOST = 10_000  # seeds that an image can ask for
@@ -25,7 +25,7 @@ class Drawn(Struct, frozen=True, rename={"of_class": "class"}):
     bare: bool = False
 
 
-def repeat(picture: Path, model: str | None, *, best: bool = False) -> Request:
+def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleRequest:
     """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
     about = images.read_about(picture)
     try:
@@ -39,7 +39,7 @@ def repeat(picture: Path, model: str | None, *, best: bool = False) -> Request:
         raise UserError(
             f"{picture} was drawn by checkpoint {said.sha256}, {found.path} is {found.fingerprint}: name its MODEL"
         )
-    return Request(str(found.path), tuple(said.seeds), said.truncation, said.columns, said.bare, said.of_class)
+    return SampleRequest(str(found.path), tuple(said.seeds), said.truncation, said.columns, said.bare, said.of_class)
 
 
 def _named_by(picture: Path, model: str) -> models.Model:

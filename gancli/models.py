@@ -70,7 +70,7 @@ def run_folder(model: str) -> Folder | None:
 def _published(model: str) -> Path:
     """A published model, which is fetched the first time."""
     if known := published.find(model):
-        return published.fetch(*known)
+        return published.fetch_checkpoint(*known)
     raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])
 
 

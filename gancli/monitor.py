@@ -14,13 +14,12 @@ from gancli.data.points import MIXTURES
 from gancli.data.shapes import PRESETS
 from gancli.errors import UserError
 from gancli.gan import GAN, Classifies
-from gancli.metrics import accuracy, domains, extract, points, scores, shapes
+from gancli.metrics import accuracy, domains, extract, points, scores, shapes, table
+from gancli.metrics.extractor_table import DEFAULT, EXTRACTORS, LOCAL, make_extractor
 from gancli.metrics.neighbours import nearest
 from gancli.metrics.sides import DRAWN, Drawn, reals_of
 from gancli.train import Evaluate
 
-LOCAL = "local"
-OTHER = (LOCAL, "effnet")  # extractors that stand for their Frechet distance
 READ = 1000  # images of which shapes are read
 POINTS = 2500  # points of which modes are counted
 FAKES, REALS = 2048, 10_000  # images of each side of all other scores
@@ -33,10 +32,10 @@ def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable
     """
     truths = _truths(feed)
     if metrics == "auto":
-        metrics = scores.SHAPES if truths else LOCAL if every else "none"
+        metrics = table.KNOWN_TRUTH if truths else LOCAL if every else "none"
     if metrics == "none":
         return None
-    if metrics != scores.SHAPES:
+    if metrics != table.KNOWN_TRUTH:
         return _features(metrics, feed, note)
     if not truths:
         raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
@@ -58,15 +57,17 @@ def _truths(feed: Feed[Any]) -> list[Evaluate]:
 
 
 def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
-    names = ["fid"] if metrics in OTHER else scores.parse(metrics)
-    if scores.SHAPES in names:
+    names = ["fid"] if metrics in EXTRACTORS else table.parse(metrics)  # an extractor stands for its Frechet distance
+    if table.KNOWN_TRUTH in names:
         raise UserError("--metrics: shapes are read alone, without other metrics")
-    if of_truth := [name for name in names if name in scores.OF_TRUTH]:
+    if of_truth := [name for name in names if table.of_pairs(name)]:
         raise UserError(f"--metrics {of_truth[0]} is for gancli eval")
-    kind = metrics if metrics in OTHER else "inception"
+    if not table.judging(names):
+        raise UserError(
+            f"--metrics {metrics} says how sure a score is, not how good the model is: name another with it"
+        )
     real = reals_of(feed.dataset, "", REALS)
-    options = evaluation.Options(inputs=(), data="", metrics=tuple(names), extractor=kind)
-    extractor = evaluation.make_extractor(options, real, feed.device)
+    extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device)
     note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
     draws = issubclass(feed.dataset.kind, Images)  # what is made of given images is to be near to them
     looked_at = [*names, *(["copies"] if draws else [])]

@@ -1,4 +1,4 @@
-"""The user's own pictures to what a model eats."""
+"""The user's own images to what a model eats."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,25 +7,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gancli.data.pictures import UNREADABLE, open_picture, to_array
+from gancli.data.pictures import Item, open_picture, to_array
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.pixels import to_floats
+from gancli.untrusted import reading
 
 
-def read(paths: Sequence[Path], spec: DataSpec) -> Tensor:
-    """Read pictures of any mode and size as the images that a model was trained on: (N, C, H, W) in [-1, 1].
+def read_image(item: Item, spec: DataSpec) -> Tensor:
+    """Read an image of any mode and size as those that a model was trained on: (C, H, W) in [-1, 1].
 
     Raises UserError for one that cannot be read.
     """
-    arrays = np.stack([_read(path.expanduser(), spec) for path in paths])
-    return torch.from_numpy(arrays).float().div_(127.5).sub_(1)
+    with reading(item.name), item.open() as picture:
+        pixels = to_array(picture, (spec.height, spec.width), spec.channels)
+        return to_floats(torch.from_numpy(np.array(pixels)))
 
 
-def _read(path: Path, spec: DataSpec) -> np.ndarray:
-    try:
-        with open_picture(path) as picture:
-            return to_array(picture, (spec.height, spec.width), spec.channels)
-    except FileNotFoundError:
-        raise UserError(f"--images {path}: there is no such file") from None
-    except UNREADABLE as error:
-        raise UserError(f"--images {path} cannot be read: {error}") from None
+def read(paths: Sequence[Path], spec: DataSpec) -> Tensor:
+    """Read the images of --images: (N, C, H, W) in [-1, 1]; raises UserError for one that is not there, or no image."""
+    return torch.stack([read_image(_item(path.expanduser()), spec) for path in paths])
+
+
+def _item(path: Path) -> Item:
+    if not path.is_file():  # nor a pipe, which could block for ever
+        raise UserError(f"--images {path}: there is no such file")
+    return Item(f"--images {path}", -1, lambda: open_picture(path))

@@ -9,15 +9,15 @@ from typing import IO, Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, ImageSequence, PngImagePlugin
+from PIL import Image, ImageOps, ImageSequence
 from torch import Tensor
 
-from gancli.data.pictures import ORIENTATION, UNREADABLE, check_pixels, open_picture, upright
+from gancli.data.pictures import ORIENTATION, check_pixels, open_picture, upright
 from gancli.data.sources import parse_size
 from gancli.errors import UserError
-from gancli.images import TEXT, provenance
-
-ANIMATED = (".gif", ".webp", ".png", ".apng")
+from gancli.images import ANIMATED, png_text, provenance
+from gancli.pixels import to_floats
+from gancli.untrusted import check_regular, reading
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def to_tensor(image: Image.Image, channels: int) -> Tensor:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     array = np.array(image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]))
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    return torch.from_numpy(np.ascontiguousarray(planes))[None].float().div_(127.5).sub_(1)
+    return to_floats(torch.from_numpy(np.ascontiguousarray(planes))[None])
 
 
 def hole(mask: str, size: tuple[int, int]) -> Image.Image:
@@ -82,11 +82,13 @@ def hole(mask: str, size: tuple[int, int]) -> Image.Image:
         made = Image.new("L", size)
         made.paste(255, (x, y, x + width, y + height))
         return made
+    path = Path(mask)
     try:
-        with open_picture(Path(mask)) as image:
+        check_regular(path)
+        with reading(mask), open_picture(path) as image:
             return ImageOps.exif_transpose(image).convert("L").resize(size).point([255 * (v > 127) for v in range(256)])
-    except UNREADABLE as error:
-        raise UserError(f"--mask {mask}: give x,y,w,h in pixels, or a picture ({error})") from None
+    except UserError as error:
+        raise UserError(f"--mask {error}: give x,y,w,h in pixels, or an image") from None
 
 
 def save(
@@ -114,9 +116,7 @@ def _options(suffix: str, loaded: Loaded, about: dict[str, Any]) -> dict[str, An
     if loaded.profile:
         options["icc_profile"] = loaded.profile
     if suffix in (".png", ".apng"):
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt(TEXT, provenance(about))
-        options["pnginfo"] = text
+        options["pnginfo"] = png_text(about)
     elif suffix == ".gif":
         options["comment"] = provenance(about).encode()
     if suffix in (".png", ".apng", ".jpg", ".jpeg", ".webp", ".tif", ".tiff") and len(loaded.exif):

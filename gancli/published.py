@@ -2,11 +2,11 @@
 
 import os
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 from gancli import atomic, download
 from gancli.data import cache
+from gancli.digests import sha256_of
 from gancli.errors import UserError
 
 HOST = "http://efrosgans.eecs.berkeley.edu"
@@ -48,7 +48,7 @@ def url(family: str, name: str) -> str:
     return f"{host.rstrip('/')}/{family}/pretrained_models/{name}.pth"
 
 
-def fetch(family: str, name: str) -> Path:
+def fetch_checkpoint(family: str, name: str) -> Path:
     """Give the checkpoint of a published model from the user's cache, fetching and converting it the first time.
 
     Raises UserError when it cannot be fetched, with the place to put it, and for wrong content, which is removed.
@@ -74,7 +74,7 @@ def fetch(family: str, name: str) -> Path:
 def _check(family: str, name: str, source: Path) -> None:
     """Hold a file to the hash that is known, or else to the one that it had when it was first fetched."""
     note = source.with_suffix(".sha256")
-    found = sha256(source.read_bytes()).hexdigest()
+    found = sha256_of(source)
     wanted = SHA256.get(f"{family}/{name}") or (note.read_text().strip() if note.is_file() else None)
     if wanted is None:
         atomic.write_text(note, found + "\n")

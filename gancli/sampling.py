@@ -25,7 +25,7 @@ PLANE_DRAWS = 50_000  # from the prior, to find its quantiles
 
 
 @dataclass(frozen=True)
-class Request:
+class SampleRequest:
     """What to draw."""
 
     model: str
@@ -69,7 +69,7 @@ def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
 # ------------------------------------------------------------------------------------------------ drawing
 
 
-def sample(request: Request, out: Path, device: str, *, best: bool = False) -> list[Path]:
+def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False) -> list[Path]:
     """Draw images and write them as `out` says: one grid, an array, or a folder of files. Returns what it wrote."""
     kind = _kind_of(out)
     model, gan = _load(request.model, best)
@@ -95,7 +95,7 @@ def sample(request: Request, out: Path, device: str, *, best: bool = False) -> l
 
 
 def _save_each(
-    request: Request, gan: GAN[Any], pixels: images.Pixels, labels: NDArray, out: Path, about: dict[str, Any]
+    request: SampleRequest, gan: GAN[Any], pixels: images.Pixels, labels: NDArray, out: Path, about: dict[str, Any]
 ) -> list[Path]:
     """Write a file a seed, or a file a class and seed."""
     written = []
@@ -111,7 +111,7 @@ def _save_each(
     return written
 
 
-def _save_points(gan: GAN[Any], z: Tensor, request: Request, out: Path, about: dict[str, Any]) -> list[Path]:
+def _save_points(gan: GAN[Any], z: Tensor, request: SampleRequest, out: Path, about: dict[str, Any]) -> list[Path]:
     """Write points as a scatter plot, or as an array `points` float32 (N, 2)."""
     drawn = points_of(gan, z)
     if _kind_of(out) == "npz":

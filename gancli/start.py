@@ -96,7 +96,7 @@ def _fitting_batch(data: Data, options: SetUp) -> int:
     def fits(size: int) -> bool:
         trial = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=size))
         try:
-            gan, players, _ = build(trial, options.seed)
+            gan, players, _ = build_training(trial, options.seed)
             batch = data.dataset.at(options.seed, 0, size, data.device)
             play_step(
                 gan,
@@ -134,7 +134,7 @@ def fresh(data: Data, seed: int) -> GAN[Any]:
     return data.kind(data.hp, data.dataset.spec)
 
 
-def build(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimizer], EMA]:
+def build_training(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimizer], EMA]:
     """Make the networks, the same on all processes, their optimisers and their average."""
     gan = fresh(data, seed)
     gan = gan.to(data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

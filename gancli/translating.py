@@ -17,20 +17,21 @@ from PIL import Image
 
 from gancli import atomic, models, picture_files, tiles
 from gancli.data.files import SUFFIXES
-from gancli.data.pictures import UNREADABLE
 from gancli.devices import choose_device
 from gancli.errors import UserError
 from gancli.gan import GAN, Fills, Translates
-from gancli.images import to_picture, to_pixels
+from gancli.images import ANIMATED, to_picture, to_pixels
 from gancli.picture_files import Loaded
+from gancli.read_ahead import in_order
 from gancli.seeds import seed_all
+from gancli.untrusted import check_regular, reading, reason, why
 
 STANDARD = "-"
 AHEAD = 4  # pictures that are decoded, or wait to be written, while the network works
 
 
 @dataclass(frozen=True)
-class Request:
+class TranslationRequest:
     """What to translate, and how."""
 
     model: str
@@ -68,7 +69,7 @@ class Done:
     hint: str | None  # what may look better, and how
 
 
-def run(request: Request, device: str, progress: Callable[[int, int], None] | None = None) -> Done:
+def translate(request: TranslationRequest, device: str, progress: Callable[[int, int], None] | None = None) -> Done:
     """Translate everything that a request names; a picture that fails does not stop the others.
 
     Raises UserError when there is nothing to translate, or the model cannot.
@@ -107,7 +108,7 @@ def run(request: Request, device: str, progress: Callable[[int, int], None] | No
 Draw = Callable[[Image.Image], Image.Image]
 
 
-def _drawing(gan: GAN[Any], request: Request, device: torch.device) -> Draw:
+def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
     """Make what turns one picture into another; raises UserError for what the model cannot do."""
     gan = gan.to(device)
     channels = gan.spec.channels
@@ -171,7 +172,7 @@ def choose_direction(given: str | None, directions: Sequence[str], domains: Sequ
 # -------------------------------------------------------------------------------------------- what and where
 
 
-def plan(request: Request, model: str) -> list[Job]:
+def plan(request: TranslationRequest, model: str) -> list[Job]:
     """List what there is to translate and where each goes; raises UserError for nothing, or a clash."""
     if STANDARD in request.sources:
         if len(request.sources) > 1:
@@ -217,7 +218,7 @@ def _expand(source: str) -> Iterator[tuple[Path, Path]]:
 
 def _suffix(path: Path) -> str:
     """PNG loses nothing; what may be animated keeps its ending."""
-    return path.suffix.lower() if path.suffix.lower() in (".gif", ".webp", ".apng") else ".png"
+    return path.suffix.lower() if path.suffix.lower() in ANIMATED else ".png"
 
 
 def _plain(model: str) -> str:
@@ -228,21 +229,20 @@ def _plain(model: str) -> str:
 
 
 def _pipeline(
-    jobs: Sequence[Job], request: Request, draw: Draw, about: dict[str, Any]
+    jobs: Sequence[Job], request: TranslationRequest, draw: Draw, about: dict[str, Any]
 ) -> Iterator[tuple[Job, str | None]]:
     """Decode ahead and write behind in threads, so that the network never waits; give what went wrong, or None."""
-    with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(2) as writers:
-        ahead: list[Future[Loaded]] = []
+    with ThreadPoolExecutor(2) as writers:
         behind: list[tuple[Job, Future[None]]] = []
-        for i, job in enumerate(jobs):
-            while len(ahead) < AHEAD and i + len(ahead) < len(jobs):
-                ahead.append(readers.submit(_read, jobs[i + len(ahead)], request.size))
+        for job, loaded in zip(jobs, in_order(lambda job: _read(job, request.size), jobs, 2, AHEAD)):
             try:
-                loaded = ahead.pop(0).result()
-                frames = [_framed(frame, draw, request.compare) for frame in loaded.frames]
+                if isinstance(loaded, UserError):
+                    raise loaded
+                with reading(job.name):  # no failure of one may stop the others: out of memory, too small, …
+                    frames = [_framed(frame, draw, request.compare) for frame in loaded.frames]
                 behind.append((job, writers.submit(_write, job, loaded, frames, about)))
-            except (*UNREADABLE, MemoryError, torch.OutOfMemoryError) as error:
-                yield job, _reason(error)
+            except UserError as error:
+                yield job, why(error).removeprefix(f"{job.name}: ")
             while len(behind) > AHEAD:
                 yield _settled(*behind.pop(0))
         for job, future in behind:
@@ -253,19 +253,18 @@ def _settled(job: Job, future: "Future[None]") -> tuple[Job, str | None]:
     try:
         future.result()
     except OSError as error:
-        return job, _reason(error)
+        return job, reason(error)
     return job, None
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return " ".join(str(error).split())[:160] or type(error).__name__
-
-
-def _read(job: Job, size: str | None) -> Loaded:
-    data: Any = job.source if job.source else io.BytesIO(sys.stdin.buffer.read())
-    return picture_files.load(data, size)
+def _read(job: Job, size: str | None) -> Loaded | UserError:
+    try:
+        if job.source:
+            check_regular(job.source)
+        with reading(job.name):
+            return picture_files.load(job.source or io.BytesIO(sys.stdin.buffer.read()), size)
+    except UserError as error:
+        return error
 
 
 def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:

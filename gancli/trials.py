@@ -17,7 +17,7 @@ from gancli.data.pictures import Wanted
 from gancli.data.sources import Request, parse_size
 from gancli.errors import UserError
 from gancli.gan import GAN, Translates
-from gancli.metrics import scores
+from gancli.metrics import extractor_table, table
 from gancli.metrics.sides import DRAWN, Arrays, Drawn, Side, open_images, reals_of
 from gancli.metrics.translations import Translation, open_domains
 from gancli.run import RUNS
@@ -36,7 +36,7 @@ class Options:
     reals: int | None = None
     split: str = "train"
     size: str | None = None
-    extractor: str = "inception"
+    extractor: str = extractor_table.DEFAULT
     weights: Path | None = None
     fast: bool = False
     stats: Path | None = None
@@ -47,13 +47,13 @@ class Options:
     @property
     def names(self) -> list[str]:
         """The scores that need features."""
-        found = [name for name in self.metrics if name in scores.SCORES]
+        found = [name for name in self.metrics if table.of_features(name)]
         return [*found, *(["copies"] if self.neighbours else [])]
 
     @property
     def of_truth(self) -> list[str]:
         """The scores that compare each image with the one that it should be."""
-        return [name for name in self.metrics if name in scores.OF_TRUTH]
+        return [name for name in self.metrics if table.of_pairs(name)]
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,11 @@ def reading(what: str) -> Iterator[None]:
         raise UserError(f"{what} cannot be read: {reason(error)}") from error
 
 
+def why(error: UserError) -> str:
+    """Say in a few words why `reading` failed, where what was read is named beside it."""
+    return reason(error.__cause__ or error)
+
+
 def reason(error: BaseException) -> str:
     """Say in a few words why something failed."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

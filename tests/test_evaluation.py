@@ -19,6 +19,7 @@ from gancli.data import builtin, cache
 from gancli.data.pictures import Wanted
 from gancli.errors import UserError
 from gancli.metrics import extract, sides, statistics
+from gancli.metrics.extractor_table import make_extractor
 from gancli.metrics.extractors import local
 from gancli.metrics.features import Features, Moments
 from tests.conftest import Cli, noise_images
@@ -304,12 +305,9 @@ def test_unlike_statistics_are_refused(cli: Cli, real: Path, tmp_path: Path, mon
     written = report(cli, fake, "--data", real, "--metrics", "fid", "--stats", stats)
     features, said = statistics.read(stats)
     assert said is not None
-    network = evaluation.make_extractor(
-        evaluation.Options(inputs=(), data=None, metrics=(), extractor="local"),
-        sides.open_images(str(real), "train", None, None),
-        torch.device("cpu"),
-    )
-    monkeypatch.setattr(evaluation, "make_extractor", lambda *_: network)
+    images = sides.open_images(str(real), "train", None, None)
+    network = make_extractor("local", images, torch.device("cpu"))
+    monkeypatch.setattr(evaluation, "make_extractor", lambda *_, **__: network)
     read = report(cli, fake, "--metrics", "fid", "--stats", stats)
     assert read["metrics"] == pytest.approx(written["metrics"], rel=1e-6)
     result = cli("eval", fake, "--metrics", "kid", "--stats", stats, "--extractor", "local")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gancli import checkpoint, monitor
-from gancli.metrics import scores
+from gancli.metrics import scores, table
 from gancli.metrics.extractors import local
 from tests.conftest import Cli, noise_images
 
@@ -76,8 +76,51 @@ def test_what_cannot_be_measured_is_said_before_training(cli: Cli, tmp_path: Pat
     assert (result.code, said in result.err) == (2, True)
 
 
-def test_more_is_better_for_some() -> None:
-    assert scores.worth({"is": 3.0, "fid": 9.0}) > scores.worth({"is": 2.0, "fid": 1.0})
-    assert scores.worth({"fid": 3.0}) > scores.worth({"fid": 4.0})
-    half = {"valid_share": 0.5, "mode_coverage": 1.0}
-    assert scores.worth(half) > scores.worth({"valid_share": 0.9, "mode_coverage": 0.1})
+BEST = {  # what four evaluations give, and which is the best
+    "modes_hit": ([2, 8, 5, 1], 1),
+    "AB_domain_right": ([0.1, 0.2, 0.9, 0.3], 2),
+    "1nn": ([1.0, 0.9, 0.45, 0.0], 2),
+    "ssim": ([0.5, 0.1, 0.2, 0.3], 0),
+}
+
+
+@pytest.mark.parametrize("name", BEST)
+def test_the_best_checkpoint_is_the_one_that_is_best_by_its_metric(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    values, best = BEST[name]
+    coming = iter(values)
+    monkeypatch.setattr(scores, "measure", lambda *_, **__: {name: float(next(coming))})
+    data = noise_images(tmp_path / "real", 24, (16, 16))
+    found = train(cli, data, "--steps", 12, "--eval-every", 0.024, "--metrics", "local")
+    assert found["metrics"] == {name: values[-1]}
+    assert found["best"] == {name: values[best]}
+    assert checkpoint.describe(Path("run/checkpoints/best.safetensors")).clock["images"] == 24 * (best + 1)
+
+
+def test_a_score_of_certainty_alone_chooses_no_checkpoint(cli: Cli, tmp_path: Path) -> None:
+    data = noise_images(tmp_path / "real", 24, (16, 16))
+    result = cli("train", "dcgan", "--data", data, "--metrics", "fid-jackknife", "--out", "run")
+    assert (result.code, "says how sure a score is" in result.err) == (2, True)
+    assert not Path("run/run.json").exists()
+
+
+def better(one: dict[str, float], other: dict[str, float]) -> bool:
+    return table.selection_score(one) > table.selection_score(other)
+
+
+def test_the_first_number_decides() -> None:
+    assert better({"is": 3.0, "fid": 9.0}, {"is": 2.0, "fid": 1.0})
+    assert better({"fid_error": 3.0, "fid": 1.0}, {"fid_error": 2.0, "fid": 9.0})  # the first that judges
+
+
+def test_what_means_little_alone_is_multiplied() -> None:
+    assert better({"valid_share": 0.5, "mode_coverage": 1.0}, {"valid_share": 0.9, "mode_coverage": 0.1})
+    assert better({"modes_hit": 7, "share_within_3_sigma": 0.9}, {"modes_hit": 8, "share_within_3_sigma": 0.1})
+
+
+def test_all_directions_and_all_classes_count() -> None:
+    good = {"AB_domain_right": 0.8, "AB_iou": 0.9, "BA_domain_right": 0.8, "BA_iou": 0.9}
+    assert better(good, {**good, "AB_domain_right": 0.85, "BA_domain_right": 0.1})
+    assert better(good, {**good, "AB_domain_right": 0.85, "BA_iou": 0.1})
+    assert better({"fid_class_0": 3.0, "fid_class_1": 3.0}, {"fid_class_0": 2.0, "fid_class_1": 9.0})

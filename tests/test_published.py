@@ -124,11 +124,11 @@ def test_wrong_content_for_a_name(server: Server, cli: Cli, tmp_path: Path) -> N
 def test_a_file_that_changed_is_refused(server: Server, tmp_path: Path) -> None:
     torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
     server.files["/cyclegan/pretrained_models/sat2map.pth"] = (tmp_path / "net.pth").read_bytes()
-    made = published.fetch("cyclegan", "sat2map")
+    made = published.fetch_checkpoint("cyclegan", "sat2map")
     made.unlink()
     made.with_suffix(".pth").write_bytes(b"something else")
     with pytest.raises(UserError, match="was removed"):
-        published.fetch("cyclegan", "sat2map")
+        published.fetch_checkpoint("cyclegan", "sat2map")
     assert not made.with_suffix(".pth").exists()
 
 

@@ -207,7 +207,7 @@ def test_compare_and_size(cli: Cli, tmp_path: Path, model: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("missing.png",), "no such file"),
+        (("missing.png",), "missing.png (No such file"),
         (("nothing-*.png",), "no images in"),
         (("in.png", "--direction", "cow"), "horse2zebra"),
         (("in.png", "--mask", "1,1,2,2"), "does not fill holes"),
@@ -272,7 +272,9 @@ class Painter(GAN):  # type: ignore[type-arg]
 
 def test_a_hole_is_filled_and_nothing_else_moves(tmp_path: Path) -> None:
     given = opened(picture(tmp_path / "in.png", (40, 60)))
-    draw = translating._drawing(Painter(), translating.Request("", (), mask="4,6,10,12"), torch.device("cpu"))
+    draw = translating._drawing(
+        Painter(), translating.TranslationRequest("", (), mask="4,6,10,12"), torch.device("cpu")
+    )
     drawn = np.asarray(draw(given))
     inside = np.zeros((60, 40), bool)
     inside[6:18, 4:14] = True

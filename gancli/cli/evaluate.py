@@ -7,12 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from gancli.cli.sample import Device
-from gancli.errors import UserError
+from gancli.metrics import extractor_table, table
 from gancli.terminal import say, say_json, tell, warn
 from gancli.untrusted import to_json
 
 SECONDS = 15  # between lines of progress
-PERCENT = ("valid_share", "mode_coverage", "precision", "recall", "coverage", "1nn", "copies")
 
 
 def command(
@@ -20,14 +19,7 @@ def command(
         list[str], typer.Argument(metavar="MODEL|DIR|ZIP|NPZ…", help="What to score; several are compared in a table.")
     ],
     data: Annotated[str | None, typer.Option(help="Real images: a folder, archive, npz, data set or built-in.")] = None,
-    metrics: Annotated[
-        str,
-        typer.Option(
-            help="Of fid, is, kid, precision-recall, density-coverage, copies, fid-infinity, fid-jackknife, "
-            "fid-per-class, mode-score, mmd, wasserstein, 1nn; psnr, ssim, feature-distance of translators against "
-            "pairs; shapes for the built-in ones."
-        ),
-    ] = "fid,is",
+    metrics: Annotated[str, typer.Option(help=f"Of {table.listed()}.")] = "fid,is",
     n: Annotated[
         int | None,
         typer.Option(
@@ -40,8 +32,8 @@ def command(
         str | None, typer.Option(help="Cut and resize every picture to this first; default: a model's size, or none.")
     ] = None,
     extractor: Annotated[
-        str, typer.Option(help="inception; local: a small network trained on --data; effnet: gancli[offline].")
-    ] = "inception",
+        str, typer.Option(help=f"What features are taken from. {extractor_table.listed()}.")
+    ] = extractor_table.DEFAULT,
     weights: Annotated[
         Path | None, typer.Option(help="Inception's weights; default: fetched once, from GANCLI_MIRROR if that is set.")
     ] = None,
@@ -64,13 +56,11 @@ def command(
     """Score models and folders of images against real ones, and say exactly how."""
     from gancli import atomic, dist, evaluation
     from gancli.devices import choose_device
-    from gancli.metrics import scores
     from gancli.tuning import tuned
 
-    if extractor not in evaluation.EXTRACTORS:
-        raise UserError(f"--extractor {extractor}: there are {', '.join(evaluation.EXTRACTORS)}")
+    extractor_table.check(extractor)
     options = evaluation.Options(
-        inputs=tuple(inputs), data=data, metrics=tuple(scores.parse(metrics)), n=n, reals=reals, split=split,
+        inputs=tuple(inputs), data=data, metrics=tuple(table.parse(metrics)), n=n, reals=reals, split=split,
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
         neighbours=neighbours,
     )  # fmt: skip
@@ -127,18 +117,18 @@ def _print_table(results: list[Any]) -> None:
     columns = list(results[0].metrics)
     rows = [["", "images", *(name.replace("_", " ") for name in columns)]]
     for result in results:
-        numbers = [_number(name, result.metrics.get(name, float("nan"))) for name in columns]
+        numbers = [table.shown(name, result.metrics.get(name, float("nan"))) for name in columns]
         rows.append([result.name, f"{result.protocol['generated']['images']:,}", *numbers])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         say(
             "  ".join(cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths)))
         )
-    for line in _small_print(results[0].protocol):
+    for line in _small_print(results[0].protocol, columns):
         say(line)
 
 
-def _small_print(said: dict[str, Any]) -> list[str]:
+def _small_print(said: dict[str, Any], columns: list[str]) -> list[str]:
     real, network = said["real"], said["extractor"]
     data = (
         f"{real.get('images', '?')} images of {real.get('data', '?')}{' ' + real['split'] if real.get('split') else ''}"
@@ -148,10 +138,6 @@ def _small_print(said: dict[str, Any]) -> list[str]:
     if network == "none":
         return [f"against {data}"]
     lines = [f"{network} {said['weights']}, {said['precision']}, {said['resize']}; against {data}"]
-    if not network.startswith("inception"):
+    if any(name.startswith("frechet") for name in columns):
         lines.insert(0, f"frechet: {network} Frechet distance, not FID")
     return lines
-
-
-def _number(name: str, value: float) -> str:
-    return f"{value:.1%}" if name in PERCENT else f"{value:.5g}"

@@ -18,4 +18,4 @@ def command(
     """Make a MODEL of a published generator. Its network is told from its tensors; nothing in the file is run."""
     from gancli import importing
 
-    say(importing.run(file, as_))
+    say(importing.import_file(file, as_))

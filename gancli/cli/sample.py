@@ -43,7 +43,7 @@ def command(
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     else:
         drawn = sampling.parse_seeds(seeds, n or (8 if of_class == sampling.ALL else 64))
-        request = sampling.Request(model, drawn, truncation, cols, of_class=of_class)
+        request = sampling.SampleRequest(model, drawn, truncation, cols, of_class=of_class)
     written = sampling.sample(request, out, device, best=best)
     if json:
         say_json({"files": [str(path) for path in written], "seeds": list(request.seeds)})

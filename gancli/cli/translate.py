@@ -41,10 +41,10 @@ def command(
     """Translate pictures: any number, any size, each written with the name, size, alpha and EXIF that it had."""
     from gancli import translating
 
-    request = translating.Request(
+    request = translating.TranslationRequest(
         model, tuple(images), direction, out, size, tile, mask, seed, compare=compare, overwrite=overwrite
     )
-    done = translating.run(request, device, _progress if sys.stderr.isatty() and not json else None)
+    done = translating.translate(request, device, _progress if sys.stderr.isatty() and not json else None)
     if done.hint:
         warn(done.hint)
     if json:

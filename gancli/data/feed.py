@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gancli import dist
 from gancli.data.spec import Batch, DataSpec
+from gancli.pixels import to_floats
 from gancli.seeds import seed_of
 
 B_co = TypeVar("B_co", bound=Batch, covariant=True)
@@ -91,7 +92,7 @@ def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:
     rows = rows.to(device, non_blocking=True)
     if rows.dtype != torch.uint8:
         return rows
-    return rows.contiguous(memory_format=torch.channels_last).float().div_(127.5).sub_(1)
+    return to_floats(rows.contiguous(memory_format=torch.channels_last))
 
 
 @dataclass(frozen=True)

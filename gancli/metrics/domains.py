@@ -14,6 +14,7 @@ from gancli.data import builtin, shapes
 from gancli.gan import GAN, Translates
 from gancli.images import to_pixels
 from gancli.metrics.shapes import VALID, read
+from gancli.pixels import to_floats
 
 Translate = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # pictures (N, C, S, S) to as many
 TRANSLATED = 300  # pictures, each way
@@ -36,7 +37,7 @@ def score_direction(preset: shapes.Preset, gan: Any, direction: str) -> dict[str
 def _translation(gan: Translates, direction: str, device: torch.device) -> Translate:
     @torch.no_grad()
     def translate(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        image = torch.from_numpy(pixels).to(device).float().div_(127.5).sub_(1)
+        image = to_floats(torch.from_numpy(pixels).to(device))
         parts = [gan.translate(part, direction) for part in image.split(100)]
         return to_pixels(torch.cat(parts)).transpose(0, 3, 1, 2)
 

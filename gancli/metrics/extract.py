@@ -10,7 +10,7 @@ from torch import Tensor
 from gancli import dist
 from gancli.data import cache
 from gancli.errors import UserError
-from gancli.metrics import fid, scores
+from gancli.metrics import fid, table
 from gancli.metrics.extractors import Extractor
 from gancli.metrics.features import Collector, Features, Moments
 from gancli.metrics.sides import Share, Side
@@ -43,9 +43,9 @@ def _tensors(features: Features) -> dict[str, Tensor]:
 
 
 def needs(names: list[str], count: int) -> tuple[bool, bool]:
-    """Whether rows are to be kept, which few images are always, and whether logits."""
-    chosen = [scores.SCORES[name] for name in names]
-    return count <= fid.MANY or any(score.rows for score in chosen), any(score.logits for score in chosen)
+    """Whether rows are kept, which those of few images are always, and whether logits are."""
+    wanted = {need for name in names for need in table.needs_of(name)}
+    return count <= fid.MANY or table.ROWS in wanted, table.LOGITS in wanted
 
 
 def collect(side: Side, extractor: Extractor, names: list[str], tell: Tell) -> Features:

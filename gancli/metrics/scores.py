@@ -1,13 +1,12 @@
-"""The scores that can be asked for, by name: what each needs, and which numbers it gives."""
+"""How each score of `gancli.metrics.table` is taken, by name."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from gancli.errors import UserError, missing
-from gancli.metrics import fid, prdc, two_sample
+from gancli.errors import UserError
+from gancli.metrics import fid, prdc, table, two_sample
 from gancli.metrics.feature_distance import feature_distance
 from gancli.metrics.features import Features
 from gancli.metrics.inception_score import inception_score, mode_score
@@ -17,15 +16,7 @@ from gancli.metrics.psnr import psnr
 from gancli.metrics.ssim import ssim
 
 Numbers = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Score:
-    """One of them."""
-
-    of: Callable[[Features, Features], Numbers]  # fake, real
-    rows: bool = True  # whether it needs the features of every image
-    logits: bool = False
+Score = Callable[[Features, Features], Numbers]  # of fake and real
 
 
 def _rows(features: Features) -> Tensor:
@@ -68,38 +59,23 @@ def _per_class(fake: Features, real: Features) -> Numbers:
     return found
 
 
-SCORES = {
-    "fid": Score(lambda fake, real: {"fid": fid.frechet(fake, real)}, rows=False),
-    "is": Score(lambda fake, _: _pair("is is_std", inception_score(_logits(fake))), rows=False, logits=True),
-    "kid": Score(lambda fake, real: _pair("kid kid_std", kid(_rows(fake), _rows(real)))),
-    "precision-recall": Score(
-        lambda fake, real: _pair("precision recall", prdc.precision_recall(_rows(fake), _rows(real)))
-    ),
-    "density-coverage": Score(
-        lambda fake, real: _pair("density coverage", prdc.density_coverage(_rows(fake), _rows(real)))
-    ),
-    "copies": Score(lambda fake, real: {"copies": nearest(_rows(fake), _rows(real), 1).copies}),
-    "fid-infinity": Score(_infinity),
-    "fid-jackknife": Score(lambda fake, real: {"fid_error": fid.jackknife(_with_rows(fake), real)}),
-    "fid-per-class": Score(_per_class),
-    "mode-score": Score(lambda fake, real: {"mode_score": mode_score(_logits(fake), _logits(real))}, False, True),
-    "mmd": Score(lambda fake, real: {"mmd": two_sample.mmd(*_few(fake, real))}),
-    "wasserstein": Score(lambda fake, real: {"wasserstein": two_sample.wasserstein(*_few(fake, real))}),
-    "feature-distance": Score(lambda fake, real: {"feature_distance": feature_distance(_rows(fake), _rows(real))}),
-    "1nn": Score(lambda fake, real: {"1nn": two_sample.nearest_neighbour(*_few(fake, real))}),
+SCORES: dict[str, Score] = {  # of features
+    "fid": lambda fake, real: {"fid": fid.frechet(fake, real)},
+    "is": lambda fake, _: _pair("is is_std", inception_score(_logits(fake))),
+    "kid": lambda fake, real: _pair("kid kid_std", kid(_rows(fake), _rows(real))),
+    "precision-recall": lambda fake, real: _pair("precision recall", prdc.precision_recall(_rows(fake), _rows(real))),
+    "density-coverage": lambda fake, real: _pair("density coverage", prdc.density_coverage(_rows(fake), _rows(real))),
+    "copies": lambda fake, real: {"copies": nearest(_rows(fake), _rows(real), 1).copies},
+    "fid-infinity": _infinity,
+    "fid-jackknife": lambda fake, real: {"fid_error": fid.jackknife(_with_rows(fake), real)},
+    "fid-per-class": _per_class,
+    "mode-score": lambda fake, real: {"mode_score": mode_score(_logits(fake), _logits(real))},
+    "mmd": lambda fake, real: {"mmd": two_sample.mmd(*_few(fake, real))},
+    "wasserstein": lambda fake, real: {"wasserstein": two_sample.wasserstein(*_few(fake, real))},
+    "feature-distance": lambda fake, real: {"feature_distance": feature_distance(_rows(fake), _rows(real))},
+    "1nn": lambda fake, real: {"1nn": two_sample.nearest_neighbour(*_few(fake, real))},
 }
-
 PIXELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"psnr": psnr, "ssim": ssim}  # of images and their truth
-OF_TRUTH = (*PIXELS, "feature-distance")  # scores that need to know what each image should be
-HIGHER = ("is", "precision", "recall", "density", "coverage", "mode_score", "accuracy")  # better when higher
-
-
-def worth(numbers: Mapping[str, float]) -> float:
-    """Say how good an evaluation is by its first number, more being better; of shapes by valid share and coverage."""
-    if {"valid_share", "mode_coverage"} <= numbers.keys():
-        return numbers["valid_share"] * numbers["mode_coverage"]
-    name, value = next(iter(numbers.items()))
-    return value if name in HIGHER else -value
 
 
 def _few(fake: Features, real: Features) -> tuple[Tensor, Tensor]:
@@ -111,26 +87,12 @@ def _few(fake: Features, real: Features) -> tuple[Tensor, Tensor]:
     return picked[0], picked[1]
 
 
-SHAPES = "shapes"  # read from pixels, without features
-
-
-def parse(text: str) -> list[str]:
-    """Read `fid,is` as names of scores; raises UserError for one that there is not."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in (*SCORES, *PIXELS, SHAPES):
-            raise missing("metric", name, [*SCORES, *PIXELS, SHAPES])
-    if not names:
-        raise UserError(f"--metrics names nothing; there are {', '.join([*SCORES, *PIXELS])}")
-    return list(dict.fromkeys(names))
-
-
 def measure(names: list[str], fake: Features, real: Features, *, inception: bool) -> Numbers:
     """Take all scores named; a Frechet distance in features other than Inception's is never called FID."""
     found: Numbers = {}
     for name in names:
         try:
-            found |= SCORES[name].of(fake, real)
+            found |= SCORES[name](fake, real)
         except ValueError as error:
             raise UserError(f"--metrics {name}: {error}") from None
-    return found if inception else {name.replace("fid", "frechet", 1): value for name, value in found.items()}
+    return found if inception else {table.not_fid(name): value for name, value in found.items()}

@@ -3,9 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,12 +15,14 @@ from torch import Tensor
 from gancli import dist
 from gancli.data import builtin, cache
 from gancli.data.feed import Dataset, order
-from gancli.data.pictures import TOLERATED, UNREADABLE, Item, Wanted, to_array, upright
+from gancli.data.pictures import TOLERATED, Item, Wanted, to_array, upright
 from gancli.data.sources import Request, list_source
 from gancli.errors import UserError
 from gancli.images import to_pixels
 from gancli.metrics.extractors import grey_to_colour
+from gancli.read_ahead import in_order
 from gancli.seeds import aside, seed_of
+from gancli.untrusted import reading, why
 
 DRAWN = 100  # images drawn at a time: a part of the protocol, since it decides which noise makes which image
 AHEAD = 64  # pictures that are decoded while the network works on others
@@ -118,7 +118,7 @@ def _marks(labels: Tensor | None) -> list[int] | None:
 
 
 @dataclass
-class Files(Side):
+class ImageFiles(Side):
     """Pictures that are decoded as they are needed: each at its own size, or all at one."""
 
     name: str
@@ -144,7 +144,7 @@ class Files(Side):
         places = [i for i in range(len(self.items)) if share.holds(i // size)]
         waiting: list[Tensor] = []
         begun = 0
-        for place, found in zip(places, self._decoded([self.items[i] for i in places])):
+        for place, found in zip(places, in_order(self._decode, (self.items[i] for i in places), THREADS, AHEAD)):
             if isinstance(found, str):
                 broken.append(found)
                 continue
@@ -166,22 +166,12 @@ class Files(Side):
         if len(self._sizes) > 1:
             self.notes.append(f"images of {len(self._sizes)} sizes: each was resized by itself")
 
-    def _decoded(self, items: Sequence[Item]) -> Iterator[Tensor | str]:
-        with ThreadPoolExecutor(THREADS) as pool:
-            ahead: deque[Future[Tensor | str]] = deque()
-            for item in items:
-                ahead.append(pool.submit(self._decode, item))
-                if len(ahead) == AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-
     def _decode(self, item: Item) -> Tensor | str:
         try:
-            with item.open() as picture:
+            with reading(item.name), item.open() as picture:
                 array = to_array(picture, self.size, 3) if self.size else _at_own_size(picture)
-        except UNREADABLE as error:
-            return f"{item.name} ({' '.join(str(error).split())[:80] or type(error).__name__})"
+        except UserError as error:
+            return f"{item.name} ({why(error)})"
         self._sizes.add(array.shape[1:])
         return torch.from_numpy(np.ascontiguousarray(array))
 
@@ -240,7 +230,7 @@ class Drawn(Side):
         return {"model": self.name, "checkpoint": self.checkpoint, "images": self.count, "seed": self.seed, "ema": True}
 
 
-def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | None) -> Arrays | Files:
+def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | None) -> Arrays | ImageFiles:
     """Open a folder, archive, array, data set or built-in; raises UserError when there is nothing in it."""
     if src in builtin.names():
         pictures = builtin.open_builtin(src, Wanted(size))
@@ -248,7 +238,7 @@ def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | Non
     found = list_source(Request(src, Wanted(size), split))
     if not found.items:
         raise UserError(f"{src} holds no images")
-    return Files(found.name, found.items, found.key, found.split, size, n)
+    return ImageFiles(found.name, found.items, found.key, found.split, size, n)
 
 
 def reals_of(dataset: Dataset[Any], split: str, n: int | None) -> Arrays:

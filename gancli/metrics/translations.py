@@ -15,6 +15,7 @@ from gancli.data.spec import Batch
 from gancli.gan import GAN, Translates
 from gancli.images import to_pixels
 from gancli.metrics.sides import DRAWN, chosen
+from gancli.pixels import to_floats
 from gancli.seeds import aside
 
 
@@ -74,4 +75,4 @@ class Translation:
     def __call__(self, first: int) -> Tensor:
         """Translate the rows from `first` on."""
         rows = self.rows[first : first + DRAWN].to(self.device)
-        return self.gan.translate(rows.float().div_(127.5).sub_(1), self.direction)
+        return self.gan.translate(to_floats(rows), self.direction)

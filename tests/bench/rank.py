@@ -20,15 +20,14 @@ from gancli.data.feed import Feed
 from gancli.data.images import Images
 from gancli.data.pictures import Wanted
 from gancli.data.sources import Request
-from gancli.metrics import extract, fid, scores
+from gancli.metrics import extract, fid, scores, table
+from gancli.metrics.extractor_table import EXTRACTORS, LOCAL, make_extractor
 from gancli.metrics.features import Features
 from gancli.metrics.sides import DRAWN, Arrays, Drawn, Side
 
 N, REALS = 2000, 10_000
 CPU = torch.device("cpu")
 ALONE = ("is", "copies", "fid-per-class", "fid-jackknife")  # not distances between two sides
-HIGHER = ("precision", "recall", "density", "coverage")
-LEFT_OUT = ("std", "slope", "residual")
 
 
 def main() -> int:
@@ -36,12 +35,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--pairs", nargs="+", required=True, metavar="HALF:WHOLE")
-    parser.add_argument("--extractor", default="local", choices=["local", "effnet"])
+    parser.add_argument("--extractor", default=LOCAL, choices=list(EXTRACTORS))
     asked = parser.parse_args()
 
     train, test = (_reals(asked.data, split) for split in ("train", "test"))
-    options = evaluation.Options(inputs=(), data=asked.data, metrics=("fid",), extractor=asked.extractor)
-    extractor = evaluation.make_extractor(options, train, CPU)
+    extractor = make_extractor(asked.extractor, train, CPU)
     noise = torch.randint(0, 256, (N, *train.images.shape[1:]), generator=torch.Generator().manual_seed(0))
 
     def features(side: Side) -> Features:
@@ -89,10 +87,10 @@ def _table_of_scores(model: Features, again: Features, real: Features, noise: Fe
     print("\n| score | itself, another seed | its training data | noise | in order |\n|---|---|---|---|---|")
     right = True
     for name in columns[0]:
-        if name.endswith(LEFT_OUT):
+        if not table.metric(name).judges:
             continue
         values = [column[name] for column in columns]
-        right &= (good := values == sorted(values, reverse=name in (*HIGHER, "mode_score")))
+        right &= (good := values == sorted(values, key=lambda value: -table.selection_score({name: value})))
         print(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} | {'yes' if good else 'NO'} |")
     return right
 

@@ -52,9 +52,9 @@ def bare(gan: object, images: torch.Tensor, batch: int) -> float:
 
 
 def command(model: Path, pictures: list[Path], out: Path) -> float:
-    request = translating.Request(str(model), tuple(map(str, pictures)), out=out)
+    request = translating.TranslationRequest(str(model), tuple(map(str, pictures)), out=out)
     began = time.perf_counter()
-    done = translating.run(request, "cpu")
+    done = translating.translate(request, "cpu")
     assert len(done.written) == len(pictures)
     return len(pictures) / (time.perf_counter() - began)
 

@@ -240,22 +240,22 @@ def test_a_broken_download_is_gone_on_with(mirror: type[Server]) -> None:
     name = name_of(mirror.content)
     mirror.break_at = 500_000
     with pytest.raises(UserError, match="cannot fetch"):
-        weights.fetch(name, "https://example.invalid/" + name, "--weights")
+        weights.fetch_weights(name, "https://example.invalid/" + name, "--weights")
     mirror.break_at = None
-    path = weights.fetch(name, "https://example.invalid/" + name, "--weights")
+    path = weights.fetch_weights(name, "https://example.invalid/" + name, "--weights")
     assert path.read_bytes() == mirror.content
     assert mirror.asked == [0, 500_000]
-    assert weights.fetch(name, "https://example.invalid/" + name, "--weights") == path
+    assert weights.fetch_weights(name, "https://example.invalid/" + name, "--weights") == path
     assert len(mirror.asked) == 2  # it is there now
 
 
 def test_a_wrong_file_is_refused_and_thrown_away(mirror: type[Server]) -> None:
     with pytest.raises(UserError, match="sha256"):
-        weights.fetch("w-00000000.pth", "https://example.invalid/w", "--weights")
+        weights.fetch_weights("w-00000000.pth", "https://example.invalid/w", "--weights")
     assert not list((weights.cache.root() / "weights").iterdir())
 
 
 def test_offline_names_url_and_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GANCLI_MIRROR", "http://127.0.0.1:9")
     with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9/w-12345678\.pth .*put it at .*weights/w-12345678\.pth"):
-        weights.fetch("w-12345678.pth", "https://example.invalid/w", "--weights")
+        weights.fetch_weights("w-12345678.pth", "https://example.invalid/w", "--weights")

@@ -78,7 +78,7 @@ class Same(nn.Conv2d):
 # The names below are those of the weights' file.
 
 
-class Block(nn.Module):
+class InvertedBottleneck(nn.Module):
     """An inverted bottleneck: widen, filter each channel, narrow; and add, where shapes allow."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int) -> None:
@@ -107,7 +107,7 @@ class Lite0(nn.Module):
         blocks, before = [], 32
         for kernel, first, expansion, after, repeats in STAGES:
             for i in range(repeats):
-                blocks.append(Block(before, after, kernel, first if i == 0 else 1, expansion))
+                blocks.append(InvertedBottleneck(before, after, kernel, first if i == 0 else 1, expansion))
                 before = after
         self._blocks = nn.Sequential(*blocks)
         self._conv_head, self._bn1 = Same(before, FEATURES, 1), _norm(FEATURES)

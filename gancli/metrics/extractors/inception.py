@@ -26,7 +26,7 @@ class Inception:
     resize = "TensorFlow 1 bilinear to 299x299"
 
     def __init__(self, file: Path | None, device: torch.device, *, fast: bool = False) -> None:
-        path = file or weights.fetch(FILE, URL, option="--weights")
+        path = file or weights.fetch_weights(FILE, URL, option="--weights")
         self.weights = weights.fingerprint(path)
         self.official = FILE.endswith(f"-{self.weights[:8]}.pth")
         self.precision = "bf16" if fast else "fp32"

@@ -35,7 +35,7 @@ LARGEST = partial(F.max_pool2d, kernel_size=3, stride=1, padding=1)
 MEAN = partial(F.avg_pool2d, kernel_size=3, stride=1, padding=1, count_include_pad=False)
 
 
-class Convolution(nn.Module):
+class ConvNorm(nn.Module):
     """A convolution and its norm; all keep the size, but those with a stride or `bare` have no padding."""
 
     def __init__(self, before: int, to: To, stride: int = 1, *, bare: bool = False) -> None:
@@ -65,7 +65,7 @@ class Convolution(nn.Module):
         self.bn = nn.Identity()
 
 
-class Block(nn.Module):
+class InceptionBlock(nn.Module):
     """Chains of convolutions beside each other, and a pool; `pooled` are the channels of the convolution beside it.
 
     Those that shrink do so in their last step.
@@ -83,11 +83,11 @@ class Block(nn.Module):
                 both = {"": step} if isinstance(step, To) else step._asdict()
                 layers = {f"{name}_{i}{letter}" if len(chain) > 1 else name: to for letter, to in both.items()}
                 for layer, to in layers.items():
-                    self.add_module(layer, Convolution(channels, to, stride))
+                    self.add_module(layer, ConvNorm(channels, to, stride))
                     channels = to.channels  # forks come last
                 steps.append(list(layers))
             self._chains.append(steps)
-        self.branch_pool = Convolution(before, To(pooled)) if pooled else None
+        self.branch_pool = ConvNorm(before, To(pooled)) if pooled else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, D, h, w)."""
@@ -106,20 +106,20 @@ class Block(nn.Module):
         return torch.cat(found, 1)
 
 
-def _narrow(before: int, pooled: int) -> Block:
+def _narrow(before: int, pooled: int) -> InceptionBlock:
     dbl = [To(64), To(96, 3), To(96, 3)]
-    return Block(before, MEAN, pooled, branch1x1=[To(64)], branch5x5=[To(48), To(64, 5)], branch3x3dbl=dbl)
+    return InceptionBlock(before, MEAN, pooled, branch1x1=[To(64)], branch5x5=[To(48), To(64, 5)], branch3x3dbl=dbl)
 
 
-def _long(c: int) -> Block:
+def _long(c: int) -> InceptionBlock:
     once = [To(c), To(c, (1, 7)), To(192, (7, 1))]
     twice = [To(c), To(c, (7, 1)), To(c, (1, 7)), To(c, (7, 1)), To(192, (1, 7))]
-    return Block(768, MEAN, 192, branch1x1=[To(192)], branch7x7=once, branch7x7dbl=twice)
+    return InceptionBlock(768, MEAN, 192, branch1x1=[To(192)], branch7x7=once, branch7x7dbl=twice)
 
 
-def _wide(before: int, pool: Callable[..., Tensor]) -> Block:
+def _wide(before: int, pool: Callable[..., Tensor]) -> InceptionBlock:
     dbl = [To(448), To(384, 3), FORK]
-    return Block(before, pool, 192, branch1x1=[To(320)], branch3x3=[To(384), FORK], branch3x3dbl=dbl)
+    return InceptionBlock(before, pool, 192, branch1x1=[To(320)], branch3x3=[To(384), FORK], branch3x3dbl=dbl)
 
 
 class Network(nn.Module):
@@ -127,16 +127,16 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.Conv2d_1a_3x3 = Convolution(3, To(32, 3), 2)
-        self.Conv2d_2a_3x3 = Convolution(32, To(32, 3), bare=True)
-        self.Conv2d_2b_3x3 = Convolution(32, To(64, 3))
-        self.Conv2d_3b_1x1 = Convolution(64, To(80))
-        self.Conv2d_4a_3x3 = Convolution(80, To(192, 3), bare=True)
+        self.Conv2d_1a_3x3 = ConvNorm(3, To(32, 3), 2)
+        self.Conv2d_2a_3x3 = ConvNorm(32, To(32, 3), bare=True)
+        self.Conv2d_2b_3x3 = ConvNorm(32, To(64, 3))
+        self.Conv2d_3b_1x1 = ConvNorm(64, To(80))
+        self.Conv2d_4a_3x3 = ConvNorm(80, To(192, 3), bare=True)
         self.Mixed_5b, self.Mixed_5c, self.Mixed_5d = _narrow(192, 32), _narrow(256, 64), _narrow(288, 64)
-        self.Mixed_6a = Block(288, SHRINK, branch3x3=[To(384, 3)], branch3x3dbl=[To(64), To(96, 3), To(96, 3)])
+        self.Mixed_6a = InceptionBlock(288, SHRINK, branch3x3=[To(384, 3)], branch3x3dbl=[To(64), To(96, 3), To(96, 3)])
         self.Mixed_6b, self.Mixed_6c, self.Mixed_6d, self.Mixed_6e = map(_long, (128, 160, 160, 192))
         both = [To(192), To(192, (1, 7)), To(192, (7, 1)), To(192, 3)]
-        self.Mixed_7a = Block(768, SHRINK, branch3x3=[To(192), To(320, 3)], branch7x7x3=both)
+        self.Mixed_7a = InceptionBlock(768, SHRINK, branch3x3=[To(192), To(320, 3)], branch7x7x3=both)
         self.Mixed_7b, self.Mixed_7c = _wide(1280, MEAN), _wide(2048, LARGEST)
         self.fc = nn.Linear(2048, 1008)
 
@@ -151,5 +151,5 @@ class Network(nn.Module):
     def fuse(self) -> None:
         """Fuse all convolutions with their norms."""
         for module in self.modules():
-            if isinstance(module, Convolution):
+            if isinstance(module, ConvNorm):
                 module.fuse()

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from gancli.data import cache
 from gancli.metrics.sides import Side
+from gancli.pixels import to_floats
 from gancli.seeds import aside
 
 SIDE, CHANNELS = 32, (32, 64, 128)
@@ -100,7 +101,7 @@ class _Network(nn.Module):
 def _prepared(images: Tensor) -> Tensor:
     if images.shape[2:] != (SIDE, SIDE):
         images = F.interpolate(images.float(), (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-    return images.float() / 127.5 - 1
+    return to_floats(images)
 
 
 def _learn(real: Side, device: torch.device) -> tuple[_Network, str]:

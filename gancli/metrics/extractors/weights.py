@@ -1,6 +1,5 @@
 """Weights from files: fetched once, checked, and loaded without running what is in them."""
 
-import hashlib
 import os
 import pickle
 import re
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gancli.data import cache
+from gancli.digests import sha256_of
 from gancli.errors import UserError
 
 MIRROR = "GANCLI_MIRROR"
@@ -25,7 +25,7 @@ BLOCK = 2**18
 SECONDS = 30  # without a byte until a connection is given up
 
 
-def fetch(name: str, url: str, option: str) -> Path:
+def fetch_weights(name: str, url: str, option: str) -> Path:
     """Give a file whose name ends in the first digits of its sha256, from the cache or else the network.
 
     Raises UserError, naming URL and place, when it can be had from neither. A broken download is gone on with.
@@ -100,8 +100,7 @@ def fingerprint(path: Path) -> str:
 
 @lru_cache(maxsize=8)
 def _sha256(path: Path, _size: int, _mtime: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def load(path: Path, what: str) -> dict[str, Tensor]:
