@@ -11,17 +11,15 @@ import pytest
 from PIL import Image
 
 from gancli import registry
-from tests.conftest import Cli, noise_images
+from tests.conftest import Cli, Trained, noise_images
 
 QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6)
 
 
 @pytest.fixture
-def run(cli: Cli, pictures: Path) -> Path:
+def run(trained: Trained, pictures: Path) -> Path:
     """A run of three steps."""
-    result = cli("train", "dcgan", "--data", pictures, "--steps", 3, *QUICK, "--out", "run")
-    assert result.code == 0, result.err
-    return Path("run")
+    return trained("run", "dcgan", "--steps", 3, *QUICK)
 
 
 def cpu_seconds(*arguments: str) -> tuple[float, set[str]]:
