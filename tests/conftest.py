@@ -42,21 +42,23 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["MPLCONFIGDIR"] = str(tmp_path_factory.mktemp("matplotlib"))
 
 
-Savefig = Callable[..., None]
-
-
 @pytest.fixture(scope="session", autouse=True)
-def savefig(cache_of_the_tests: None) -> Iterator[Savefig]:
-    """Lay curves out and leave their pixels away, which cost more than all else of a short training.
-
-    What would draw them is given to the tests that do: tests/test_curves.py.
-    """
+def plots_are_laid_out(cache_of_the_tests: None) -> Iterator[Callable[..., None]]:
+    """Leave the pixels of plots away: they cost more than all else of a short training. Gives what draws them."""
     from matplotlib.figure import Figure
 
-    drawing = Figure.savefig
+    savefig = Figure.savefig
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", lambda figure, path, **_: Image.new("L", (1, 1)).save(path, "PNG"))
-        yield drawing
+        yield savefig
+
+
+@pytest.fixture
+def plots_are_drawn(plots_are_laid_out: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw plots in a test that looks at them."""
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(Figure, "savefig", plots_are_laid_out)
 
 
 @pytest.fixture

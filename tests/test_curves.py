@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from gancli.plots import COLUMNS, save_curves
-from tests.conftest import Cli, Savefig
+from tests.conftest import Cli
 from tests.test_resume import QUICK
 
 NAMES = ("D/adversarial", "G/adversarial", "G/content_loss", "frechet", "accuracy", "skipped")
@@ -47,10 +47,8 @@ def test_everything_that_was_logged_has_a_panel_with_its_values(
         assert panels[name.replace("_", " ")] == wanted
 
 
-def test_a_run_has_a_picture_of_its_curves(
-    cli: Cli, pictures: Path, savefig: Savefig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Figure, "savefig", savefig)
+@pytest.mark.usefixtures("plots_are_drawn")
+def test_a_run_has_a_picture_of_its_curves(cli: Cli, pictures: Path) -> None:
     command = ("train", "gan", "--data", pictures, *QUICK, "--metrics", "none", "--out", "x")
     for more in (("--steps", 1), ("--steps", 3, "--resume")):
         assert cli(*command, *more).code == 0

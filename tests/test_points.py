@@ -27,6 +27,7 @@ def train(cli: Cli, *options: object) -> dict:
     return json.loads(result.out)
 
 
+@pytest.mark.usefixtures("plots_are_drawn")
 def test_points_are_plotted_and_scored(cli: Cli) -> None:
     found = train(cli)
     assert set(found["metrics"]) == {"modes_hit", "share_within_3_sigma"}

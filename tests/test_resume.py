@@ -59,9 +59,9 @@ def test_7_steps_and_5_more_are_12(cli: Cli, two_folders: Path, name: str, monke
 
 def test_a_shorter_run_can_be_made_longer(cli: Cli, pictures: Path) -> None:
     command = ("train", "dcgan", "--data", pictures, *QUICK)
-    assert cli(*command, "--steps", 40, "--out", "whole").code == 0
-    assert cli(*command, "--steps", 17, "--out", "parts").code == 0
-    assert cli(*command, "--steps", 40, "--out", "parts", "--resume").code == 0
+    assert cli(*command, "--steps", 12, "--out", "whole").code == 0
+    assert cli(*command, "--steps", 7, "--out", "parts").code == 0
+    assert cli(*command, "--steps", 12, "--out", "parts", "--resume").code == 0
     assert final("whole") == final("parts")
 
 
