@@ -18,7 +18,7 @@ from gancli.gan import GAN, Clock
 FP32, BF16 = PRECISIONS = ("fp32", "bf16")
 MOST = 4  # layers that are timed: those with the most work
 WORK = 1e9  # operations forward that a layer is given rows for, one at least: some 10 ms
-SECONDS, ROUNDS = 0.4, 3  # of timing, and the least rounds, after a call of each that does not count
+SECONDS, ROUNDS = 0.4, 5  # of timing, and the least rounds, after a call of each that does not count
 HOPELESS = 4.0  # times slower in that first call: where bf16 is emulated, it is 5 to 30 times slower
 PASSES = 3  # forward, and the gradients of the input and of the weights, of as much work each
 
@@ -115,8 +115,7 @@ def _call(gan: GAN[Any], layer: Layer, precision: str) -> Callable[[], object]:
 
 
 def seconds_of(call: Callable[[], object]) -> float:
-    """Time a call, as if nothing else had run on the machine's processors."""
-    began, worked = time.perf_counter(), time.process_time()
+    """Time a call."""
+    began = time.perf_counter()
     call()
-    took, worked = time.perf_counter() - began, time.process_time() - worked
-    return min(took, max(worked / torch.get_num_threads(), took / 100))
+    return time.perf_counter() - began

@@ -55,12 +55,12 @@ def speed(timings: Mapping[str, list[Window]], one: str, other: str) -> float:
 def main() -> int:
     """Time what is asked, and print a line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(CASES), choices=[*CASES, []], metavar="NAME")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--windows", type=int, default=5)
     asked = parser.parse_args()
     slow = []
-    for name in asked.names:
+    for name in asked.names or CASES:
         chosen, timings = timed(name, asked.seconds, asked.windows)
         ratio = speed(timings, "auto", "fp32")
         slow += [name] if ratio < ALLOWED else []
