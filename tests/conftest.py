@@ -16,6 +16,9 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+from gancli import rates
+from tests import children
+
 # for the processes that tests start: one thread each, and this code, whatever is installed
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
@@ -59,6 +62,31 @@ def plots_are_drawn(plots_are_laid_out: Callable[..., None], monkeypatch: pytest
     from matplotlib.figure import Figure
 
     monkeypatch.setattr(Figure, "savefig", plots_are_laid_out)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--precision",
+        choices=("fp32", "bf16", "measured"),
+        default="fp32",
+        help="what runs compute in where a test does not say: fp32, whatever the machine; bf16, where it has that; "
+        "or what is measured to be faster. Of the processes that tests start, always what is measured",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def precision_of_the_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    name = request.config.getoption("--precision")
+    with pytest.MonkeyPatch.context() as patch:
+        if name != "measured":
+            patch.setattr(rates, "measure", lambda *_: {"fp32": 1e9, "bf16": 1e9, name: 2e9})
+        yield
+
+
+@pytest.fixture(autouse=True)
+def children_end_with_their_test() -> Iterator[None]:
+    yield
+    children.end_all()
 
 
 @pytest.fixture

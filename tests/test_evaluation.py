@@ -1,10 +1,8 @@
 """`gancli eval`, with the local extractor and with Inception's shape at random."""
 
 import json
-import os
 import pickle
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -21,6 +19,7 @@ from gancli.errors import UserError
 from gancli.metrics import extract, sides, statistics
 from gancli.metrics.extractors import local
 from gancli.metrics.features import Features, Moments
+from tests import children
 from tests.conftest import Cli, noise_images
 
 
@@ -231,8 +230,7 @@ def test_two_processes_give_the_numbers_of_one(cli: Cli, real: Path, tmp_path: P
     (tmp_path / "both.py").write_text(script + "from gancli.cli import run; sys.exit(run())")
     words = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29613", str(tmp_path / "both.py")]
     command = [sys.executable, *words, "eval", fake, *options, "--extractor", "local", "--json"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment, timeout=100)
+    done = children.run(command)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"] == pytest.approx(alone["metrics"], rel=1e-5, abs=1e-6)
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from gancli import registry
 from gancli.train import Training
+from tests import children
 from tests.conftest import Cli, noise_images
 
 QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000)
@@ -102,9 +103,22 @@ def test_only_the_newest_two_keep_what_training_needs(cli: Cli, pictures: Path) 
 
 
 def start(folder: str, pictures: Path, *options: object, steps: int = 3000) -> "subprocess.Popen[str]":
-    command = ["train", "gan", "--data", pictures, *QUICK, "--steps", steps, "--out", folder, *options]
+    command = [
+        "train",
+        "gan",
+        "--data",
+        pictures,
+        *QUICK,
+        "--steps",
+        steps,
+        "--out",
+        folder,
+        "--precision",
+        "fp32",
+        *options,
+    ]
     arguments = [sys.executable, "-m", "gancli", *map(str, command)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return children.start(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(path: Path, seconds: float = 60) -> None:
@@ -116,6 +130,7 @@ def wait_for(path: Path, seconds: float = 60) -> None:
 
 def test_kill_9_at_a_random_moment_loses_nothing(cli: Cli, pictures: Path) -> None:
     command = ("train", "gan", "--data", pictures, *QUICK, "--steps", 400, "--save-every", 0.1)
+    command += ("--precision", "fp32")
     assert cli(*command, "--out", "whole").code == 0
     process = start("killed", pictures, "--save-every", 0.1, steps=400)
     wait_for(Path("killed/checkpoints"))

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pickle
-import subprocess
 import sys
 import threading
 import warnings
@@ -24,6 +23,7 @@ from gancli.metrics.extractors.inception import Inception, resized
 from gancli.metrics.features import Features
 from gancli.metrics.inception_score import inception_score
 from gancli.metrics.kid import kid
+from tests import children
 from tests.conftest import Cli
 
 CPU = torch.device("cpu")
@@ -142,8 +142,7 @@ def test_neither_batch_nor_ranks_change_a_number(
         found.append(cli(*asked))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "gancli"]
     both = [*launcher, *map(str, asked)]
-    environment = os.environ | {"GANCLI_CACHE": str(tmp_path / "both"), "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(both, capture_output=True, text=True, check=True, env=environment)
+    done = children.run(both, check=True, timeout=3600, env=os.environ | {"GANCLI_CACHE": str(tmp_path / "both")})
     one, *others = (json.loads(out)["metrics"] for out in [*(result.out for result in found), done.stdout])
     for other in others:
         print(other)
