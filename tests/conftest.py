@@ -17,7 +17,7 @@ from hypothesis import settings
 from PIL import Image
 
 from gancli import rates
-from tests import children
+from tests import children, forked
 
 # for the processes that tests start: one thread each, and this code, whatever is installed
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -87,6 +87,7 @@ def precision_of_the_tests(request: pytest.FixtureRequest) -> Iterator[None]:
 def children_end_with_their_test() -> Iterator[None]:
     yield
     children.end_all()
+    forked.end_all()
 
 
 @pytest.fixture
@@ -141,6 +142,15 @@ def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "of-all-workers"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def tests_of_several_processes_take_turns(request: pytest.FixtureRequest, of_all_workers: Path) -> Iterator[None]:
+    if request.node.get_closest_marker("processes") is None:
+        yield
+        return
+    with one_at_a_time(of_all_workers / "processes.lock"):
+        yield
 
 
 @pytest.fixture(scope="session")

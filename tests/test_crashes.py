@@ -13,10 +13,12 @@ def crashes(trials: int) -> str:
     return done.stdout
 
 
+@pytest.mark.processes
 def test_a_few_crashes_lose_nothing() -> None:
     assert "6 trials" in crashes(6)
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_200_crashes_lose_nothing() -> None:
     assert "200 trials" in crashes(200)

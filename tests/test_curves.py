@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,10 +41,10 @@ def test_everything_that_was_logged_has_a_panel_with_its_values(
     if not logged:
         assert not seen
         return
-    panels = {axes.get_title(): list(zip(*axes.lines[0].get_data())) for axes in seen[0].axes}
+    panels = {axes.get_title(): np.asarray(axes.lines[0].get_xydata()).tolist() for axes in seen[0].axes}
     assert list(panels) == [name.replace("_", " ") for name in (*logged, "images_per_second")]
     for name in logged:
-        wanted = [(row["images"] / 1000, row[name]) for row in ticks if name in row]
+        wanted = [[row["images"] / 1000, row[name]] for row in ticks if name in row]
         assert panels[name.replace("_", " ")] == wanted
 
 
@@ -55,8 +56,7 @@ def test_a_run_has_a_picture_of_its_curves(cli: Cli, pictures: Path) -> None:
         with Image.open("x/curves.png") as picture:
             assert picture.width == 400 * COLUMNS
             assert picture.height >= 260
-            low, high = picture.convert("L").getextrema()
-            assert (low < 100, high) == (True, 255)  # lines and words on white
+            assert len(set(picture.convert("L").tobytes())) > 100  # lines and words on white, with soft edges
             Path("x/curves.png").unlink()
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from gancli.spread import spread_over
 from gancli.start import largest
 from gancli.watch import Watch
-from tests import children
+from tests import agreeing, children, forked
 from tests.conftest import Cli
 
 # bf16 rounds a sum of parts otherwise than the whole: what agrees to the bit or nearly so does in fp32
@@ -29,7 +29,7 @@ def torchrun(processes: int, *words: object) -> list[str]:
 
 
 def run(processes: int, *words: object) -> "subprocess.CompletedProcess[str]":
-    return children.run(torchrun(processes, *words))
+    return forked.together(processes, "train", *words, program=agreeing.main)
 
 
 def final(folder: str) -> dict[str, torch.Tensor]:
@@ -43,6 +43,7 @@ def assert_same(one: str, other: str) -> None:
         torch.testing.assert_close(found[key], wanted[key], rtol=1e-5, atol=1e-5, msg=key)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("name", "processes"), [("gan", 4), ("dcgan", 2), ("wgan-gp", 2)])
 def test_processes_agree_with_each_other_and_with_one(cli: Cli, pictures: Path, name: str, processes: int) -> None:
     command = (name, "--data", pictures, *QUICK, "--steps", 5)
@@ -52,6 +53,7 @@ def test_processes_agree_with_each_other_and_with_one(cli: Cli, pictures: Path, 
     assert_same("one", "many")
 
 
+@pytest.mark.processes
 def test_a_run_goes_on_with_another_number_of_processes(cli: Cli, pictures: Path) -> None:
     command = ("gan", "--data", pictures, *QUICK)
     done = run(2, *command, "--steps", 3, "--out", "parts")
@@ -125,6 +127,7 @@ def workers_of(process: "subprocess.Popen[Any]") -> dict[int, int]:
     return found
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the workers in /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_when_one_dies_or_hangs_the_others_end_and_name_it(cli: Cli, pictures: Path, number: int) -> None:

@@ -3,8 +3,6 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from safetensors.torch import load_file
 
 from gancli import registry
 from gancli.train import Training
-from tests import children
+from tests import forked
 from tests.conftest import Cli, noise_images
 
 QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000)
@@ -102,23 +100,9 @@ def test_only_the_newest_two_keep_what_training_needs(cli: Cli, pictures: Path) 
     assert cli("sample", kept[0], "-n", 1).code == 0
 
 
-def start(folder: str, pictures: Path, *options: object, steps: int = 3000) -> "subprocess.Popen[str]":
-    command = [
-        "train",
-        "gan",
-        "--data",
-        pictures,
-        *QUICK,
-        "--steps",
-        steps,
-        "--out",
-        folder,
-        "--precision",
-        "fp32",
-        *options,
-    ]
-    arguments = [sys.executable, "-m", "gancli", *map(str, command)]
-    return children.start(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder: str, pictures: Path, *options: object, steps: int = 3000) -> forked.Forked:
+    own = ("--steps", steps, "--out", folder, "--precision", "fp32")
+    return forked.start("train", "gan", "--data", pictures, *QUICK, *own, *options)
 
 
 def wait_for(path: Path, seconds: float = 60) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from gancli import checkpoint, launch
 from gancli.gan import GAN
-from tests import children
+from tests import children, forked
 from tests.conftest import Cli
 from tests.test_resume import QUICK, final, start, wait_for
 
@@ -145,25 +145,23 @@ def test_names_that_are_no_text(cli: Cli, pictures: Path) -> None:
     Path(f"{name}.safetensors").write_bytes(b"")
     pictures.rename(data)
 
-    def call(*words: object) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "gancli", *map(str, words)]
-        return children.run(command)
-
     for words in ((*train, data, "--out", f"{name}2"), ("info", f"{name}.safetensors"), ("info", name)):
-        done = call(*words)
+        done = forked.run(*words)
         assert (done.returncode, "UTF-8" in done.stderr) == (2, True)
         assert len(done.stderr.splitlines()) == 1
     for words in ((*train, data, "--out", "y"), ("sample", "y", "-n", 1, "--out", f"{name}.png")):
-        done = call(*words)
+        done = forked.run(*words)
         assert (done.returncode, done.stderr) == (0, "")
     assert Path(f"{name}.png").is_file()
 
 
+@pytest.mark.processes
 def test_two_that_write_one_file_leave_a_whole_one(cli: Cli, pictures: Path) -> None:
     cli(*SMALL, "--data", pictures, "--steps", 1, "--out", "x")
-    command = [sys.executable, "-m", "gancli", "sample", "x", "-n", "9", "--out", "same.png"]
-    both = [children.start(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    both = [forked.start("sample", "x", "-n", 9, "--out", "same.png") for _ in range(2)]
+    for process in both:
+        process.communicate()
+        assert process.returncode == 0
     with Image.open("same.png") as image:
         image.load()
 
