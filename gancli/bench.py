@@ -16,11 +16,11 @@ from gancli import flops
 from gancli.against import Other, Task, Window, window
 from gancli.data.ahead import feed_for
 from gancli.data.feed import Feed
-from gancli.devices import choose_precision
 from gancli.display import Quiet
 from gancli.gan import Clock
+from gancli.precision import Choice
 from gancli.run import BenchOptions, Folder
-from gancli.start import Data, amp, build_training, open_data, stepper, with_batch
+from gancli.start import Data, amp, build_training, choose_precision, open_data, stepper, with_batch
 from gancli.step import Amp, parameters
 from gancli.train import Rhythm, Training
 from gancli.tuning import tuned
@@ -40,12 +40,13 @@ def bench(
         marks = {"imports": time.monotonic()}
         data = with_batch(open_data(variant, values, options, display.decoded), options)
         marks["data"] = time.monotonic()
-        training = _training(data, options, Path(folder), display)
+        training, choice = prepared(data, options, Path(folder), display)
+        context = amp(choice.precision, data.device)
         marks["networks"] = time.monotonic()
         training.step()
         flops.wait_for(data.device)
         marks["first_step"] = time.monotonic()
-        report = _about(variant, training, data, options) | {"seconds_to_first_step": _stages(began, marks)}
+        report = _about(variant, training, data, choice) | {"seconds_to_first_step": _stages(began, marks)}
         display.note(
             f"{variant}: first step after {report['seconds_to_first_step']['all']} s, now {options.windows} rounds"
         )
@@ -54,9 +55,9 @@ def bench(
         others = {given: stack.enter_context(Other(given, task)) for given in options.against or ()}
         feed: Any = WatchedFeed(training.feed)
         training.feed = feed
-        ours: Runs = {"loop": _run(training.advance, data), "bare": _run(_bare(training, _amp(data, options)), data)}
+        ours: Runs = {"loop": in_windows(training.advance, data), "bare": in_windows(_bare(training, context), data)}
         timed = in_turns(ours | {name: other.window for name, other in others.items()}, options, display.note)
-        return report | _results(training, feed, timed, _amp(data, options))
+        return report | _results(training, feed, timed, context)
 
 
 def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> dict[str, list[Window]]:
@@ -89,21 +90,19 @@ class WatchedFeed:
         return batch
 
 
-def _training(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> Training:
-    """Make the loop of `gancli train`, which writes its ticks, but neither grids nor checkpoints."""
+def prepared(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> tuple[Training, Choice]:
+    """Make the loop of `gancli train`, which writes its ticks, but neither grids nor checkpoints; and its precision."""
     gan, players, ema = build_training(data, options.seed)
+    choice = choose_precision(gan, data, options)
     feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
     clock = Clock(0, 0, 10**12)
-    play = stepper(gan, players, _amp(data, options), options, display.note)
+    play = stepper(gan, players, amp(choice.precision, data.device), options, display.note)
     nobody: Any = None  # describes or saves it
-    return Training(
+    training = Training(
         gan, players, ema, feed, clock, nobody, Folder(folder), Quiet(), nobody, play, NEVER,
         accumulate=options.accumulate, seed=options.seed,
     )  # fmt: skip
-
-
-def _amp(data: Data, options: BenchOptions) -> Amp:
-    return amp(choose_precision(options.precision, data.device), data.device)
+    return training, choice
 
 
 def _bare(training: Training, context: Amp) -> Callable[[], None]:
@@ -128,7 +127,8 @@ def _bare(training: Training, context: Amp) -> Callable[[], None]:
     return step
 
 
-def _run(step: Callable[[], object], data: Data) -> Callable[[float], Window]:
+def in_windows(step: Callable[[], object], data: Data) -> Callable[[float], Window]:
+    """Warm a step up, and make a function that makes such steps for some seconds."""
     for _ in range(WARM_UP):
         step()
     return lambda seconds: window(step, seconds, data.device)
@@ -144,7 +144,7 @@ def _task(data: Data, options: BenchOptions, builtin: str) -> Task:
 # --------------------------------------------------------------------------------------------- what is said
 
 
-def _about(variant: str, training: Training, data: Data, options: BenchOptions) -> dict[str, Any]:
+def _about(variant: str, training: Training, data: Data, choice: Choice) -> dict[str, Any]:
     gan = training.gan
     return {
         "variant": variant,
@@ -153,7 +153,8 @@ def _about(variant: str, training: Training, data: Data, options: BenchOptions) 
         "parameters": {name: sum(p.numel() for p in net.parameters()) for name, net in gan.named_children()},
         "device": _device_name(data.device),
         "threads": torch.get_num_threads(),
-        "precision": choose_precision(options.precision, data.device),
+        "precision": choice.precision,
+        "chosen": choice.why,
         "versions": versions(),
     }
 

@@ -12,18 +12,18 @@ from gancli import atomic, checkpoint, dist, models, plots, resuming
 from gancli.advice import Winner, warn_if_alike
 from gancli.data.ahead import feed_for
 from gancli.data.feed import Dataset
-from gancli.devices import choose_precision
 from gancli.display import Quiet, display_for, duration
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.memory import Frugal
 from gancli.metrics import table
 from gancli.monitor import monitored
+from gancli.precision import Choice
 from gancli.run import Folder, RunOptions
 from gancli.saves import Saves
 from gancli.signals import Stop, stoppable
 from gancli.spread import spread_over
-from gancli.start import amp, build_training, fresh, open_data, stepper, with_batch
+from gancli.start import amp, build_training, choose_precision, fresh, open_data, stepper, with_batch
 from gancli.step import slow_down
 from gancli.terminal import say_json
 from gancli.train import Rhythm, Training
@@ -56,12 +56,13 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 
     gan, players, ema = build_training(data, options.seed)
     clock = Clock(0, 0, total)
-    about = _about(variant, gan, dataset, options, data.device)
+    choice = choose_precision(gan, data, options, before and before.precision)
+    about = _about(variant, gan, dataset, options, data.device, choice)
     about["suited"] = data.suited
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
         resuming.check_unchanged(folder, about)
-    _plan(display, about, gan, dataset, clock, folder, newest)
+    _plan(display, about, choice, gan, dataset, clock, folder, newest)
     if options.dry_run:
         return 0
     slower = 1.0
@@ -121,7 +122,7 @@ def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> in
 
 
 def _about(
-    variant: str, gan: GAN[Any], dataset: Dataset[Any], options: RunOptions, device: torch.device
+    variant: str, gan: GAN[Any], dataset: Dataset[Any], options: RunOptions, device: torch.device, choice: Choice
 ) -> dict[str, Any]:
     given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
     return {
@@ -132,7 +133,7 @@ def _about(
         "spec": dataclasses.asdict(dataset.spec),
         "seed": options.seed,
         "device": str(device),
-        "precision": choose_precision(options.precision, device),
+        "precision": choice.precision,
         "processes": dist.world(),
         "source": models.source_hash(variant),
         "versions": versions(),
@@ -147,6 +148,7 @@ def _about(
 def _plan(
     display: Quiet,
     about: dict[str, Any],
+    choice: Choice,
     gan: GAN[Any],
     dataset: Dataset[Any],
     clock: Clock,
@@ -168,7 +170,8 @@ def _plan(
     if about["suited"]:
         said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
         display.note(f"suited    {said}: to such data, where no option says otherwise")
-    display.note(f"device    {about['device']}{threads}{ranks}, {about['precision']}")
+    display.note(f"device    {about['device']}{threads}{ranks}")
+    display.note(f"precision {choice}")
     display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
     display.note(f"out       {folder.path}{start}")
 

@@ -57,7 +57,9 @@ class SetUp:
     seed: int = hparam(0, "seed of every random choice", min=0, panel=RUN)
     device: Literal["auto", "cpu", "cuda", "mps"] = hparam("auto", "where to compute", panel=RUN)
     precision: Literal["auto", "fp32", "bf16"] = hparam(
-        "auto", "bf16: mixed precision; auto: where the device has it natively", panel=RUN
+        "auto",
+        "bf16: mixed precision; auto: what a CPU is measured to be faster in, what a GPU has natively",
+        panel=RUN,
     )
     compile: Literal["auto", "on", "off"] = hparam(
         "auto", "compile what players minimise; auto: on a GPU, when 20 minutes of training are left", panel=RUN
@@ -127,6 +129,7 @@ class Recorded:
     folder: str | None = None  # where relative paths began
     spec: dict[str, Any] | None = None
     seed: int | None = None
+    precision: Literal["fp32", "bf16"] | None = None
     source: str | None = None
 
     def __post_init__(self) -> None:

@@ -16,12 +16,13 @@ from gancli.data.feed import Dataset
 from gancli.data.pictures import Report, Wanted
 from gancli.data.sources import Request, parse_size
 from gancli.data.spec import Batch
-from gancli.devices import choose_device, choose_precision
+from gancli.devices import choose_device
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.graphs import Cuda, Graphs
 from gancli.hparams import AUTO, HParams
+from gancli.precision import Choice, choose, of_accelerator
 from gancli.run import OF_SOME_DATA, SetUp
 from gancli.seeds import seed_all
 from gancli.step import Amp, play_step
@@ -93,18 +94,14 @@ def _fitting_batch(data: Data, options: SetUp) -> int:
     if data.device.type != "cuda":
         raise UserError(f"--batch auto measures the memory of a GPU, and this is the {data.device}: give a number")
 
+    context = amp(of_accelerator(options.precision, data.device), data.device)
+
     def fits(size: int) -> bool:
         trial = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=size))
         try:
             gan, players, _ = build_training(trial, options.seed)
             batch = data.dataset.at(options.seed, 0, size, data.device)
-            play_step(
-                gan,
-                players,
-                [batch],
-                Clock(0, 0, 10**12),
-                amp(choose_precision(options.precision, data.device), data.device),
-            )
+            play_step(gan, players, [batch], Clock(0, 0, 10**12), context)
             torch.cuda.synchronize()
         except torch.cuda.OutOfMemoryError:
             return False
@@ -140,6 +137,12 @@ def build_training(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimi
     gan = gan.to(data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     dist.broadcast([*gan.parameters(), *gan.buffers()])
     return gan, gan.players(), EMA(gan)
+
+
+def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | None = None) -> Choice:
+    """Choose the precision of a run: as asked, as in the run `before`, or the faster for its networks and batch."""
+    rows = max(1, data.hp.batch // (dist.world() * options.accumulate))
+    return choose(options.precision, before, gan, lambda: data.dataset.at(options.seed, 0, rows, data.device))
 
 
 def amp(precision: str, device: torch.device) -> Callable[[], Any]:

@@ -1,7 +1,8 @@
-"""`gancli` under torchrun, which fails unless all processes end with the same weights, to the bit."""
+"""`gancli` as one of several processes, which fails unless all processes end with the same weights, to the bit."""
 
 import sys
 from hashlib import sha256
+from typing import NoReturn
 
 from gancli import dist
 from gancli.cli import run
@@ -23,5 +24,11 @@ def checked(training: Training) -> Clock:
     return clock
 
 
-Training.train = checked  # type: ignore[method-assign]
-sys.exit(run(sys.argv[1:]))
+def main() -> NoReturn:
+    """Be gancli, checked."""
+    Training.train = checked  # type: ignore[method-assign]
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gancli
+from tests import children
 from tests.conftest import noise_images
 
 NOBODY = "65534"
@@ -20,7 +21,7 @@ AS_NOBODY = [
 
 
 def can_be_nobody() -> bool:
-    return shutil.which("setpriv") is not None and subprocess.run([*AS_NOBODY, "true"], check=False).returncode == 0
+    return shutil.which("setpriv") is not None and children.run([*AS_NOBODY, "true"]).returncode == 0
 
 
 @pytest.mark.slow
@@ -39,7 +40,7 @@ def test_everything_works_for_a_stranger_with_nothing(tmp_path: Path) -> None:
     def call(*words: object, cwd: Path = work) -> subprocess.CompletedProcess[str]:
         environment = ["env", "-i", "PATH=/usr/bin:/bin", f"PYTHONPATH={installed}", f"TMPDIR={work}"]
         command = [*AS_NOBODY, *environment, sys.executable, "-m", "gancli", *map(str, words)]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        return children.run(command, cwd=cwd)
 
     def works(*words: object) -> None:
         done = call(*words)

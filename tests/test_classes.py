@@ -9,18 +9,20 @@ import pytest
 from PIL import Image
 
 from gancli.cli import run
-from tests.conftest import Cli, noise_images
+from tests.conftest import Cli, Once, noise_images
 
 SMALL = ("--data", "digits", "--steps", 2, "--batch", 8, "--width", 4, "--z-dim", 5)
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def models(once: Once) -> Path:
     """Train a run a variant, once for all tests."""
-    folder = tmp_path_factory.mktemp("models")
-    for name in ("dcgan", "cgan", "acgan", "sgan", "infogan"):
-        assert run([str(a) for a in ("train", name, *SMALL, "--quiet", "--out", folder / name)]) == 0
-    return folder
+
+    def train(folder: Path) -> None:
+        for name in ("dcgan", "cgan", "acgan", "sgan", "infogan"):
+            assert run([str(a) for a in ("train", name, *SMALL, "--quiet", "--out", folder / name)]) == 0
+
+    return once("models", train)
 
 
 def picture(path: Path | str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,17 +10,16 @@ import pytest
 from PIL import Image
 
 from gancli import registry
-from tests.conftest import Cli, noise_images
+from tests import children
+from tests.conftest import Cli, Trained, noise_images
 
 QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6)
 
 
 @pytest.fixture
-def run(cli: Cli, pictures: Path) -> Path:
+def run(trained: Trained, pictures: Path) -> Path:
     """A run of three steps."""
-    result = cli("train", "dcgan", "--data", pictures, "--steps", 3, *QUICK, "--out", "run")
-    assert result.code == 0, result.err
-    return Path("run")
+    return trained("run", "dcgan", "--steps", 3, *QUICK)
 
 
 def cpu_seconds(*arguments: str) -> tuple[float, set[str]]:
@@ -32,7 +30,7 @@ def cpu_seconds(*arguments: str) -> tuple[float, set[str]]:
         "print(','.join(sys.modules), file=sys.stderr)"
     )
     before = os.times()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = children.run([sys.executable, "-c", code], check=True)
     after = os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
     return used, set(done.stderr.split(","))
@@ -256,5 +254,5 @@ def test_names_with_spaces_and_other_letters(cli: Cli) -> None:
 
 def test_a_closed_pipe_is_quiet() -> None:
     command = f"{sys.executable} -m gancli train dcgan --help | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    done = children.run(["bash", "-c", command])
     assert done.stderr == ""

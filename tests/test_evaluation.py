@@ -1,11 +1,8 @@
 """`gancli eval`, with the local extractor and with Inception's shape at random."""
 
 import json
-import os
 import pickle
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import torch
 from PIL import Image
 
 from gancli import evaluation
+from gancli.cli import main
 from gancli.data import builtin, cache
 from gancli.data.pictures import Wanted
 from gancli.errors import UserError
@@ -22,6 +20,7 @@ from gancli.metrics import extract, sides, statistics
 from gancli.metrics.extractor_table import make_extractor
 from gancli.metrics.extractors import local
 from gancli.metrics.features import Features, Moments
+from tests import forked
 from tests.conftest import Cli, noise_images
 
 
@@ -223,17 +222,18 @@ def test_shapes_are_read_without_any_network(cli: Cli, tmp_path: Path) -> None:
     assert cli("eval", tmp_path / "drawn.npz", "--data", tmp_path, "--metrics", "shapes").code == 2
 
 
+def in_small_batches() -> None:
+    local.STEPS, local.Local.batch = 12, 7
+    main()
+
+
+@pytest.mark.processes
 def test_two_processes_give_the_numbers_of_one(cli: Cli, real: Path, tmp_path: Path) -> None:
     fake = blocks(tmp_path / "x", 33, 1)
     options = ("--data", real, "--metrics", "fid,kid,precision-recall,is")
     alone = report(cli, fake, *options)
     shutil.rmtree(cache.root() / "features")
-    script = "import sys; from gancli.metrics.extractors import local; local.STEPS = 12; local.Local.batch = 7;"
-    (tmp_path / "both.py").write_text(script + "from gancli.cli import run; sys.exit(run())")
-    words = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29613", str(tmp_path / "both.py")]
-    command = [sys.executable, *words, "eval", fake, *options, "--extractor", "local", "--json"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment, timeout=100)
+    done = forked.together(2, "eval", fake, *options, "--extractor", "local", "--json", program=in_small_batches)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"] == pytest.approx(alone["metrics"], rel=1e-5, abs=1e-6)
 

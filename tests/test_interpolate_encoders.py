@@ -9,27 +9,25 @@ from PIL import Image
 from gancli import models, sampling
 from gancli.gan import Encodes
 from gancli.images import read_about
-from tests.conftest import Cli
+from tests.conftest import Cli, Trained
 from tests.variants.small import make
 
 
 @pytest.fixture
-def trained(cli: Cli, pictures: Path) -> Path:
-    small = ("--width", 8, "--batch", 4, "--steps", 2, "--quiet")
-    assert cli("train", "aae", "--data", pictures, *small, "--out", pictures.parent / "run").code == 0
-    return pictures.parent / "run"
+def run(trained: Trained, tmp_path: Path) -> Path:
+    return trained(tmp_path / "run", "aae", "--width", 8, "--batch", 4, "--steps", 2)
 
 
 @pytest.mark.parametrize("given", [("--images", "{0}", "{1}"), ("--images", "{0}", "--images", "{1}")])
 def test_a_walk_between_pictures_begins_and_ends_at_their_reconstructions(
-    cli: Cli, trained: Path, pictures: Path, tmp_path: Path, given: tuple[str, ...]
+    cli: Cli, run: Path, pictures: Path, tmp_path: Path, given: tuple[str, ...]
 ) -> None:
     photos = sorted(pictures.glob("*.png"))[:2]
     named = [word.format(*photos) for word in given]
-    result = cli("interpolate", trained, *named, "--frames", 3, "--out", tmp_path / "frames")
+    result = cli("interpolate", run, *named, "--frames", 3, "--out", tmp_path / "frames")
     assert result.code == 0, result.err
     frames = sorted((tmp_path / "frames").glob("*.png"))
-    gan = models.load(models.find(str(trained)))
+    gan = models.load(models.find(str(run)))
     assert isinstance(gan, Encodes)
     from gancli import photos as reading
 
@@ -41,11 +39,11 @@ def test_a_walk_between_pictures_begins_and_ends_at_their_reconstructions(
     assert read_about(frames[0])["walk"]["photos"] == [photo.name for photo in photos]
 
 
-def test_pictures_of_any_size_and_mode_are_taken(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_pictures_of_any_size_and_mode_are_taken(cli: Cli, run: Path, tmp_path: Path) -> None:
     Image.new("L", (40, 21), 90).save(tmp_path / "grey.png")
     Image.new("RGBA", (7, 30), (9, 9, 200, 80)).save(tmp_path / "clear.png")
     walk = ("--frames", 2, "--strip", "--out", tmp_path / "walk.png")
-    assert cli("interpolate", trained, "--images", tmp_path / "grey.png", tmp_path / "clear.png", *walk).code == 0
+    assert cli("interpolate", run, "--images", tmp_path / "grey.png", tmp_path / "clear.png", *walk).code == 0
 
 
 @pytest.mark.parametrize(
@@ -59,31 +57,30 @@ def test_pictures_of_any_size_and_mode_are_taken(cli: Cli, trained: Path, tmp_pa
     ],
 )
 def test_what_is_wrong_with_pictures_is_said(
-    cli: Cli, trained: Path, pictures: Path, arguments: tuple[str, ...], said: str
+    cli: Cli, run: Path, pictures: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     photo = next(iter(sorted(pictures.glob("*.png"))))
-    result = cli("interpolate", trained, *(word.format(run=trained, photo=photo) for word in arguments))
+    result = cli("interpolate", run, *(word.format(run=run, photo=photo) for word in arguments))
     assert result.code == 2
     assert said in result.err
     assert result.err.count("\n") == 1
 
 
 def test_a_model_without_an_encoder_refuses_and_names_those_that_have_one(
-    cli: Cli, pictures: Path, tmp_path: Path
+    cli: Cli, trained: Trained, pictures: Path
 ) -> None:
-    small = ("--width", 4, "--batch", 4, "--steps", 1, "--quiet")
-    assert cli("train", "gan", "--data", pictures, *small, "--out", tmp_path / "gan").code == 0
+    gan = trained("gan", "gan", "--width", 4, "--batch", 4, "--z-dim", 6, "--steps", 1, "--metrics", "none")
     photo = next(pictures.glob("*.png"))
-    result = cli("interpolate", tmp_path / "gan", "--images", photo, photo)
+    result = cli("interpolate", gan, "--images", photo, photo)
     assert result.code == 2
     assert "bigan" in result.err
     assert "vae" in result.err
     assert "dcgan" not in result.err
 
 
-def test_the_grid_of_a_2d_latent_is_its_plane(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_the_grid_of_a_2d_latent_is_its_plane(cli: Cli, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "plane.png"
-    assert cli("interpolate", trained, "--grid", "--frames", 25, "--out", out).code == 0
+    assert cli("interpolate", run, "--grid", "--frames", 25, "--out", out).code == 0
     with Image.open(out) as picture:
         assert picture.size == (5 * 34 + 2, 5 * 34 + 2)
 
@@ -97,8 +94,8 @@ def test_the_plane_lies_at_the_priors_quantiles() -> None:
     assert torch.equal(z, sampling.plane(make("dcgan", z_dim=2), 4))
 
 
-def test_seeds_still_make_corners_of_a_2d_latent(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_seeds_still_make_corners_of_a_2d_latent(cli: Cli, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "corners.png"
-    assert cli("interpolate", trained, "--grid", "--seeds", "1,2,3,4", "--frames", 9, "--out", out).code == 0
+    assert cli("interpolate", run, "--grid", "--seeds", "1,2,3,4", "--frames", 9, "--out", out).code == 0
     assert read_about(out)["walk"]["seeds"] == [1, 2, 3, 4]
-    assert cli("interpolate", trained, "--grid", "--seeds", "1,2", "--out", out).code == 2
+    assert cli("interpolate", run, "--grid", "--seeds", "1,2", "--out", out).code == 2

@@ -1,14 +1,12 @@
 """The history of fakes over several processes: one pool, which sees the whole batch."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
-import gancli
+from tests import forked
 from tests.conftest import Cli, noise_images
 
 
@@ -16,15 +14,13 @@ def final(folder: str) -> dict[str, torch.Tensor]:
     return load_file(max(Path(folder, "checkpoints").glob("*.safetensors")))
 
 
+@pytest.mark.processes
 def test_two_processes_keep_the_pool_that_one_keeps(cli: Cli, tmp_path: Path) -> None:
     for domain in "AB":
         noise_images(tmp_path / "data" / domain, 8, (16, 16))
     options = ["cyclegan", "--data", "data", "--width", "4", "--blocks", "1", "--batch", "4", "--pool", "6"]
-    options += ["--steps", "6", "--decay", "0"]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "-m", "gancli", "train", *options, "--out", "two"]
-    here = {**os.environ, "PYTHONPATH": str(Path(gancli.__file__).parents[1])}  # this source, wherever the tests run
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170, env=here)
+    options += ["--steps", "6", "--decay", "0", "--precision", "fp32"]
+    done = forked.together(2, "train", *options, "--out", "two")
     assert done.returncode == 0, done.stderr[-2000:]
     assert cli("train", *options, "--out", "one").code == 0
     one, two = final("one"), final("two")

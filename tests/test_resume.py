@@ -3,8 +3,6 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from safetensors.torch import load_file
 
 from gancli import registry
 from gancli.train import Training
+from tests import forked
 from tests.conftest import Cli, noise_images
 
 QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000)
@@ -31,7 +30,7 @@ def two_folders(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", registry.names())
-def test_17_steps_and_23_more_are_40(cli: Cli, two_folders: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_7_steps_and_5_more_are_12(cli: Cli, two_folders: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = registry.hyperparameters(name).__dataclass_fields__
     small = {
         "batch": 4,
@@ -44,13 +43,13 @@ def test_17_steps_and_23_more_are_40(cli: Cli, two_folders: Path, name: str, mon
         "labels_per_class": 4,
     }
     options = [o for k, v in small.items() if k in fields for o in (f"--{k.replace('_', '-')}", v)]
-    command = ("train", name, "--data", two_folders, *options, "--steps", 40, "--metrics", "none")
+    command = ("train", name, "--data", two_folders, *options, "--steps", 12, "--metrics", "none")
     result = cli(*command, "--out", "whole")
     assert result.code == 0, result.err
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_stopped", lambda self: self.clock.step >= 17)
+        patch.setattr(Training, "_stopped", lambda self: self.clock.step >= 7)
         assert cli(*command, "--out", "parts").code == 0
-    assert max(Path("parts/checkpoints").iterdir()).stem == "000000068"
+    assert max(Path("parts/checkpoints").iterdir()).stem == "000000028"
     assert cli(*command, "--out", "parts", "--resume").code == 0
     assert final("whole") == final("parts")
     steps = [json.loads(line)["step"] for line in Path("parts/metrics.jsonl").read_text().splitlines()]
@@ -59,9 +58,9 @@ def test_17_steps_and_23_more_are_40(cli: Cli, two_folders: Path, name: str, mon
 
 def test_a_shorter_run_can_be_made_longer(cli: Cli, pictures: Path) -> None:
     command = ("train", "dcgan", "--data", pictures, *QUICK)
-    assert cli(*command, "--steps", 40, "--out", "whole").code == 0
-    assert cli(*command, "--steps", 17, "--out", "parts").code == 0
-    assert cli(*command, "--steps", 40, "--out", "parts", "--resume").code == 0
+    assert cli(*command, "--steps", 12, "--out", "whole").code == 0
+    assert cli(*command, "--steps", 7, "--out", "parts").code == 0
+    assert cli(*command, "--steps", 12, "--out", "parts", "--resume").code == 0
     assert final("whole") == final("parts")
 
 
@@ -101,10 +100,9 @@ def test_only_the_newest_two_keep_what_training_needs(cli: Cli, pictures: Path) 
     assert cli("sample", kept[0], "-n", 1).code == 0
 
 
-def start(folder: str, pictures: Path, *options: object, steps: int = 3000) -> "subprocess.Popen[str]":
-    command = ["train", "gan", "--data", pictures, *QUICK, "--steps", steps, "--out", folder, *options]
-    arguments = [sys.executable, "-m", "gancli", *map(str, command)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder: str, pictures: Path, *options: object, steps: int = 3000) -> forked.Forked:
+    own = ("--steps", steps, "--out", folder, "--precision", "fp32")
+    return forked.start("train", "gan", "--data", pictures, *QUICK, *own, *options)
 
 
 def wait_for(path: Path, seconds: float = 60) -> None:
@@ -115,11 +113,12 @@ def wait_for(path: Path, seconds: float = 60) -> None:
 
 
 def test_kill_9_at_a_random_moment_loses_nothing(cli: Cli, pictures: Path) -> None:
-    command = ("train", "gan", "--data", pictures, *QUICK, "--steps", 800, "--save-every", 0.2)
+    command = ("train", "gan", "--data", pictures, *QUICK, "--steps", 400, "--save-every", 0.1)
+    command += ("--precision", "fp32")
     assert cli(*command, "--out", "whole").code == 0
-    process = start("killed", pictures, "--save-every", 0.2, steps=800)
+    process = start("killed", pictures, "--save-every", 0.1, steps=400)
     wait_for(Path("killed/checkpoints"))
-    time.sleep(random.random())
+    time.sleep(random.random() / 2)
     process.kill()
     process.communicate()
     assert cli(*command, "--out", "killed", "--resume").code == 0

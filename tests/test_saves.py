@@ -18,6 +18,7 @@ from gancli import atomic, checkpoint, train
 from gancli.errors import UserError
 from gancli.run import Folder
 from gancli.train import Training
+from tests import children
 from tests.conftest import Cli
 from tests.test_resume import QUICK, final
 
@@ -134,7 +135,7 @@ def test_a_line_that_a_full_disk_cut_is_taken_back(tmp_path: Path) -> None:
         "path = Path(sys.argv[1])\natomic.append_text(path, 'a line of 16 by\\n')\n"
         "try:\n    atomic.append_text(path, 'another\\n')\nexcept OSError as error:\n    print(error.strerror)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code, tmp_path / "log"], capture_output=True, text=True, check=True)
+    told = children.run([sys.executable, "-c", code, tmp_path / "log"], check=True)
     assert told.stdout.strip() in ("No space left on device", "File too large")
     assert (tmp_path / "log").read_text() == "a line of 16 by\n"
 
@@ -241,7 +242,7 @@ def test_a_damaged_newest_one_does_not_count_as_kept(cli: Cli, pictures: Path, w
 
 def test_a_second_process_is_refused_while_the_first_lives(cli: Cli, pictures: Path) -> None:
     Path("x").mkdir()
-    holder = subprocess.Popen(
+    holder = children.start(
         [sys.executable, "-c", "import fcntl, os\nfcntl.flock(os.open('x', 0), 2)\nprint(flush=True)\ninput()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ from PIL import Image
 
 from gancli import checkpoint, launch
 from gancli.gan import GAN
+from tests import children, forked
 from tests.conftest import Cli
 from tests.test_resume import QUICK, final, start, wait_for
 
@@ -40,7 +41,7 @@ def test_nohup_is_honoured(cli: Cli, pictures: Path) -> None:
     words = [*SMALL, "--data", pictures, "--steps", 10**6, "--out", "x"]
     command = ["nohup", sys.executable, "-m", "gancli", *map(str, words)]
     with open(os.devnull, "w") as nowhere:
-        process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere)
+        process = children.start(command, stdout=nowhere, stderr=nowhere)
     wait_for(Path("x/metrics.jsonl"))
     process.send_signal(signal.SIGHUP)
     time.sleep(0.5)
@@ -75,7 +76,7 @@ def test_a_long_evaluation_does_not_hold_a_signal_back(
 
 def test_training_outlives_its_reader(cli: Cli, pictures: Path) -> None:
     words = [*SMALL, "--data", pictures, "--steps", 30, "--out", "x"]
-    process = subprocess.Popen(
+    process = children.start(
         [sys.executable, "-m", "gancli", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
@@ -93,9 +94,7 @@ def test_what_nobody_reads_is_quiet(words: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)  # before the first word: what a reader that leaves early makes a matter of luck, happens always
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "gancli", *words], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
-        )
+        done = children.run([sys.executable, "-m", "gancli", *words], stdout=writer, stderr=subprocess.PIPE)
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
@@ -146,25 +145,23 @@ def test_names_that_are_no_text(cli: Cli, pictures: Path) -> None:
     Path(f"{name}.safetensors").write_bytes(b"")
     pictures.rename(data)
 
-    def call(*words: object) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "gancli", *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
     for words in ((*train, data, "--out", f"{name}2"), ("info", f"{name}.safetensors"), ("info", name)):
-        done = call(*words)
+        done = forked.run(*words)
         assert (done.returncode, "UTF-8" in done.stderr) == (2, True)
         assert len(done.stderr.splitlines()) == 1
     for words in ((*train, data, "--out", "y"), ("sample", "y", "-n", 1, "--out", f"{name}.png")):
-        done = call(*words)
+        done = forked.run(*words)
         assert (done.returncode, done.stderr) == (0, "")
     assert Path(f"{name}.png").is_file()
 
 
+@pytest.mark.processes
 def test_two_that_write_one_file_leave_a_whole_one(cli: Cli, pictures: Path) -> None:
     cli(*SMALL, "--data", pictures, "--steps", 1, "--out", "x")
-    command = [sys.executable, "-m", "gancli", "sample", "x", "-n", "9", "--out", "same.png"]
-    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    both = [forked.start("sample", "x", "-n", 9, "--out", "same.png") for _ in range(2)]
+    for process in both:
+        process.communicate()
+        assert process.returncode == 0
     with Image.open("same.png") as image:
         image.load()
 

@@ -53,7 +53,8 @@ def _print_table(report: Mapping[str, Any]) -> None:
     rows = {
         "variant": f"{report['variant']}, batch {report['hparams']['batch']}, {sizes} parameters",
         "data": f"{data['name']}, {data['images']:,} images, {data['width']}x{data['height']}",
-        "device": f"{report['device']}, {report['threads']} threads, {report['precision']}",
+        "device": f"{report['device']}, {report['threads']} threads",
+        "precision": f"{report['precision']}: {report['chosen']}",
         "speed": _speed(report),
         "memory": f"{report['peak_memory_mib']:,} MiB at most",
         "first step": f"after {stages['all']:.2f} s: {parts}",

@@ -1,7 +1,6 @@
 """Data are read once: later starts list their files, and open none."""
 
 import io
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from gancli.data.images import Images
 from gancli.data.sources import Request
 from gancli.data.spec import DataSpec
 from gancli.display import Fancy
+from tests import children
 from tests.conftest import Cli, noise_images
 from tests.variants.small import make
 
@@ -114,9 +114,7 @@ def test_training_does_not_import_the_compiler(pictures: Path) -> None:
         f"run(['train', 'gan', '--data', {str(pictures)!r}, '--steps', '1', '--out', 'x', '--quiet']);"
         "print('torch._dynamo' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=pictures.parent, timeout=100
-    )
+    done = children.run([sys.executable, "-c", code], check=True, cwd=pictures.parent)
     assert done.stdout.strip() == "False"
 
 

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pickle
-import subprocess
 import sys
 import threading
 import warnings
@@ -24,6 +23,7 @@ from gancli.metrics.extractors.inception import Inception, resized
 from gancli.metrics.features import Features
 from gancli.metrics.inception_score import inception_score
 from gancli.metrics.kid import kid
+from tests import children
 from tests.conftest import Cli
 
 CPU = torch.device("cpu")
@@ -92,16 +92,15 @@ def reference(weights_file: Path, x: Tensor) -> dict[str, Tensor]:
     return {name: torch.cat(value) for name, value in zip(("rows", "logits"), zip(*parts))}
 
 
-def compare(weights_file: Path, inception: Inception, n: int, size: int) -> None:
+def features(network: Inception, x: Tensor) -> Features:
+    rows, logits = zip(*(network(part) for part in x.split(network.batch)))
+    return Features.of(torch.cat(rows), torch.cat(logits))
+
+
+def compare_scores(ours: dict[str, Any], theirs: dict[str, dict[str, Tensor]], size: int) -> None:
+    """Compare the scores of features that two programs hold."""
     from torch_fidelity import metric_fid, metric_isc, metric_kid, metric_prc
 
-    ours: dict[str, Any] = {}
-
-    a, b = images(n, 1), images(n, 2) // 2 + 60
-    theirs = {side: reference(weights_file, x) for side, x in (("fake", a), ("real", b))}
-    for side, x in (("fake", a), ("real", b)):
-        rows, logits = zip(*(inception(part) for part in x.split(inception.batch)))
-        ours[side] = Features.of(torch.cat(rows), torch.cat(logits))
     rows_a, rows_b = theirs["fake"]["rows"], theirs["real"]["rows"]
     statistics = [metric_fid.fid_features_to_statistics(rows.double()) for rows in (rows_a, rows_b)]
     distance = metric_fid.fid_statistics_to_metric(statistics[0], statistics[1], False)["frechet_inception_distance"]
@@ -115,16 +114,33 @@ def compare(weights_file: Path, inception: Inception, n: int, size: int) -> None
     assert found == pytest.approx(tuple(expected.values()), rel=1e-3)
     expected = metric_prc.prc_features_to_metric(rows_a, rows_b, **quiet)
     found = prdc.precision_recall(ours["fake"].rows, ours["real"].rows)
-    assert found == pytest.approx((expected["precision"], expected["recall"]), abs=2 / n)
+    assert found == pytest.approx((expected["precision"], expected["recall"]), abs=2 / len(rows_a))
 
 
-def test_few_images_get_torch_fidelitys_numbers(weights_file: Path, inception: Inception) -> None:
-    compare(weights_file, inception, 10, 8)  # with fewer, torch-fidelity's 10 splits give NaN
+def test_features_and_logits_are_torch_fidelitys(weights_file: Path, inception: Inception) -> None:
+    x = torch.cat([images(1, 1), images(1, 2) // 2 + 60])
+    ours, theirs = features(inception, x), reference(weights_file, x)
+    torch.testing.assert_close(ours.rows, theirs["rows"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.logits, theirs["logits"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "size"), [(60, 16), (20, 64)])
+def test_scores_of_the_same_features_are_torch_fidelitys(n: int, size: int) -> None:
+    """Of more images than features, and of fewer."""
+    dice = torch.Generator().manual_seed(0)
+    theirs = {
+        side: {"rows": shift + torch.rand(n, size, generator=dice), "logits": torch.randn(n, 1008, generator=dice)}
+        for side, shift in (("fake", 0.0), ("real", 0.1))
+    }
+    ours = {side: Features.of(held["rows"], held["logits"]) for side, held in theirs.items()}
+    compare_scores(ours, theirs, n * 4 // 5)
 
 
 @pytest.mark.slow
 def test_500_images_get_torch_fidelitys_numbers(weights_file: Path, inception: Inception) -> None:
-    compare(weights_file, inception, 500, 400)
+    sides = {"fake": images(500, 1), "real": images(500, 2) // 2 + 60}
+    theirs = {side: reference(weights_file, x) for side, x in sides.items()}
+    compare_scores({side: features(inception, x) for side, x in sides.items()}, theirs, 400)
 
 
 @pytest.mark.slow
@@ -142,8 +158,7 @@ def test_neither_batch_nor_ranks_change_a_number(
         found.append(cli(*asked))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "gancli"]
     both = [*launcher, *map(str, asked)]
-    environment = os.environ | {"GANCLI_CACHE": str(tmp_path / "both"), "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(both, capture_output=True, text=True, check=True, env=environment)
+    done = children.run(both, check=True, timeout=3600, env=os.environ | {"GANCLI_CACHE": str(tmp_path / "both")})
     one, *others = (json.loads(out)["metrics"] for out in [*(result.out for result in found), done.stdout])
     for other in others:
         print(other)

@@ -7,8 +7,10 @@ import torch
 
 from gancli.gan import each_class
 from gancli.seeds import seed_all
-from tests.variants.signatures import SEEDS, SIGNATURES, TOY, Signature, agreement
-from tests.variants.training import train
+from tests.variants.signatures.labels import agreement
+from tests.variants.signatures.table import Signature
+from tests.variants.signatures.tables import SEEDS, SIGNATURES
+from tests.variants.training import TOY, train
 
 pytestmark = pytest.mark.slow
 

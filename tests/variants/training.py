@@ -17,10 +17,12 @@ from gancli.data.labelled import Labelled
 from gancli.data.sources import Request
 from gancli.ema import EMA
 from gancli.gan import Clock, each_class
+from gancli.metrics.accuracy import accuracy
 from gancli.seeds import seed_all
 from gancli.step import play_step
 
 CPU = torch.device("cpu")
+TOY: dict[str, Any] = {"width": 16, "z_dim": 16, "batch": 64, "lr": 1e-3, "beta1": 0.5, "beta2": 0.999}
 Change = Callable[[Any], None]
 
 
@@ -121,6 +123,11 @@ def purity(gan: Any, real: Labelled) -> float:
     table = torch.zeros(len(gan.classes), int(label.max()) + 1)
     table = table.index_put_((cluster, label), torch.ones(len(label)), accumulate=True)
     return float(table.max(1).values.sum() / len(label))
+
+
+def held_out(gan: Any, feed: Any) -> float:
+    """Accuracy on rows that were not trained on."""
+    return accuracy(gan, feed.dataset.held_out, CPU)["accuracy"]
 
 
 def two_domains(source: object = "digits") -> Dataset[Any]:

@@ -1,0 +1,121 @@
+"""How many operations a second the layers of a game reach in each precision: those that do most of a step's work."""
+
+import copy
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gancli import flops
+from gancli.gan import GAN, Clock
+
+FP32, BF16 = PRECISIONS = ("fp32", "bf16")
+MOST = 4  # layers that are timed: those with the most work
+WORK = 1e9  # operations forward that a layer is given rows for, one at least: some 10 ms
+SECONDS, ROUNDS = 0.4, 5  # of timing, and the least rounds, after a call of each that does not count
+HOPELESS = 4.0  # times slower in that first call: where bf16 is emulated, it is 5 to 30 times slower
+PASSES = 3  # forward, and the gradients of the input and of the weights, of as much work each
+
+Rates = dict[str, float]  # operations a second, by precision
+Seconds = Callable[[Callable[[], object]], float]  # that a call takes
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as a step uses it."""
+
+    name: str
+    shape: tuple[int, ...]  # of its input, for a whole micro-batch
+    calls: int  # of layers like it, in a step
+    work: float  # operations of one call, forward
+
+
+def layers(gan: GAN[Any], part: Any) -> list[Layer]:
+    """List the layers with the most work in a step on a micro-batch of tensors without content (on `meta`)."""
+    shadow = copy.deepcopy(gan).to("meta")
+    found: dict[tuple[Any, ...], Layer] = {}
+    calls: Counter[tuple[Any, ...]] = Counter()
+    with flops.Counter() as counter:
+
+        def watch(name: str, module: nn.Module) -> None:
+            began = [0]
+
+            def after(_: nn.Module, given: tuple[Tensor, ...], __: Tensor) -> None:
+                shape = tuple(given[0].shape)
+                like = type(module), tuple(module.weight.shape), getattr(module, "stride", None), shape  # pyright: ignore
+                calls[like] += 1
+                found.setdefault(like, Layer(name, shape, 0, counter.total - began[0]))
+
+            module.register_forward_pre_hook(lambda *_: began.__setitem__(0, counter.total))
+            module.register_forward_hook(after)
+
+        for name, module in _heavy(shadow):
+            watch(name, module)
+        for _ in shadow.play(part, Clock(0, 0, 10**9)):
+            pass
+    counted = [Layer(at.name, at.shape, calls[like], at.work) for like, at in found.items() if at.work]
+    return sorted(counted, key=lambda layer: -layer.calls * layer.work)[:MOST]
+
+
+def _heavy(gan: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    kinds = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+    return ((name, module) for name, module in gan.named_modules() if isinstance(module, kinds))
+
+
+def measure(gan: GAN[Any], most: Sequence[Layer], seconds: Seconds | None = None) -> Rates:
+    """Time layers in both precisions, forward and backward, in turns, for some tenths of a second in all."""
+    seconds = seconds or seconds_of
+    calls = {(layer, precision): _call(gan, layer, precision) for layer in most for precision in PRECISIONS}
+    first = {key: seconds(call) for key, call in calls.items()}
+    if _rate(first, FP32) > HOPELESS * _rate(first, BF16):
+        return {precision: _rate(first, precision) for precision in PRECISIONS}
+    took: dict[tuple[Layer, str], list[float]] = {key: [] for key in calls}
+    rounds = max(ROUNDS, int(SECONDS / sum(first.values())))
+    for _ in range(rounds):
+        for key, call in calls.items():
+            took[key].append(seconds(call))
+    typical = {key: median(each) for key, each in took.items()}
+    return {precision: _rate(typical, precision) for precision in PRECISIONS}
+
+
+def _rate(took: dict[tuple[Layer, str], float], precision: str) -> float:
+    """Operations a second of a step that has these layers alone."""
+    each = {layer: seconds for (layer, of), seconds in took.items() if of == precision}
+    work = sum(layer.calls * layer.work for layer in each)
+    return PASSES * work / sum(layer.calls * seconds / _share(layer) for layer, seconds in each.items())
+
+
+def _share(layer: Layer) -> float:
+    """Of the rows of a micro-batch, how many a layer is timed on."""
+    rows = layer.shape[0]
+    return max(1, min(rows, int(rows * WORK / layer.work))) / rows
+
+
+def _call(gan: GAN[Any], layer: Layer, precision: str) -> Callable[[], object]:
+    """Make a function that runs a copy of a layer forward and backward."""
+    module = copy.deepcopy(gan.get_submodule(layer.name)).train()
+    rows = round(layer.shape[0] * _share(layer))
+    x = torch.randn(rows, *layer.shape[1:], device=gan.device)
+    x = x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+    x = (x.bfloat16() if precision == BF16 else x).requires_grad_()  # what comes from the layer before is in bf16
+    moved = [x, *(p for p in module.parameters() if p.requires_grad)]
+
+    def call() -> None:
+        with torch.autocast(gan.device.type, torch.bfloat16) if precision == BF16 else nullcontext():
+            y = module(x)
+        torch.autograd.grad(y, moved, torch.ones_like(y))
+
+    return call
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """Time a call."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began

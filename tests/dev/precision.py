@@ -1,0 +1,75 @@
+"""Show what the precision that is chosen by measuring costs or brings, beside fp32 and bf16, in turns.
+
+    python -m tests.dev.precision [NAME…] [--seconds 2] [--windows 5]
+
+Each training is that of `gancli bench`: the whole loop. A window of each precision follows one of the other, so that
+whatever else the machine does meets all of them. Ends with 1 when what was chosen is more than 5 % slower than fp32.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from gancli import bench
+from gancli.against import Window
+from gancli.display import Quiet, display_for
+from gancli.run import BenchOptions
+from gancli.start import open_data, with_batch
+from gancli.tuning import tuned
+
+CASES: dict[str, tuple[str, str, dict[str, Any]]] = {  # name: variant, size, hyperparameters
+    "dcgan": ("dcgan", "64", {"batch": 64}),
+    "gan": ("gan", "28", {"batch": 64}),
+    "wgan-gp": ("wgan-gp", "32", {"batch": 64, "width": 64}),
+    "cyclegan": ("cyclegan", "128", {"batch": 1, "width": 64, "blocks": 6}),
+}
+PRECISIONS = ("auto", "fp32", "bf16")
+ALLOWED = 0.95  # of fp32's speed
+
+
+def timed(name: str, seconds: float, windows: int) -> tuple[str, dict[str, list[Window]]]:
+    """Time a case in every precision; and say what `auto` chose."""
+    variant, size, values = CASES[name]
+    runs, chosen = {}, ""
+    with tuned(), tempfile.TemporaryDirectory() as folder:
+        for precision in PRECISIONS:
+            options = BenchOptions(size=size, precision=precision, seconds=seconds, windows=windows)  # type: ignore[arg-type]
+            data = with_batch(open_data(variant, values, options, Quiet().decoded), options)
+            training, choice = bench.prepared(data, options, Path(folder), Quiet())
+            runs[precision] = bench.in_windows(training.advance, data)
+            chosen = str(choice) if precision == "auto" else chosen
+        note = display_for(quiet=False, json=True).note
+        return chosen, bench.in_turns(runs, BenchOptions(seconds=seconds, windows=windows), note)
+
+
+def speed(timings: Mapping[str, list[Window]], one: str, other: str) -> float:
+    """Say how many times as fast one is as the other: the median over rounds, by the processors' time."""
+    each = [(window.cpu / window.steps for window in timings[precision]) for precision in (other, one)]
+    return median(theirs / ours for theirs, ours in zip(*each))
+
+
+def main() -> int:
+    """Time what is asked, and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--windows", type=int, default=5)
+    asked = parser.parse_args()
+    slow = []
+    for name in asked.names or CASES:
+        chosen, timings = timed(name, asked.seconds, asked.windows)
+        ratio = speed(timings, "auto", "fp32")
+        slow += [name] if ratio < ALLOWED else []
+        print(
+            f"{name:<10} auto {ratio:.2f}x fp32, bf16 {speed(timings, 'bf16', 'fp32'):.2f}x fp32: {chosen}", flush=True
+        )
+    print(f"slower than fp32 by more than 5 %: {', '.join(slow) or 'none'}")
+    return bool(slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

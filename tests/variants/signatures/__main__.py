@@ -1,0 +1,86 @@
+"""Write what signatures are found to be over five seeds to docs/signature.md: python -m tests.variants.signatures."""
+
+import argparse
+import hashlib
+import inspect
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from tests.variants.signatures.table import Signature
+from tests.variants.signatures.tables import SEEDS, SIGNATURES
+
+PAGE = Path(__file__).parents[3] / "docs" / "signature.md"
+BEGIN, END = "<!-- signatures: written by python -m tests.variants.signatures -->", "<!-- end of signatures -->"
+
+Found = dict[str, tuple[float, float]]  # by run: the number, and the CPU seconds that it took
+
+
+def key(one: Signature, seed: int, control: bool) -> str:
+    """Name a run; another text of its measure is another run."""
+    body = "def " + inspect.getsource(one.measure).partition("def ")[2]  # its threshold may change
+    text = hashlib.sha256(body.encode()).hexdigest()[:8]
+    return f"{one.variant}: {one.what} ({text}), {'control' if control else 'good'} {seed}"
+
+
+def measure_all(kept: Path) -> None:
+    """Measure what is not yet known, seed after seed, and keep each number at once: it may be stopped."""
+    for seed in SEEDS:
+        for one in SIGNATURES:
+            for control in (False, True):
+                found: Found = json.loads(kept.read_text()) if kept.exists() else {}
+                if (run := key(one, seed, control)) not in found:
+                    start = time.process_time()
+                    found[run] = one.measure(seed, control), round(time.process_time() - start, 1)
+                    kept.write_text(json.dumps(found, indent=1))
+                    print(run, *found[run], "" if one.good(found[run][0]) != control else "WRONG", flush=True)
+
+
+def row(one: Signature, found: Found) -> str:
+    """Lay out what is known of one."""
+    runs = [[found[k] for seed in SEEDS if (k := key(one, seed, control)) in found] for control in (False, True)]
+    good, bad = ([value for value, _ in arm] for arm in runs)
+    holds = all(map(one.good, good)) and not any(map(one.good, bad)) and good and bad
+    seconds = [time for arm in runs for _, time in arm]
+    bound = f"{'>=' if one.least else '<='} {one.threshold:g}"
+    cells = one.variant, one.what, bound, spread(good), one.control, spread(bad), f"{max(seconds, default=0):.0f}"
+    seeds = "" if len(good) == len(SEEDS) == len(bad) else f" (of {min(len(good), len(bad))})"
+    return f"| {' | '.join(cells)} | {'yes' if holds else '**no**'}{seeds} |"
+
+
+def spread(values: list[float]) -> str:
+    """From the least to the greatest."""
+    return f"{min(values):.3g} … {max(values):.3g}" if values else "not run"
+
+
+def main() -> None:
+    """Measure, and write the table between its marks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kept", type=Path, required=True, help="a file for the numbers: a stopped run goes on")
+    parser.add_argument("--page-only", action="store_true", help="measure nothing more")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if not options.page_only:
+        measure_all(options.kept)
+    found = json.loads(options.kept.read_text())
+    titles = (
+        "variant",
+        "what is measured",
+        "must be",
+        "found",
+        "control",
+        "found",
+        "s a run",
+        "holds (of how many seeds, if not five)",
+    )
+    lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *(row(one, found) for one in SIGNATURES)]
+    head, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    table = "\n".join(lines)
+    PAGE.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
