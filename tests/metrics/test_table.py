@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,6 +147,56 @@ def test_one_number_is_ordered_by_its_direction(row: table.Metric, one: float, o
     key = order.get(row.better, lambda x: -abs(x - 0.5))
     first, second = (table.selection_score({row.name: value}) for value in (one, other))
     assert (first > second) == (key(one) > key(other))
+
+
+def side(rows: torch.Tensor, certain: float) -> Features:
+    """Images of three classes, which the extractor tells apart more or less."""
+    labels = torch.arange(len(rows)) % 3
+    found = Features.of(rows, certain * torch.nn.functional.one_hot(labels, 3).float())
+    return Features(found.moments, found.rows, found.logits, labels)
+
+
+def of_good_and_bad_features() -> Iterator[tuple[Numbers, Numbers]]:
+    real, fresh = (torch.randn(60, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    for names, bad in (
+        ([name for name in scores.SCORES if name != "copies"], side(fresh + 10, 0.1)),
+        (["copies"], side(real, 9)),
+    ):
+        good, other = (scores.measure(names, fake, side(real, 9), inception=True) for fake in (side(fresh, 9), bad))
+        yield good, other
+
+
+def of_good_and_bad_pictures() -> Iterator[tuple[Numbers, Numbers]]:
+    preset = shapes_data.PRESETS["shapes-domains"]
+    f = shapes_data.factors(preset, 0, np.arange(30))
+    wrong = {name: np.roll(value, 1) for name, value in f.items()} | {"texture": 1 - f["texture"]}
+    drawn, other = (shapes_data.render(preset, factors, 32) for factors in (f, wrong))
+    broken = np.concatenate([drawn[:1], drawn[:1], 255 - drawn])
+    yield shapes.score(preset, drawn), shapes.score(preset, broken)
+    yield domains.compare(preset, f, drawn), domains.compare(preset, f, other)
+    truth = torch.from_numpy(drawn)
+    good, bad = (
+        {name: float(of(x, truth).mean()) for name, of in scores.PIXELS.items()} for x in (truth, truth.flip(0))
+    )
+    yield good, bad
+
+
+def of_good_and_bad_others() -> Iterator[tuple[Numbers, Numbers]]:
+    ring = MIXTURES["ring8"]
+    centres = np.asarray(ring.centres, np.float32)
+    yield points.score(ring, centres), points.score(ring, np.concatenate([centres[:1], 9 * centres[:1]]))
+    yield {"accuracy": 0.9}, {"accuracy": 0.1}
+
+
+def test_what_is_plainly_better_is_better_by_every_number() -> None:
+    """No row points the wrong way."""
+    decided = set()
+    for good, bad in (*of_good_and_bad_features(), *of_good_and_bad_pictures(), *of_good_and_bad_others()):
+        for name in good:
+            if table.metric(name).judges and good[name] != bad[name]:
+                assert table.selection_score({name: good[name]}) > table.selection_score({name: bad[name]}), name
+                decided.add(table.metric(name).name)
+    assert decided == {row.name for row in table.METRICS if row.judges}
 
 
 def test_shares_are_shown_in_percent() -> None:
