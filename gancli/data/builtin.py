@@ -1,6 +1,7 @@
 """The data sets that come with gancli, so that every variant trains on a machine with no network."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gancli.data.pictures import Item, Pictures, Wanted, decode
 from gancli.errors import UserError
 
 SHAPE_IMAGES = 16_384  # pictures drawn of a preset: 170 of each of the 96 modes of shapes-easy
+VERSION = 1  # of how the built-ins are drawn: a change makes other data
 DIGITS = Path(__file__).parent / "vendored" / "digits.npz"
 
 
@@ -35,7 +37,13 @@ def _shapes(preset: shapes.Preset, wanted: Wanted) -> Pictures:
     sizes = [preset.counts[mode] for mode in preset.modes]
     modes = np.ravel_multi_index([f[mode] for mode in preset.modes], sizes)
     note = f"{SHAPE_IMAGES:,} images drawn, {side}x{side}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
-    return Pictures(preset.name, shapes.render(preset, f, side), f["shape"], shapes.SHAPES, (note,))
+    content = _definition(preset, shapes.SEED, SHAPE_IMAGES, side)
+    return Pictures(preset.name, shapes.render(preset, f, side), f["shape"], shapes.SHAPES, content, (note,))
+
+
+def _definition(*of: object) -> str:
+    """What stands for the content of drawn data: cheaper than a hash of it, and the same on every machine."""
+    return sha256(repr((VERSION, *of)).encode()).hexdigest()
 
 
 def _side(preset: shapes.Preset, wanted: Wanted) -> int:
@@ -56,14 +64,16 @@ def _bars_and_stripes(wanted: Wanted) -> Pictures:
     patterns = np.concatenate([bars, stripes])[:, None].astype(np.uint8) * 255
     labels = np.repeat(np.arange(2), [len(bars), len(stripes)])
     note = f"all {len(patterns):,} patterns, {height}x{width}"
-    return Pictures("bars-and-stripes", patterns, labels, ("bars", "stripes"), (note,))
+    content = _definition("bars-and-stripes", height, width)
+    return Pictures("bars-and-stripes", patterns, labels, ("bars", "stripes"), content, (note,))
 
 
 def _points(name: str, wanted: Wanted) -> Pictures:
     if wanted.size or wanted.channels:
         raise UserError(f"{name} is a set of points: it has no --size and no --channels")
     drawn = points.draw(name)
-    return Pictures(name, drawn, np.full(len(drawn), -1), (), (f"{len(drawn):,} points in the plane",))
+    content = _definition(name, points.SEED, len(drawn))
+    return Pictures(name, drawn, np.full(len(drawn), -1), (), content, (f"{len(drawn):,} points in the plane",))
 
 
 def _digits(wanted: Wanted) -> Pictures:
@@ -92,6 +102,12 @@ def domains(name: str, wanted: Wanted, *, matched: bool) -> tuple[NDArray[np.uin
     first, _ = counterparts(preset, shapes.factors(preset, shapes.SEED, a))
     _, second = counterparts(preset, shapes.factors(preset, shapes.SEED, b))
     return shapes.render(preset, first, side), shapes.render(preset, second, side)
+
+
+def domains_digest(name: str, wanted: Wanted, *, matched: bool) -> str:
+    """Tell what `domains` draws from what else it might."""
+    preset = shapes.PRESETS[name]
+    return _definition(preset, shapes.SEED, DOMAIN_IMAGES, _side(preset, wanted), DOMAINS, matched)
 
 
 def counterparts(preset: shapes.Preset, f: shapes.Factors) -> tuple[shapes.Factors, shapes.Factors]:

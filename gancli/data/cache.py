@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ABOUT = "about.json"
-FORMAT = 1  # part of every key: a change of what is stored makes new entries
+FORMAT = 2  # part of every key: a change of what is stored makes new entries
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -29,6 +30,12 @@ class Dataset(Generic[B_co]):
     matched: bool = True  # the columns' rows belong together; if not, each column has an order of its own
     rows: dict[str, Tensor] = field(default_factory=dict)  # by field, the rows in use; a short list comes round again
     held_out: "Dataset[Any] | None" = None  # labelled rows that are never trained on
+    content: str = ""  # a hash of what the columns hold, where it is known; `digest` reads them if not
+
+    @cached_property
+    def digest(self) -> str:
+        """A sha256 of the data: other images, labels, classes or pairs have another, wherever they lie."""
+        return sha256(repr((self.kind.__name__, self.content or _content(self.columns))).encode()).hexdigest()
 
     def __len__(self) -> int:
         return max(map(self._length, self.columns))
@@ -66,6 +73,15 @@ class Dataset(Generic[B_co]):
     def _used(self, name: str, index: Tensor) -> Tensor:
         used = self.rows.get(name)
         return index if used is None else used[index % len(used)]
+
+
+def _content(columns: dict[str, Tensor]) -> str:
+    said = sha256()
+    for name, column in columns.items():
+        said.update(repr((name, str(column.dtype), tuple(column.shape))).encode())
+        for part in column.split(4096):
+            said.update(part.contiguous().cpu().flatten().view(torch.uint8).numpy())
+    return said.hexdigest()
 
 
 def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:

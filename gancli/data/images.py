@@ -24,4 +24,4 @@ class Images(Batch):
         images = torch.from_numpy(pictures.images)
         channels, height, width = images.shape[1:]
         spec = DataSpec(channels, height, width)
-        return Dataset(pictures.name, spec, cls, {"image": images}, pictures.notes)
+        return Dataset(pictures.name, spec, cls, {"image": images}, pictures.notes, content=pictures.digest)

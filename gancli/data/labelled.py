@@ -33,8 +33,8 @@ class Labelled(Batch):
         note = f"{len(pictures.classes)} classes: {_listed(pictures.classes)}"
         left_out = [f"{len(labels) - len(known):,} images without a label left out"] if len(known) < len(labels) else []
         columns = {"image": torch.from_numpy(pictures.pixels), "label": labels}
-        notes = (*pictures.notes, note, *left_out)
-        return Dataset(pictures.name, _spec(pictures), cls, columns, notes, rows=dict.fromkeys(columns, known))
+        notes, rows = (*pictures.notes, note, *left_out), dict.fromkeys(columns, known)
+        return Dataset(pictures.name, _spec(pictures), cls, columns, notes, rows=rows, content=pictures.digest)
 
 
 @dataclass
@@ -52,7 +52,8 @@ class PartlyLabelled(Batch):
         images, known = torch.from_numpy(pictures.pixels), torch.nonzero(labels >= 0).flatten()
         columns = {"image": images, "example": images, "label": labels}
         rows = {"image": torch.arange(len(images)), "example": known, "label": known}
-        return Dataset(pictures.name, _spec(pictures), cls, columns, pictures.notes, rows=rows)
+        notes = pictures.notes
+        return Dataset(pictures.name, _spec(pictures), cls, columns, notes, rows=rows, content=pictures.digest)
 
 
 def hold_out(dataset: Dataset) -> Dataset:

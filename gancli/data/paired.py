@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -39,13 +39,15 @@ class Paired(Batch):
         """Read side-by-side images, two sub-folders matched by name, two folders, or one with sources made of it."""
         if request.pairs is not None:
             return cls._made(request, request.pairs)
-        name, domains, rows, notes = _open(request)
+        found = _open(request)
+        domains, rows = found.domains, found.rows
         if request.direction == "BA":
             domains, rows = domains[::-1], rows[::-1]
         source, target = (torch.from_numpy(images) for images in rows)
         channels, height, width = source.shape[1:]
         spec = DataSpec(channels, height, width, domains=domains)
-        return Dataset(name, spec, cls, {"source": source, "target": target}, notes)
+        content = f"{request.direction or 'AB'} {found.content}"
+        return Dataset(found.name, spec, cls, {"source": source, "target": target}, found.notes, content=content)
 
     @classmethod
     def _made(cls, request: Request, pairs: str) -> "Dataset[Self]":
@@ -59,17 +61,26 @@ class Paired(Batch):
             return cls(MAKERS[pairs](target), target)
 
         notes = (*pictures.notes, f"sources made of them: {pairs}")
-        return Dataset(pictures.name, spec, cls, {"target": torch.from_numpy(pictures.pixels)}, notes, make)
+        columns = {"target": torch.from_numpy(pictures.pixels)}
+        return Dataset(pictures.name, spec, cls, columns, notes, make, content=f"{pairs} {pictures.digest}")
 
 
-Found = tuple[str, tuple[str, str], tuple[Rows, Rows], tuple[str, ...]]
+class Found(NamedTuple):
+    """Two domains, matched row by row."""
+
+    name: str
+    domains: tuple[str, str]
+    rows: tuple[Rows, Rows]
+    notes: tuple[str, ...]
+    content: str  # a hash of the rows, and of which belong together
 
 
 def _open(request: Request) -> Found:
     data = request.data
     if request.data_b is None and builtin.has_domains(data):
         rows = builtin.domains(data, request.wanted, matched=True)
-        return data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} pairs drawn",)
+        content = builtin.domains_digest(data, request.wanted, matched=True)
+        return Found(data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} pairs drawn",), content)
     path = Path(split_of(data, request.split)).expanduser()
     if request.data_b is not None:
         other = Path(request.data_b).expanduser()
@@ -125,7 +136,7 @@ def _decode(
         *pictures.notes,
         f"{len(rows[0]):,} pairs" + (f"; {lonely} files without a partner left out" if lonely else ""),
     )
-    return name, domains, rows, notes
+    return Found(name, domains, rows, notes, pictures.digest)
 
 
 def _half(opened: Open, right: bool) -> Image.Image:

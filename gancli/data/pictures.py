@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from threading import Lock
@@ -71,7 +72,15 @@ class Pictures:
     images: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]  # (N,), -1 for none
     classes: tuple[str, ...]
+    content: str  # a hash of the images, made where they were
     notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A sha256 of all of it but names of files and folders: images, labels, names of classes."""
+        said = sha256(repr((self.images.shape, self.classes, self.content)).encode(errors="backslashreplace"))
+        said.update(self.labels.astype("<i8").tobytes())
+        return said.hexdigest()
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -102,7 +111,7 @@ def decode(
     notes = [about["found"]]
     if about["broken"]:
         notes.append(f"skipped {len(about['broken'])} unreadable: {_listed(about['broken'])}")
-    return Pictures(name, images, labels, tuple(classes), tuple(notes))
+    return Pictures(name, images, labels, tuple(classes), about["content"], tuple(notes))
 
 
 def _fill(
@@ -112,6 +121,7 @@ def _fill(
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(items), *shape))
     labels: list[int] = []
     broken: list[str] = []
+    content = sha256()
 
     def read(item: Item) -> NDArray[np.uint8] | str:
         try:
@@ -126,13 +136,14 @@ def _fill(
             broken.append(result)
         else:
             images[len(labels)] = result
+            content.update(images[len(labels)])
             labels.append(item.label)
         if report and (done % 200 == 0 or done == len(items)):
             report(done, len(items))
     images.flush()
     if not labels or len(broken) > TOLERATED * len(items):
         raise UserError(f"{len(broken)} of {len(items)} images cannot be read: {_listed(broken)}")
-    return {"count": len(labels), "labels": labels, "broken": broken}
+    return {"count": len(labels), "labels": labels, "broken": broken, "content": content.hexdigest()}
 
 
 def _ordered(

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -33,27 +33,38 @@ class Unpaired(Batch):
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
         """Read two sub-folders (or classes) of a source, two sources, or the two domains of built-in shapes."""
-        name, domains, rows, notes = _open(request)
-        channels, height, width = rows[0].shape[1:]
-        spec = DataSpec(channels, height, width, domains=domains)
-        columns = dict(zip("ab", map(torch.from_numpy, rows)))
-        return Dataset(name, spec, cls, columns, notes, matched=False)
+        found = _open(request)
+        channels, height, width = found.rows[0].shape[1:]
+        spec = DataSpec(channels, height, width, domains=found.domains)
+        columns = dict(zip("ab", map(torch.from_numpy, found.rows)))
+        return Dataset(found.name, spec, cls, columns, found.notes, matched=False, content=found.content)
 
 
-def _open(request: Request) -> tuple[str, tuple[str, str], tuple[Rows, Rows], tuple[str, ...]]:
+class _Found(NamedTuple):
+    name: str
+    domains: tuple[str, str]
+    rows: tuple[Rows, Rows]
+    notes: tuple[str, ...]
+    content: str  # a hash of the rows
+
+
+def _open(request: Request) -> _Found:
     if request.data_b is not None:
         return _two_sources(request, request.data_b)
     if builtin.has_domains(request.data):
         rows = builtin.domains(request.data, request.wanted, matched=False)
-        return request.data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} images of each domain drawn, none matched",)
+        notes = (f"{len(rows[0]):,} images of each domain drawn, none matched",)
+        content = builtin.domains_digest(request.data, request.wanted, matched=False)
+        return _Found(request.data, builtin.DOMAINS, rows, notes, content)
     pictures = open_source(dataclasses.replace(request, data=split_of(request.data, request.split)))
     first, second = two_of(pictures.classes, request)
     rows = _of_class(pictures, first), _of_class(pictures, second)
     domains = pictures.classes[first], pictures.classes[second]
-    return pictures.name, domains, rows, (*pictures.notes, _counts(domains, rows))
+    notes = (*pictures.notes, _counts(domains, rows))
+    return _Found(pictures.name, domains, rows, notes, f"{pictures.digest} {domains}")
 
 
-def _two_sources(request: Request, data_b: str) -> tuple[str, tuple[str, str], tuple[Rows, Rows], tuple[str, ...]]:
+def _two_sources(request: Request, data_b: str) -> _Found:
     """Decode both to one shape: the first one's size, and colour when either has it."""
     wanted = request.wanted
     a = open_source(request)
@@ -66,7 +77,8 @@ def _two_sources(request: Request, data_b: str) -> tuple[str, tuple[str, str], t
         for p, data in ((a, request.data), (b, data_b))
     )
     domains, rows = (a.name, b.name), (a.pixels, b.pixels)
-    return f"{a.name}-{b.name}", domains, rows, (*a.notes, *b.notes, _counts(domains, rows))
+    notes = (*a.notes, *b.notes, _counts(domains, rows))
+    return _Found(f"{a.name}-{b.name}", domains, rows, notes, f"{a.digest} {b.digest}")
 
 
 def _of_class(pictures: Pictures, label: int) -> Rows:
