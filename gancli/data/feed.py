@@ -80,7 +80,7 @@ def _content(columns: dict[str, Tensor]) -> str:
     for name, column in columns.items():
         said.update(repr((name, str(column.dtype), tuple(column.shape))).encode())
         for part in column.split(4096):
-            said.update(part.contiguous().cpu().flatten().view(torch.uint8).numpy())
+            said.update(part.contiguous().cpu().flatten().view(torch.uint8).numpy().data)
     return said.hexdigest()
 
 
