@@ -55,6 +55,24 @@ def places(*parts: str) -> list[Path]:
     return [folder.joinpath(*parts) for folder in dict.fromkeys(roots)]
 
 
+def folder(*parts: str) -> Path:
+    """Make a folder to write to; where it is another user's, one that goes with this process."""
+    for base in (root, _spare):
+        with suppress(OSError):
+            path = base()
+            for part in parts:
+                path /= part
+                cache_room.make_folder(path)
+            tempfile.TemporaryFile(dir=path).close()
+            return path
+    raise nowhere()
+
+
+def nowhere() -> UserError:
+    """Say that there is no place to write to."""
+    return UserError(f"nothing can be written to {root()}, nor to a temporary folder: name another with GANCLI_CACHE")
+
+
 def _base() -> Path:
     given = os.environ.get("GANCLI_CACHE")
     try:
@@ -211,17 +229,15 @@ class Entry:
 
     def _new(self) -> tuple[Path, int]:
         name = f"{cache_room.NEW}{secrets.token_hex(8)}"
-        for folder in (root(), _spare()):
-            kind = folder / self.kind
+        for base in (root, _spare):
+            kind = base() / self.kind
             if os.path.lexists(kind / self.name):  # somebody else's, and of no use
                 continue
             with suppress(OSError):  # somebody else's folder
                 cache_room.make_folder(kind)
                 (kind / name).mkdir()
                 return kind / name, cache_room.claim(kind / name)
-        raise UserError(
-            f"nothing can be written to {root()}, nor to a temporary folder: name another with GANCLI_CACHE"
-        )
+        raise nowhere()
 
 
 def entry(kind: str, *key: object) -> Entry:
