@@ -1,13 +1,12 @@
 """Translators that others have published: by name, fetched once from where their authors put them, and converted."""
 
-import os
-import sys
 from pathlib import Path
 
 from gancli import atomic, download
 from gancli.data import cache
 from gancli.digests import sha256_of
 from gancli.errors import UserError
+from gancli.terminal import warn
 
 HOST = "http://efrosgans.eecs.berkeley.edu"
 CYCLEGAN = (
@@ -18,7 +17,7 @@ CYCLEGAN = (
 )  # fmt: skip
 PIX2PIX = ("edges2shoes", "edges2handbags", "facades_label2photo", "day2night", "map2sat", "sat2map")
 FAMILIES = {"cyclegan": CYCLEGAN, "pix2pix": PIX2PIX}
-SHA256: dict[str, str] = {}  # by FAMILY/NAME: what a file must hold; none is known yet, see `_check`
+SHA256: dict[str, str] = {}  # by FAMILY/NAME: what a file must hold; none is known yet, see `_convert`
 
 
 def names() -> list[str]:
@@ -44,8 +43,7 @@ def find(name: str) -> tuple[str, str] | None:
 
 def url(family: str, name: str) -> str:
     """Where the authors publish it; GANCLI_MIRROR replaces their host."""
-    host = os.environ.get("GANCLI_MIRROR") or HOST
-    return f"{host.rstrip('/')}/{family}/pretrained_models/{name}.pth"
+    return download.mirrored(f"{HOST}/{family}/pretrained_models/{name}.pth")
 
 
 def fetch_checkpoint(family: str, name: str) -> Path:
@@ -53,37 +51,51 @@ def fetch_checkpoint(family: str, name: str) -> Path:
 
     Raises UserError when it cannot be fetched, with the place to put it, and for wrong content, which is removed.
     """
-    from gancli import importing
-
-    folder = cache.root() / "published" / family
-    converted, source = folder / f"{name}.safetensors", folder / f"{name}.pth"
-    if converted.is_file():
-        return converted
-    if not source.is_file():
-        print(f"gancli: fetching {url(family, name)}", file=sys.stderr)
-        download.fetch(url(family, name), source, SHA256.get(f"{family}/{name}"), _progress)
-    _check(family, name, source)
-    try:
-        importing.convert(source, converted, name)
-    except UserError:
-        source.unlink(missing_ok=True)
-        raise
+    where = "published", family, f"{name}.safetensors"
+    if found := next(filter(Path.is_file, cache.places(*where)), None):
+        return found
+    converted = cache.folder(*where[:2]) / where[2]
+    source = converted.with_suffix(".pth")
+    with cache.full_is_said(cache.root()), download.alone(source.parent):
+        if converted.is_file():  # another process was quicker
+            return converted
+        if not source.is_file():
+            _fetch(family, name, source)
+        _convert(family, name, source, converted)
     return converted
 
 
-def _check(family: str, name: str, source: Path) -> None:
-    """Hold a file to the hash that is known, or else to the one that it had when it was first fetched."""
-    note = source.with_suffix(".sha256")
-    found = sha256_of(source)
-    wanted = SHA256.get(f"{family}/{name}") or (note.read_text().strip() if note.is_file() else None)
-    if wanted is None:
-        atomic.write_text(note, found + "\n")
-    elif found != wanted:
-        source.unlink()
-        raise UserError(f"{source} was removed: its sha256 is {found}, not {wanted}, which {name} had before")
+def _fetch(family: str, name: str, source: Path) -> None:
+    """Fetch by https where the host answers it."""
+    plain, known = url(family, name), SHA256.get(f"{family}/{name}")
+    secure = plain.replace("http://", "https://", 1) if plain.startswith(HOST) else plain
+    try:
+        warn(f"fetching {secure}")
+        download.fetch(secure, source, known, download.show)
+    except download.Unfetched as error:
+        if secure == plain:
+            raise
+        vouched = "its sha256 is known" if known else "it is held to what it is this first time"
+        warn(f"{error.why}; fetching {plain}, which anybody on the way can change: {vouched}")
+        download.fetch(plain, source, known, download.show)
 
 
-def _progress(done: int, of: int) -> None:
-    if sys.stderr.isatty():
-        share = f"{done / of:.0%}" if of else f"{done >> 20} MiB"
-        print(f"\r{share}", end="\n" if done == of else "", file=sys.stderr, flush=True)
+def _convert(family: str, name: str, source: Path, converted: Path) -> None:
+    """Convert a file, and hold it to the hash that is known, or else to that of the first one that could be converted.
+
+    Raises UserError for one that is not what it should be, which is removed.
+    """
+    from gancli import importing
+
+    note = source.with_suffix(".pth.sha256")
+    found, known = sha256_of(source), SHA256.get(f"{family}/{name}")
+    wanted = known or (note.read_text().strip() if note.is_file() else None)
+    try:
+        if wanted not in (None, found):
+            accept = "" if known else f"; remove {note} if that is right"
+            raise UserError(f"its sha256 is {found}, not {wanted}, which {name} had before{accept}")
+        importing.convert(source, converted, name)
+    except UserError as error:
+        source.unlink(missing_ok=True)
+        raise UserError(f"{source} was removed: {error}") from None
+    atomic.write_text(note, found + "\n")

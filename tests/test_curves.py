@@ -18,7 +18,7 @@ from tests.test_resume import QUICK
 NAMES = ("D/adversarial", "G/adversarial", "G/content_loss", "frechet", "accuracy", "skipped")
 
 
-def tick(step: int, values: Mapping[str, float]) -> dict[str, Any]:
+def tick(step: int, values: Mapping[Any, float]) -> dict[str, Any]:
     return {"step": step, "images": 4 * step, "seconds": 0.1 * step, "images_per_second": 40.0, **values}
 
 

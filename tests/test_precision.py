@@ -176,9 +176,9 @@ def test_what_is_asked_for_is_taken(measured: list[dict[str, float]], asked: str
 
 
 def test_a_run_keeps_its_precision_whatever_is_measured(measured: list[dict[str, float]]) -> None:
-    assert [chosen(make("gan"), {"precision": name}) for name in ("fp32", "bf16")] == ["fp32", "bf16"]
+    assert [chosen(make("gan"), name) for name in ("fp32", "bf16")] == ["fp32", "bf16"]
     measured += [FAST]
-    assert chosen(make("gan"), {"precision": ["nonsense"]}) == "bf16"
+    assert chosen(make("gan"), "nonsense") == "bf16"
 
 
 def test_all_processes_take_what_the_first_does(
@@ -186,7 +186,7 @@ def test_all_processes_take_what_the_first_does(
 ) -> None:
     monkeypatch.setattr(dist, "rank", lambda: 1)
     monkeypatch.setattr(dist, "gathered", lambda own: [faster(FAST), own])
-    assert chosen(make("gan"), {"precision": "fp32"}) == "bf16"
+    assert chosen(make("gan"), "fp32") == "bf16"
 
 
 def test_without_kernels_for_bf16_nothing_is_measured(

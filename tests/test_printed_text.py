@@ -16,7 +16,7 @@ from rich.console import Console
 
 import gancli
 from gancli import classifying, terminal
-from gancli.classifying import Named, to_csv
+from gancli.classifying import Prediction, to_csv
 from gancli.display import Fancy, Plain
 from tests.conftest import Cli, noise_images
 from tests.test_strangers import said
@@ -100,7 +100,12 @@ def test_names_are_still_exact_for_scripts(cli: Cli, strange: Path) -> None:
 
 
 def test_classes_are_no_formulas(cli: Cli, strange: Path) -> None:
-    found = [Named(FORMULA, "+1", 0.5), Named("a,\"b'", "@x", 0.5), Named("\t=1", "\r=1", 0.5), Named("猫", "＝1", 0.5)]
+    found = [
+        Prediction(FORMULA, "+1", 0.5),
+        Prediction("a,\"b'", "@x", 0.5),
+        Prediction("\t=1", "\r=1", 0.5),
+        Prediction("猫", "＝1", 0.5),
+    ]
     rows = list(csv.reader(io.StringIO(to_csv(found))))
     assert rows[1:] == [
         [f"'{FORMULA}", "'+1", "0.500000"],
@@ -112,7 +117,7 @@ def test_classes_are_no_formulas(cli: Cli, strange: Path) -> None:
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=4))
 def test_every_cell_is_text_and_a_row_a_line(names: list[tuple[str, str]]) -> None:
-    text = to_csv([Named(file, of_class, 0.25) for file, of_class in names])
+    text = to_csv([Prediction(file, of_class, 0.25) for file, of_class in names])
     assert obeyed(text) == ""
     assert len(text.splitlines()) == len(names) + 1
     for row in list(csv.reader(io.StringIO(text)))[1:]:

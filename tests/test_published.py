@@ -13,6 +13,7 @@ import torch
 from gancli import download, published
 from gancli.data import cache
 from gancli.errors import UserError
+from gancli.metrics.extractors import weights
 from tests.conftest import Cli
 from tests.test_importing import ResNet, rendition
 
@@ -45,6 +46,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(data) - start))
+        self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("ETag", f'"{hash(data)}"')
         self.end_headers()
         cut = self.server.cuts > 0
         self.server.cuts -= cut
@@ -114,6 +117,39 @@ def test_a_published_name_is_fetched_once_and_converted(server: Server, cli: Cli
     assert len(Handler.asked) == asked
 
 
+def test_one_bad_download_bars_no_name(server: Server, cli: Cli, tmp_path: Path) -> None:
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
+    good = (tmp_path / "net.pth").read_bytes()
+    for bad in (b"<html>welcome to the hotel</html>", good[: len(good) // 2], b""):
+        server.files["/cyclegan/pretrained_models/monet2photo.pth"] = bad
+        done = cli("info", "monet2photo")
+        assert (done.code, len(done.err.splitlines())) == (2, 2), done.err
+    server.files["/cyclegan/pretrained_models/monet2photo.pth"] = good
+    assert cli("info", "monet2photo").code == 0
+
+
+def test_the_host_is_asked_by_https_first(
+    server: Server, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GANCLI_MIRROR")
+    monkeypatch.setattr(published, "HOST", server.url)  # speaks no TLS
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
+    server.files["/cyclegan/pretrained_models/horse2zebra.pth"] = (tmp_path / "net.pth").read_bytes()
+    done = cli("info", "horse2zebra")
+    assert done.code == 0, done.err
+    secure, plain = done.err.splitlines()
+    assert secure.endswith("fetching https" + server.url[4:] + "/cyclegan/pretrained_models/horse2zebra.pth")
+    assert "anybody on the way can change" in plain
+    assert "held to what it is this first time" in plain
+
+
+def test_a_mirror_serves_all_under_the_paths_of_their_hosts(server: Server) -> None:
+    assert download.mirrored("https://host.example/a/b.pth") == f"{server.url}/a/b.pth"
+    server.files["/releases/v1/w-315f5bdb.pth"] = b"12345678" * 1000
+    with pytest.raises(UserError, match=r"/releases/v1/w-315f5bdb\.pth does not hold what it should"):
+        weights.fetch_weights("w-315f5bdb.pth", "https://host.example/releases/v1/w-315f5bdb.pth", "--weights")
+
+
 def test_wrong_content_for_a_name(server: Server, cli: Cli, tmp_path: Path) -> None:
     server.files["/cyclegan/pretrained_models/zebra2horse.pth"] = b"<html>no such thing</html>"
     done = cli("info", "zebra2horse")
@@ -130,6 +166,7 @@ def test_a_file_that_changed_is_refused(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was removed"):
         published.fetch_checkpoint("cyclegan", "sat2map")
     assert not made.with_suffix(".pth").exists()
+    assert published.fetch_checkpoint("cyclegan", "sat2map") == made  # what is there still is right
 
 
 def test_no_network_says_where_to_put_the_file(

@@ -1,7 +1,7 @@
 """Pictures from anywhere, decoded once: files of any image mode become rows of one uint8 array."""
 
 import io
-import json
+import math
 import struct
 import warnings
 import zlib
@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from gancli.data import cache
+from gancli.data import cache, cache_room
 from gancli.data.spec import halvings
 from gancli.errors import UserError
+from gancli.untrusted import held_to, printable
 
 Size = tuple[int, int]  # height, width
+Shape = tuple[int, int, int]  # channels, height, width
 Report = Callable[[int, int], None]  # pictures done, pictures in all
 
 LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger pictures need --size for more
@@ -33,6 +35,8 @@ AHEAD, AHEAD_BYTES = 256, 64 * 2**20  # pictures that are decoded before they ar
 TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
 LARGE = 2**22  # pixels: threads take turns with such pictures, which need memory
 ORIENTATION = 0x0112  # of EXIF
+IMAGES, LABELS = "images.bin", "labels.bin"  # of an entry of the cache: rows, and nothing else that could be wrong
+LABEL = np.dtype("<i8")
 MOST_PIXELS = 2**26  # of a picture, all of its frames together: what claims more is refused before it takes memory
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "AVIF", "JPEG2000")  # EPS is a program
 UNREADABLE = (  # what Pillow's readers raise on bad files
@@ -98,30 +102,38 @@ def decode(
     Unreadable items are skipped and named; raises UserError when they are more than 1 %, or all.
     """
     entry = cache.entry("images", key, wanted.size, wanted.channels)
-    about = entry.read()
-    if about is None:
+    found = entry.read(_read)
+    if found is None:
         shape = _shape(items, wanted)
-        with entry.write() as folder:
-            about = _fill(folder, items, shape, wanted.threads, report) | {"found": _found(items)}
-            (folder / cache.ABOUT).write_text(json.dumps(about))
-    images = np.load(entry.path / "images.npy", mmap_mode="c")[
-        : about["count"]
-    ]  # never written to; "c" is what torch takes
-    labels = np.array(about["labels"], np.int64)
-    notes = [about["found"]]
-    if about["broken"]:
-        notes.append(f"skipped {len(about['broken'])} unreadable: {_listed(about['broken'])}")
-    return Pictures(name, images, labels, tuple(classes), about["content"], tuple(notes))
+        with entry.write(len(items) * (math.prod(shape) + LABEL.itemsize)) as draft:
+            draft.seal({"shape": shape, "notes": _fill(draft.path, items, shape, wanted.threads, report)})
+        found = entry.read(_read)
+    if found is None:
+        raise UserError(f"the cache {cache.root()} does not keep what is written to it: name another with GANCLI_CACHE")
+    images, labels, content, notes = found
+    return Pictures(name, images, labels, tuple(classes), content, tuple(notes))
 
 
-def _fill(
-    folder: Path, items: Sequence[Item], shape: tuple[int, int, int], threads: int, report: Report | None
-) -> dict:
+@dataclass(frozen=True)
+class _About:
+    """What an entry of the cache says of pictures."""
+
+    shape: Shape
+    notes: list[str]
+
+
+def _read(kept: cache.Kept) -> tuple[NDArray[np.uint8], NDArray[np.int64], str, list[str]]:
+    about = held_to(kept.about, _About)
+    labels = np.frombuffer(kept.load(LABELS), LABEL).astype(np.int64)
+    images = kept.map(IMAGES, np.uint8, (len(labels), *about.shape))
+    return images, labels, kept.files[IMAGES].sha256, about.notes
+
+
+def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, report: Report | None) -> list[str]:
+    """Write images and labels, and give what there is to say of them."""
     channels, *size = shape
-    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(items), *shape))
     labels: list[int] = []
     broken: list[str] = []
-    content = sha256()
 
     def read(item: Item) -> NDArray[np.uint8] | str:
         try:
@@ -130,20 +142,22 @@ def _fill(
         except UNREADABLE as error:
             return f"{item.name} ({_reason(error)})"
 
-    ahead = max(threads, min(AHEAD, AHEAD_BYTES // images[0].nbytes))
-    for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads, ahead)), start=1):
-        if isinstance(result, str):
-            broken.append(result)
-        else:
-            images[len(labels)] = result
-            content.update(images[len(labels)])
-            labels.append(item.label)
-        if report and (done % 200 == 0 or done == len(items)):
-            report(done, len(items))
-    images.flush()
+    ahead = max(threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
+    cache_room.allocate(folder / IMAGES, len(items) * math.prod(shape))
+    with (folder / IMAGES).open("r+b") as file:  # not mapped: what finds no room raises, and does not kill
+        for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads, ahead)), start=1):
+            if isinstance(result, str):
+                broken.append(result)
+            else:
+                file.write(result.tobytes())
+                labels.append(item.label)
+            if report and (done % 200 == 0 or done == len(items)):
+                report(done, len(items))
+        file.truncate()
     if not labels or len(broken) > TOLERATED * len(items):
         raise UserError(f"{len(broken)} of {len(items)} images cannot be read: {_listed(broken)}")
-    return {"count": len(labels), "labels": labels, "broken": broken, "content": content.hexdigest()}
+    (folder / LABELS).write_bytes(np.array(labels, LABEL).tobytes())
+    return [_found(items), *([f"skipped {len(broken)} unreadable: {_listed(broken)}"] if broken else [])]
 
 
 def _ordered(
@@ -157,7 +171,7 @@ def _ordered(
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return printable(", ".join(names[:most])) + more
 
 
 def _reason(error: BaseException) -> str:

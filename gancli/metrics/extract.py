@@ -1,10 +1,10 @@
 """Images through a network, once: the features of a reference are kept in the cache."""
 
-import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from gancli import dist
@@ -14,6 +14,7 @@ from gancli.metrics import fid, table
 from gancli.metrics.extractors import Extractor
 from gancli.metrics.features import Collector, Features, Moments
 from gancli.metrics.sides import Share, Side
+from gancli.untrusted import held_to
 
 Tell = Callable[[str, int, int], None]  # what is read, images done, images in all
 
@@ -23,16 +24,29 @@ def cached(real: Side, extractor: Extractor, names: list[str], tell: Tell) -> Fe
     rows, logits = needs(names, real.count)
     key = (real.content(), extractor.name, extractor.weights, extractor.precision, rows, logits)
     entry = cache.entry("features", *key)
-    about = dist.gathered(entry.read())[0]  # the first decides for all: the others are needed to collect
-    if about is None:
+    stored = entry.read(_stored)
+    counts = dist.gathered(None if stored is None else stored.count)
+    if stored is None or None in counts:  # all processes are needed to collect
         features = collect(real, extractor, names, tell)
-        with entry.write() as folder:
-            save_file(_tensors(features), folder / "features.safetensors")
-            (folder / cache.ABOUT).write_text(json.dumps({"count": features.count}))
+        _keep(entry, features)
         return features
-    stored = load_file(entry.path / "features.safetensors")
-    moments = Moments(about["count"], stored["mean"], stored["scatter"])
-    return Features(moments, stored.get("rows"), stored.get("logits"), _labels(real, about["count"]))
+    return replace(stored, labels=_labels(real, stored.count))
+
+
+def _stored(kept: cache.Kept) -> Features:
+    tensors = load(kept.load("features.safetensors"))
+    moments = Moments(held_to(kept.about["count"], int), tensors["mean"], tensors["scatter"])
+    return Features(moments, tensors.get("rows"), tensors.get("logits"))
+
+
+def _keep(entry: cache.Entry, features: Features) -> None:
+    tensors = _tensors(features)
+    try:
+        with entry.write(sum(tensor.nbytes for tensor in tensors.values())) as draft:
+            save_file(tensors, draft.path / "features.safetensors")
+            draft.seal({"count": features.count})
+    except cache.Full as error:  # what was computed is there all the same
+        print(f"gancli: the features of the reference are not kept: {error}", file=sys.stderr)
 
 
 def _tensors(features: Features) -> dict[str, Tensor]:

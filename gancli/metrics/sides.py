@@ -1,10 +1,9 @@
 """The images of one side of a comparison, as they come: any number, any size, never all in memory."""
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from gancli.images import to_pixels
 from gancli.metrics.extractors import grey_to_colour
 from gancli.read_ahead import in_order
 from gancli.seeds import aside, seed_of
-from gancli.untrusted import reading, why
+from gancli.untrusted import held_to, reading, why
 
 DRAWN = 100  # images drawn at a time: a part of the protocol, since it decides which noise makes which image
 AHEAD = 64  # pictures that are decoded while the network works on others
@@ -117,6 +116,15 @@ def _marks(labels: Tensor | None) -> list[int] | None:
     return None if labels is None else labels.tolist()
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What is kept of decoded files."""
+
+    content: str
+    count: int
+    notes: list[str]
+
+
 @dataclass
 class ImageFiles(Side):
     """Pictures that are decoded as they are needed: each at its own size, or all at one."""
@@ -178,15 +186,15 @@ class ImageFiles(Side):
     def content(self) -> str:
         """Hash the decoded pictures; done once for files that do not change."""
         entry = cache.entry("content", self.key, self.size, self.n)
-        if (about := entry.read()) is None:
+        if (about := entry.read(lambda kept: held_to(kept.about, _Content))) is None:
             digest = hashlib.sha256(repr(_marks(self.labels)).encode())
             for batch in self.batches(1):
                 digest.update(repr(tuple(batch.shape)).encode() + batch.numpy().tobytes())
-            about = {"content": digest.hexdigest()[:16], "count": self.count, "notes": self.notes}
-            with entry.write() as folder:
-                (folder / cache.ABOUT).write_text(json.dumps(about))
-        self.count, self.notes = about["count"], about["notes"]
-        return about["content"]
+            about = _Content(digest.hexdigest()[:16], self.count, self.notes)
+            with entry.write() as draft:
+                draft.seal(asdict(about))
+        self.count, self.notes = about.count, about.notes
+        return about.content
 
     def about(self) -> dict[str, Any]:
         """Name, split, number, size."""

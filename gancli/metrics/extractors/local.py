@@ -3,11 +3,10 @@
 Its Frechet distance compares models of the same data with each other; it is not FID and is never called so.
 """
 
-import json
 from collections.abc import Iterator
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,6 +14,7 @@ from gancli.data import cache
 from gancli.metrics.sides import Side
 from gancli.pixels import to_floats
 from gancli.seeds import aside
+from gancli.untrusted import held_to
 
 SIDE, CHANNELS = 32, (32, 64, 128)
 SAMPLE = 20_000  # images of the reference that it is trained on, at most
@@ -42,15 +42,13 @@ class Local:
         self.weights = f"{content}-v{VERSION}"
         self._device = device
         entry = cache.entry("local", content, VERSION)
-        if (about := entry.read()) is None:
-            with aside("local"), entry.write() as folder:
-                network, task = _learn(real, device)
-                save_file(network.state_dict(), folder / "network.safetensors")
-                about = {"task": task, "outputs": network.head.out_features}
-                (folder / cache.ABOUT).write_text(json.dumps(about))
-        self.task: str = about["task"]
-        network = _Network(about["outputs"])
-        network.load_state_dict(load_file(entry.path / "network.safetensors"))
+        found = entry.read(_stored)
+        if found is None:
+            with aside("local"), entry.write() as draft:
+                found = _learn(real, device)
+                save_file(found[0].state_dict(), draft.path / "network.safetensors")
+                draft.seal({"task": found[1], "outputs": found[0].head.out_features})
+        network, self.task = found
         self._network = network.to(device).eval()
 
     @torch.inference_mode()
@@ -96,6 +94,12 @@ class _Network(nn.Module):
         deviations = [stage.std(0) for stage in stages]
         self.mean.copy_(torch.cat([stage.mean(0) for stage in stages]))
         self.deviation.copy_(torch.cat([d.clamp_min(LEAST * float(d.median()) + 1e-6) for d in deviations]))
+
+
+def _stored(kept: cache.Kept) -> tuple[_Network, str]:
+    network = _Network(held_to(kept.about["outputs"], int))
+    network.load_state_dict(load(kept.load("network.safetensors")))
+    return network, held_to(kept.about["task"], str)
 
 
 def _prepared(images: Tensor) -> Tensor:
