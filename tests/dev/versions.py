@@ -4,7 +4,7 @@
     python -m tests.dev.versions python3.11 'torch==2.9.*' 'torchvision==0.24.*'    # the oldest that pyproject allows
     python -m tests.dev.versions python3.13                                         # the newest that pip brings
 
-Prints the versions and a line of counts. An environment takes some 6 GB; --venv keeps it, and one that is there is used.
+Prints the versions and a line of counts. An environment takes some 6 GB; --venv keeps one, and takes it if it is there.
 """
 
 import argparse
