@@ -37,14 +37,17 @@ class Choice:
         return f"{self.precision}: {self.why}"
 
 
-def choose(asked: str, before: str | None, gan: GAN[Any], part: Callable[[], Any]) -> Choice:
+Part = Callable[[int], Any]  # makes a micro-batch of so many rows
+
+
+def choose(asked: str, before: str | None, gan: GAN[Any], rows: int, part: Part) -> Choice:
     """Take the precision that was asked for, else that of the run `before`, else the faster; the first process decides.
 
-    `part` makes a micro-batch of one process.
+    `rows` are those of a micro-batch in one process.
     """
     if asked != "auto":
         return Choice(asked, "as given")
-    return dist.gathered(_chosen(before, gan, part) if dist.rank() == 0 else None)[0]
+    return dist.gathered(_chosen(before, gan, rows, part) if dist.rank() == 0 else None)[0]
 
 
 def of_accelerator(asked: str, device: torch.device) -> str:
@@ -69,7 +72,7 @@ def _said(rate: float) -> str:
     return f"{rate / 1e9:,.0f}" if rate >= 1e10 else f"{rate / 1e9:.2g}"
 
 
-def _chosen(before: str | None, gan: GAN[Any], part: Callable[[], Any]) -> Choice:
+def _chosen(before: str | None, gan: GAN[Any], rows: int, part: Part) -> Choice:
     if before in PRECISIONS:  # with the other one it would become another run
         return Choice(str(before), "as the run began")
     if gan.device.type != "cpu":
@@ -77,23 +80,20 @@ def _chosen(before: str | None, gan: GAN[Any], part: Callable[[], Any]) -> Choic
         return Choice(precision, "native to this device" if precision == BF16 else "this device has no bf16")
     if not has_bf16(gan.device):
         return Choice(FP32, "this CPU has no bf16")
-    with aside("precision"):
-        try:
-            return faster(_measured(gan, part().map(lambda t: t.to("meta"))))
-        except (NotImplementedError, RuntimeError) as error:  # a plug-in's step may look at values
-            return Choice(FP32, f"not measured: {str(error).splitlines()[0]}")
+    return faster(_measured(gan, rows, part))
 
 
 # ----------------------------------------------------------------------------------------- what is kept of it
 
 
-def _measured(gan: GAN[Any], part: Any) -> Rates:
+def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
     """Measure, unless this machine has done so before, for such networks and such a micro-batch."""
-    key = _key(gan, len(part))
+    key = _key(gan, rows)
     file = cache.root() / "precision" / f"{sha256(key.encode()).hexdigest()[:32]}.json"
     if kept := _kept(file):
         return kept
-    found = rates.measure(gan, rates.layers(gan, part))
+    with aside("precision"):
+        found = rates.measure(gan, rates.layers(gan, part(rows)))
     with suppress(OSError):  # it is measured again the next time
         atomic.write_json(file, found)
     return found

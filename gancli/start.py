@@ -142,7 +142,7 @@ def build_training(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimi
 def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | None = None) -> Choice:
     """Choose the precision of a run: as asked, as in the run `before`, or the faster for its networks and batch."""
     rows = max(1, data.hp.batch // (dist.world() * options.accumulate))
-    return choose(options.precision, before, gan, lambda: data.dataset.at(options.seed, 0, rows, data.device))
+    return choose(options.precision, before, gan, rows, lambda n: data.dataset.at(options.seed, 0, n, data.device))
 
 
 def amp(precision: str, device: torch.device) -> Callable[[], Any]:

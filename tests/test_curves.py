@@ -1,6 +1,5 @@
 """Curves: a panel for everything that was logged, whenever it was, and a picture in the run's folder."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from gancli.plots import COLUMNS, save_curves
 from tests.conftest import Cli
 from tests.test_resume import QUICK
 
-NAMES = ("D/adversarial", "G/adversarial", "G/content_loss", "frechet", "accuracy", "skipped")
+NAMES: tuple[str, ...] = ("D/adversarial", "G/adversarial", "G/content_loss", "frechet", "accuracy", "skipped")
 
 
-def tick(step: int, values: Mapping[Any, float]) -> dict[str, Any]:
+def tick(step: int, values: Mapping[str, float]) -> dict[str, Any]:
     return {"step": step, "images": 4 * step, "seconds": 0.1 * step, "images_per_second": 40.0, **values}
 
 

@@ -1,7 +1,6 @@
 """`gancli eval`, with the local extractor and with Inception's shape at random."""
 
 import json
-import pickle
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,11 +14,9 @@ from gancli import evaluation
 from gancli.cli import main
 from gancli.data import builtin, cache
 from gancli.data.pictures import Wanted
-from gancli.errors import UserError
 from gancli.metrics import extract, sides, statistics
 from gancli.metrics.extractor_table import make_extractor
 from gancli.metrics.extractors import local
-from gancli.metrics.features import Features, Moments
 from tests import forked
 from tests.conftest import Cli, noise_images
 
@@ -262,42 +259,6 @@ def test_a_checkpoint_is_scored_and_batches_do_not_matter(
     other = report(cli, "run", "--data", real, "-n", 130, "--metrics", "fid,kid", "--seed", 1)
     assert other["metrics"] != again["metrics"]
     assert other["metrics"]["frechet"] == pytest.approx(again["metrics"]["frechet"], rel=0.2)
-
-
-# ---------------------------------------------------------------------------------------------- statistics
-
-
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-def test_statistics_of_other_tools_are_read_and_written(tmp_path: Path, suffix: str) -> None:
-    rows = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
-    path = tmp_path / f"stats{suffix}"
-    statistics.write(path, Features.of(rows), {"extractor": "x"})
-    read, said = statistics.read(path)
-    torch.testing.assert_close(read.moments.covariance, Moments.of(rows).covariance)
-    torch.testing.assert_close(read.moments.mean, rows.double().mean(0))
-    assert said == {"extractor": "x"}
-    if suffix == ".npz":
-        assert set(np.load(path)) >= {"mu", "sigma"}
-
-
-def test_sums_of_stylegan_are_read_and_code_in_their_pickle_is_not_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = np.random.default_rng(0).standard_normal((50, 4))
-    sums = {"num_items": 50, "raw_mean": rows.sum(0), "raw_cov": rows.T @ rows, "all_features": None}
-    for protocol in (2, 4):
-        (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums, protocol))
-        read, said = statistics.read(tmp_path / "stats.pkl")
-        np.testing.assert_allclose(read.moments.covariance, np.cov(rows.T, bias=True))
-        np.testing.assert_allclose(read.moments.mean, rows.mean(0))
-        assert said is None
-    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums | {"raw_mean": print}))
-    with pytest.raises(UserError, match=r"names builtins\.print, which is not run"):
-        statistics.read(tmp_path / "stats.pkl")
-    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums)[:-20])
-    with pytest.raises(UserError, match="holds no mu and sigma"):
-        statistics.read(tmp_path / "stats.pkl")
-    assert capsys.readouterr().out == ""
 
 
 def test_unlike_statistics_are_refused(cli: Cli, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

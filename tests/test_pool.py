@@ -9,6 +9,9 @@ from safetensors.torch import load_file
 from tests import forked
 from tests.conftest import Cli, noise_images
 
+# Rounding alone takes weights less far apart than half a step of Adam, of the six; another pool takes them further
+NEAR = 2e-4 / 2
+
 
 def final(folder: str) -> dict[str, torch.Tensor]:
     return load_file(max(Path(folder, "checkpoints").glob("*.safetensors")))
@@ -27,7 +30,7 @@ def test_two_processes_keep_the_pool_that_one_keeps(cli: Cli, tmp_path: Path) ->
     assert one.keys() == two.keys()
     assert int(one["gan.pool_a.count"]) == int(two["gan.pool_a.count"]) == 6
     for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-4, msg=name)
+        torch.testing.assert_close(two[name], one[name], rtol=0, atol=NEAR, msg=name)
     control = ["train", *options, "--pool", "0", "--out", "none"]
     assert cli(*control).code == 0
-    assert not torch.allclose(final("none")["gan.DA.net.0.weight"], one["gan.DA.net.0.weight"], atol=1e-4)
+    assert not torch.allclose(final("none")["gan.DA.net.0.weight"], one["gan.DA.net.0.weight"], atol=NEAR)

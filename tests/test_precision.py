@@ -1,5 +1,7 @@
 """The precision of a run: the faster one, as measured; kept; the same on all processes; and for all of a run's life."""
 
+import copy
+import itertools
 import json
 import stat
 from pathlib import Path
@@ -11,7 +13,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gancli import dist, precision, rates
+from gancli import dist, flops, precision, rates
 from gancli.data import cache
 from gancli.data.spec import DataSpec
 from gancli.precision import MARGIN, choose, faster
@@ -23,8 +25,8 @@ QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000, "--me
 Gan = Any
 
 
-def meta(gan: Gan) -> Any:
-    return feed(gan).at(0).map(lambda t: t.to("meta"))
+def part(gan: Gan) -> Any:
+    return feed(gan).at(0)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def measured(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[st
 
 
 def chosen(gan: Gan, before: str | None = None, asked: str = "auto") -> str:
-    return choose(asked, before, gan, lambda: feed(gan).at(0)).precision
+    return choose(asked, before, gan, gan.hp.batch, lambda _: part(gan)).precision
 
 
 # ------------------------------------------------------------------------------------------------ measuring
@@ -67,30 +69,43 @@ def test_the_faster_one_is_chosen_and_bf16_only_by_a_margin(fp32: float, bf16: f
     assume(abs(fp32 / bf16 - MARGIN) > 1e-6)
     gan = make("dcgan")
     clock = Clock({"fp32": fp32, "bf16": bf16})
-    found = measure(gan, layers(gan, meta(gan)), clock)
+    found = measure(gan, layers(gan, part(gan)), clock)
     assert found["bf16"] / found["fp32"] == pytest.approx(fp32 / bf16)
     assert faster(found).precision == ("bf16" if fp32 / bf16 > MARGIN else "fp32")
     assert clock.calls[:4] == ["fp32", "bf16"] * 2  # in turns
 
 
-def test_windows_that_something_else_disturbs_do_not_count() -> None:
+@given(noise=st.lists(st.floats(1, 3), min_size=1))
+def test_what_something_else_disturbs_does_not_count(noise: list[float]) -> None:
     gan = make("dcgan")
-    noise = iter([1.0] * 8 + [1.0, 1.0, 50.0, 1.0, 1.0] * 1000)
-    found = measure(gan, layers(gan, meta(gan))[:1], Clock({"fp32": 0.02, "bf16": 0.01}, lambda: next(noise)))
+    kept = layers(gan, part(gan))[:2]
+    disturbed = itertools.cycle([1.0] * 4 + noise)  # every layer gets its moment of peace
+    seconds = Clock({"fp32": 0.002, "bf16": 0.001}, lambda: next(disturbed))
+    found = measure(gan, kept, seconds)
     assert found["bf16"] / found["fp32"] == pytest.approx(2)
 
 
 def test_what_is_hopeless_is_tried_once() -> None:
     gan = make("dcgan")
-    most = layers(gan, meta(gan))
+    most = layers(gan, part(gan))
     clock = Clock({"fp32": 0.01, "bf16": 0.1})
     assert faster(measure(gan, most, clock)).precision == "fp32"
     assert len(clock.calls) == 2 * len(most)
 
 
+@pytest.mark.parametrize("name", ["dcgan", "gan", "unit", "sngan"])
+def test_work_is_counted_as_benchmarks_count_it(name: str) -> None:
+    gan = make(name)
+    for layer in layers(gan, part(gan)):
+        module = copy.deepcopy(gan.get_submodule(layer.name)).to("meta")
+        with flops.Counter() as counter:
+            module(torch.empty(layer.shape, device="meta"))
+        assert counter.total == pytest.approx(layer.work, rel=0.02)  # spectral norms take a few
+
+
 def test_the_layers_with_the_most_work_are_those_of_the_step() -> None:
     gan = make("dcgan", DataSpec(3, 32, 32), batch=8, width=8)
-    most = layers(gan, meta(gan))
+    most = layers(gan, part(gan))
     assert len(most) == rates.MOST
     work = [layer.calls * layer.work for layer in most]
     assert work == sorted(work, reverse=True)
@@ -109,7 +124,7 @@ def test_measuring_leaves_the_run_as_it_was() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    choose("auto", None, gan, lambda: feed(gan).at(0))
+    choose("auto", None, gan, gan.hp.batch, lambda _: part(gan))
     assert torch.equal(torch.rand(4), expected)
     assert all(torch.equal(tensor, state[name]) for name, tensor in gan.state_dict().items())
     assert all(p.grad is None for p in gan.parameters())
@@ -117,7 +132,7 @@ def test_measuring_leaves_the_run_as_it_was() -> None:
 
 def test_real_times_are_rates_of_the_right_size() -> None:
     gan = make("gan")
-    found = measure(gan, layers(gan, meta(gan)))
+    found = measure(gan, layers(gan, part(gan)))
     assert all(1e3 < rate < 1e14 for rate in found.values())
 
 
@@ -196,15 +211,16 @@ def test_without_kernels_for_bf16_nothing_is_measured(
     assert chosen(make("gan")) == "fp32"
 
 
-def test_a_step_that_looks_at_values_is_played_in_fp32(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_looks_at_values_is_measured_too(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gan = make("gan")
     plain = type(gan).play
-    monkeypatch.setattr(
-        type(gan), "play", lambda self, batch, clock: (batch.image.sum().item(), plain)[1](self, batch, clock)
-    )
-    choice = choose("auto", None, gan, lambda: feed(gan).at(0))
-    assert choice.precision == "fp32"
-    assert choice.why.startswith("not measured: ")
+
+    def play(self: Gan, batch: Any, clock: Any) -> Any:
+        assert batch.image.sum().item() is not None
+        return plain(self, batch, clock)
+
+    monkeypatch.setattr(type(gan), "play", play)
+    assert "measured" in choose("auto", None, gan, gan.hp.batch, lambda _: part(gan)).why
 
 
 # ------------------------------------------------------------------------------------------------- the commands

@@ -1,0 +1,45 @@
+"""Files of statistics: our own and those of other tools, without running what is pickled in them."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gancli.errors import UserError
+from gancli.metrics import statistics
+from gancli.metrics.features import Features, Moments
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_statistics_of_other_tools_are_read_and_written(tmp_path: Path, suffix: str) -> None:
+    rows = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    path = tmp_path / f"stats{suffix}"
+    statistics.write(path, Features.of(rows), {"extractor": "x"})
+    read, said = statistics.read(path)
+    torch.testing.assert_close(read.moments.covariance, Moments.of(rows).covariance)
+    torch.testing.assert_close(read.moments.mean, rows.double().mean(0))
+    assert said == {"extractor": "x"}
+    if suffix == ".npz":
+        assert set(np.load(path)) >= {"mu", "sigma"}
+
+
+def test_sums_of_stylegan_are_read_and_code_in_their_pickle_is_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.random.default_rng(0).standard_normal((50, 4))
+    sums = {"num_items": 50, "raw_mean": rows.sum(0), "raw_cov": rows.T @ rows, "all_features": None}
+    for protocol in (2, 4):
+        (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums, protocol))
+        read, said = statistics.read(tmp_path / "stats.pkl")
+        np.testing.assert_allclose(read.moments.covariance, np.cov(rows.T, bias=True))
+        np.testing.assert_allclose(read.moments.mean, rows.mean(0))
+        assert said is None
+    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums | {"raw_mean": print}))
+    with pytest.raises(UserError, match=r"names builtins\.print, which is not run"):
+        statistics.read(tmp_path / "stats.pkl")
+    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums)[:-20])
+    with pytest.raises(UserError, match="holds no mu and sigma"):
+        statistics.read(tmp_path / "stats.pkl")
+    assert capsys.readouterr().out == ""
