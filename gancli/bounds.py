@@ -11,6 +11,7 @@ from typing import Any
 from gancli.untrusted import check_regular, reading
 
 LARGEST = 2 * 2**30  # bytes of a file, and of what is made of it besides
+LEAST, TIMES = 2**28, 4  # of what is made: so many bytes at least, and so many times those of the file
 MOST_OPCODES = 2**20  # a few seconds; stack and memo cannot hold more than this either
 LARGEST_KEY = 2**60  # equal hashes can be had for larger numbers, at will, and for tuples of any
 MOST_TUPLES, LONGEST_TUPLE = 1000, 16  # as keys
@@ -20,9 +21,14 @@ MOST_TUPLES, LONGEST_TUPLE = 1000, 16  # as keys
 class Bounds:
     """What one file may cost, counted over all pickles in it; each raises ValueError when it is used up."""
 
+    bytes: int  # left to be made
     opcodes: int = MOST_OPCODES
-    bytes: int = LARGEST
     tuples: int = MOST_TUPLES
+
+    @classmethod
+    def of(cls, length: int) -> "Bounds":
+        """Give what a file of so many bytes may cost."""
+        return cls(min(max(LEAST, TIMES * length), LARGEST))
 
     def step(self) -> None:
         """Count an opcode."""
@@ -34,7 +40,7 @@ class Bounds:
         """Count bytes that are made, not read: one part of a file could be asked for again and again."""
         self.bytes -= size
         if self.bytes < 0:
-            raise ValueError(f"it makes more than {LARGEST:,} bytes")
+            raise ValueError("it makes far more bytes than it has")
 
     def key(self, value: Any) -> Any:
         """Give a key back whose hash is cheap and cannot be chosen."""
@@ -44,7 +50,7 @@ class Bounds:
             parts = value
             if self.tuples < 0 or len(value) > LONGEST_TUPLE or any(isinstance(p, tuple | frozenset) for p in value):
                 raise ValueError(f"more than {MOST_TUPLES:,} tuples, or large ones, are keys in it")
-        if any(isinstance(part, int | float) and abs(part) >= LARGEST_KEY for part in parts):
+        if any(isinstance(part, int) and abs(part) >= LARGEST_KEY for part in parts):
             raise ValueError(f"a number of {LARGEST_KEY:,} or more is a key in it")
         return value
 

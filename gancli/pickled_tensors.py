@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gancli.pickles import Form, Machine, Name, named
 
-MOST_AXES = 64
+MOST_AXES, LONGEST = 64, 2**48
 DTYPES = {
     "FloatStorage": torch.float32,
     "DoubleStorage": torch.float64,
@@ -83,14 +83,15 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtyp
     numbers = storage.data.view(dtype or storage.dtype)
     if not isinstance(size, tuple) or not isinstance(stride, tuple) or not len(size) == len(stride) <= MOST_AXES:
         raise ValueError("it is damaged: a tensor has no shape")
-    if not all(type(n) is int and 0 <= n < 2**62 for n in (offset, *size, *stride)):
+    if not all(type(n) is int and 0 <= n < LONGEST for n in (offset, *size, *stride)):
         raise ValueError("it is damaged: a tensor's shape has no numbers")
     count = math.prod(size)
     if count > len(numbers):
         raise ValueError(f"it holds an expanded tensor: {count:,} numbers of {len(numbers):,}")
     if count and offset + sum((n - 1) * step for n, step in zip(size, stride)) >= len(numbers):
         raise ValueError("it is damaged: a tensor lies beyond its storage")
-    return numbers.as_strided(size, stride, offset if count else 0)
+    start = numbers.storage_offset()  # of a part of a storage
+    return numbers.as_strided(size, stride, start + offset)
 
 
 def _rebuilt(

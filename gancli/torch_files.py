@@ -15,7 +15,7 @@ from gancli.pickles import Form, Machine
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 MOST_DIRECTORY = 2**22  # bytes of a zip's list of members, of which torch writes 60 to 100 for each
-CHUNK = 2**20
+CHUNK = 2**18  # bytes at a time: those that stay in the processor's cache
 
 
 def load(path: Path) -> Any:
@@ -25,7 +25,7 @@ def load(path: Path) -> Any:
     """
     with opened(path) as file:
         zipped = file.peek(4)[:4] == b"PK\3\4"
-        return _from_zip(file) if zipped else _from_stream(file, file.length, FORMS, Bounds())
+        return _from_zip(file) if zipped else _from_stream(file, file.length, FORMS, Bounds.of(file.length))
 
 
 # ------------------------------------------------------------------------------------------------ zip files
@@ -43,7 +43,7 @@ def _from_zip(file: Bounded) -> Any:
             raise ValueError("it is a program of TorchScript, which is not run")
         source = _Archive(archive, members, tops[0])
         content = io.BytesIO(source.content(f"{tops[0]}data.pkl").numpy().tobytes())
-        return Machine(FORMS, Bounds(), source.storage).read(content)
+        return Machine(FORMS, Bounds.of(file.length), source.storage).read(content)
 
 
 def _check_members(members: list[zipfile.ZipInfo], length: int) -> None:

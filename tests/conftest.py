@@ -65,3 +65,9 @@ def noise_images(folder: Path, count: int = 12, size: tuple[int, int] = (8, 8), 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     return noise_images(tmp_path / "pictures")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a file is written again and again."""
+    return tmp_path_factory.mktemp("place") / "x.pth"

@@ -2,13 +2,11 @@
 
 import hashlib
 import os
-import pickle
 import re
 import sys
 import time
 import urllib.error
 import urllib.request
-import warnings
 from functools import lru_cache
 from http.client import HTTPResponse
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
+from gancli import torch_files
 from gancli.data import cache
 from gancli.errors import UserError
 
@@ -106,12 +105,7 @@ def _sha256(path: Path, _size: int, _mtime: int) -> str:
 
 def load(path: Path, what: str) -> dict[str, Tensor]:
     """Read a dictionary of tensors that torch saved; nothing else in the file is ever run."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle protocols: what cannot be read raises
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise unfit(path, what, error) from None
+    state = torch_files.load(path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise unfit(path, what, "it is no dictionary of tensors")
     return dict(state)
