@@ -142,6 +142,14 @@ def _array(machine: Machine, kind: Any, _shape: Any = (0,), _code: Any = b"b") -
     return record
 
 
+def _array_of_dill(machine: Machine, function: Any, args: Any, state: Any, _attributes: Any = None) -> Any:
+    """How dill writes an array: with its state among the arguments."""
+    made = machine.call(function, args)
+    if isinstance(made, Record):
+        made.state = state
+    return made.finish(state) if isinstance(made, Record) and made.finish else made
+
+
 def _buffer(machine: Machine, raw: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Any:
     """An array of protocol 5."""
     flat = _numbers(machine, raw, _dtype(dtype))
@@ -169,6 +177,7 @@ FORMS: dict[str, Form] = {
     **{f"{home}.__newobj__": _new for home in ("copyreg", "copy_reg")},
     **{f"{home}.__newobj_ex__": _new_ex for home in ("copyreg", "copy_reg")},
     **{f"{home}._load_type": _type_by_name for home in ("dill._dill", "dill.dill")},
+    **{f"{home}._create_array": _array_of_dill for home in ("dill._dill", "dill.dill")},
     **{f"numpy.{home}.multiarray._reconstruct": _array for home in ("core", "_core")},
     **{f"numpy.{home}.multiarray.scalar": _scalar for home in ("core", "_core")},
     **{f"numpy.{home}.numeric._frombuffer": _buffer for home in ("core", "_core")},

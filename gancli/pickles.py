@@ -5,7 +5,7 @@ call, unless one of our own functions stands for that name. Containers may hold 
 """
 
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -90,7 +90,7 @@ class Machine:
     def read(self, file: BinaryIO) -> Any:
         """Give what a pickle holds, and leave the file after it; raises ValueError and others for what is none."""
         self.stack, self.below, self.memo = [], [], {}
-        for opcode, argument, _ in pickletools.genops(file):
+        for opcode, argument, _ in _opcodes(file):
             self.bounds.step()
             if opcode.name in VALUES:
                 self.stack.append(_short(argument))
@@ -150,10 +150,8 @@ class Machine:
         if not isinstance(function, Name | Record):
             raise ValueError(f"it calls what is no function ({named(function)})")
         form = self.forms.get(str(function)) if isinstance(function, Name) else None
-        if not form or kwargs:
-            return Record(function, args, kwargs or {})
-        self.bounds.take(8 * len(args))  # the same ones may come again and again
-        return form(self, *args)
+        self.bounds.take(8 * len(args) if form else 0)  # the same ones may come again and again
+        return form(self, *args) if form and not kwargs else Record(function, args, kwargs or {})
 
     def build(self, state: Any) -> None:
         """Give an object its state. What dicts have besides their items is of no use."""
@@ -198,6 +196,13 @@ class Machine:
 # ------------------------------------------------------------------------------------------------ opcodes
 
 
+def _opcodes(file: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    try:
+        yield from pickletools.genops(file)
+    except ValueError as error:
+        raise ValueError(f"it is no pickle, or a damaged one: {error}") from None
+
+
 def _short(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise ValueError(f"a number in it has more than {MOST_BITS:,} bits")
@@ -217,8 +222,7 @@ def _pop(machine: Machine, _: None) -> None:
 
 
 def _global(machine: Machine, said: str) -> None:
-    module, _, name = said.partition(" ")
-    machine.push(Name(module, name))
+    machine.push(Name(*said.split(" ", 1)))
 
 
 def _stack_global(machine: Machine, _: None) -> None:
@@ -258,10 +262,6 @@ def _dict(machine: Machine, _: None) -> None:
     machine.assign(values)
 
 
-def _frozenset(machine: Machine, _: None) -> None:
-    machine.push(frozenset(map(machine.bounds.key, machine.marked())))
-
-
 VALUES = frozenset({
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
     "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
@@ -269,8 +269,7 @@ VALUES = frozenset({
 })  # fmt: skip
 ACTIONS: dict[str, Form] = {
     "PROTO": _check_protocol,
-    "FRAME": lambda _machine, _size: None,
-    "STOP": lambda _machine, _: None,
+    **dict.fromkeys(("FRAME", "STOP"), lambda _machine, _: None),
     "NONE": _constant(None),
     "NEWTRUE": _constant(True),
     "NEWFALSE": _constant(False),
@@ -278,7 +277,7 @@ ACTIONS: dict[str, Form] = {
     **{kind.__name__.upper(): _make(kind, Machine.marked) for kind in (tuple, list)},
     **{f"TUPLE{n}": _make(tuple, lambda machine, n=n: machine.several(n)) for n in (1, 2, 3)},
     "DICT": _dict,
-    "FROZENSET": _frozenset,
+    "FROZENSET": _make(frozenset, lambda machine: [machine.bounds.key(value) for value in machine.marked()]),
     "MARK": lambda machine, _: machine.mark(),
     "POP": _pop,
     "POP_MARK": lambda machine, _: machine.marked(),

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,17 +34,23 @@ def load(path: Path) -> Any:
 
 def _from_zip(file: Bounded) -> Any:
     file.most = MOST_DIRECTORY
-    with zipfile.ZipFile(file) as archive:
-        members = {member.filename: member for member in archive.infolist()}
-        _check_members(archive.infolist(), file.length)
-        tops = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
-        if len(tops) != 1:
-            raise ValueError("it is a zip, and none of torch.save's: data.pkl is not in it once")
-        if f"{tops[0]}constants.pkl" in members:
-            raise ValueError("it is a program of TorchScript, which is not run")
-        source = _Archive(archive, members, tops[0])
-        content = io.BytesIO(source.content(f"{tops[0]}data.pkl").numpy().tobytes())
-        return Machine(FORMS, Bounds.of(file.length), source.storage).read(content)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            source = _Archive(archive, file.length)
+            content = io.BytesIO(source.content(f"{source.top}data.pkl").numpy().tobytes())
+            return Machine(FORMS, Bounds.of(file.length), source.storage).read(content)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"its zip is damaged: {error}") from None
+
+
+def _top(members: Collection[str]) -> str:
+    """Tell the folder that everything is in: it is called as torch.save was told."""
+    tops = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
+    if len(tops) != 1:
+        raise ValueError("it is a zip, and none of torch.save's: data.pkl is not in it once")
+    if f"{tops[0]}constants.pkl" in members:
+        raise ValueError("it is a program of TorchScript, which is not run")
+    return tops[0]
 
 
 def _check_members(members: list[zipfile.ZipInfo], length: int) -> None:
@@ -59,11 +66,14 @@ def _check_members(members: list[zipfile.ZipInfo], length: int) -> None:
 class _Archive:
     """The storages in a zip, each read once."""
 
-    def __init__(self, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], top: str) -> None:
-        self.archive, self.members, self.top = archive, members, top
+    def __init__(self, archive: zipfile.ZipFile, length: int) -> None:
+        _check_members(archive.infolist(), length)
+        self.archive = archive
+        self.members = {member.filename: member for member in archive.infolist()}
+        self.top = _top(self.members)
         self.storages: dict[str, Storage] = {}
-        order = f"{top}byteorder"
-        self.swapped = order in members and self.content(order).numpy().tobytes() == b"big"
+        order = f"{self.top}byteorder"
+        self.swapped = order in self.members and self.content(order).numpy().tobytes() == b"big"
 
     def content(self, name: str) -> Tensor:
         """Read a member whole; its checksum is checked, and that it does not lie across others."""

@@ -134,11 +134,13 @@ def test_forms_of_dill_and_of_old_pythons(place: Path) -> None:
     assert read(dill, place) == {1}
     python2 = b"\x80\x02c__builtin__\nset\n](K\x01K\x02e\x85R."
     assert read(python2, place) == {1, 2}
-    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x02\x85cnumpy\ndtype\n"
-    array += (
-        b"U\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\x08\0\0\x80?\0\0\0@tb."
-    )
-    assert read(b"\x80\x02" + array, place).tolist() == [1, 2]
+    made = b"cnumpy.core.multiarray\n_reconstruct\n"
+    what = b"cnumpy\nndarray\nK\x00\x85U\x01b\x87"
+    dtype = b"cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    state = b"(K\x01K\x02\x85" + dtype + b"\x89U\x08\0\0\x80?\0\0\0@t"
+    assert read(b"\x80\x02" + made + what + b"R" + state + b"b.", place).tolist() == [1, 2]
+    dill = b"\x80\x03cdill._dill\n_create_array\n(" + made + what + state + b"NtR."
+    assert read(dill, place).tolist() == [1, 2]
 
 
 # ------------------------------------------------------------------------------------------------ NumPy
