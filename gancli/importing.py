@@ -4,10 +4,7 @@ What a file holds is told from the names and shapes of its tensors, never from o
 """
 
 import dataclasses
-import pickle
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,17 +13,19 @@ import torch
 from torch import Tensor
 
 import gancli
-from gancli import atomic, checkpoint, registry
+from gancli import atomic, checkpoint, registry, torch_files
+from gancli.bounds import LARGEST
 from gancli.checkpoint import About
-from gancli.data.pictures import UNREADABLE
 from gancli.data.spec import DataSpec
 from gancli.digests import sha256_of
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.gan import GAN
+from gancli.pickles import Name, Record, named
 from gancli.run import RUNS, Folder
+from gancli.untrusted import printable
 
-LARGEST = 2 * 2**30  # bytes of a file, and of the tensors in it
+MOST_WRAPPERS = 8
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "filt")
 RESNET_SIZE, UNET_DEPTHS = 256, range(2, 11)
 
@@ -70,41 +69,25 @@ def convert(file: Path, out: Path, name: str) -> Path:
 
 def read(file: Path) -> State:
     """Read the tensors of a .pth without running anything in it; raises UserError for what is no state dict."""
-    if not file.is_file():
-        raise UserError(f"{file}: there is no such file")
-    _check_size(file)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders at pickles that are not its own: they fail below
-            held = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"it wants to run {refused[1]}" if refused else "it is damaged, or no file of torch.save"
-        raise UserError(f"{file} is refused: {what}; nothing of it was run") from None
-    except (*UNREADABLE, RecursionError, AssertionError) as error:  # torch asserts what a file must say
-        raise UserError(f"{file} is no file of torch.save ({' '.join(str(error).split())[:80]})") from None
-    while isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
-        held = held["state_dict"]
-    if not isinstance(held, Mapping) or not all(isinstance(v, Tensor) and isinstance(k, str) for k, v in held.items()):
-        raise UserError(f"{file} is no state dict: it should hold tensors by name")
-    if sum(t.numel() * t.element_size() for t in held.values()) > LARGEST:
+    state = _state(torch_files.load(file), file)
+    if sum(tensor.numel() * max(tensor.element_size(), 4) for tensor in state.values()) > LARGEST:
         raise UserError(f"{file} holds more than {LARGEST:,} bytes of tensors")
-    if lost := [k for k, v in held.items() if v.is_floating_point() and not v.isfinite().all()]:
-        raise UserError(f"{file} holds numbers that are not finite: {', '.join(lost[:3])}")
-    return {k.removeprefix("module."): v.float() for k, v in held.items() if k.rsplit(".", 1)[-1] not in BUFFERS}
+    if lost := [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]:
+        raise UserError(f"{file} holds numbers that are not finite: {printable(', '.join(lost[:3]))}")
+    return {k.removeprefix("module."): v.float() for k, v in state.items() if k.rsplit(".", 1)[-1] not in BUFFERS}
 
 
-def _check_size(file: Path) -> None:
-    """A zip's members say how large they are unpacked: a bomb is seen before it goes off."""
-    size = file.stat().st_size
-    try:
-        if zipfile.is_zipfile(file):  # which may raise by itself
-            with zipfile.ZipFile(file) as archive:
-                size = sum(member.file_size for member in archive.infolist())
-    except (*UNREADABLE, zipfile.BadZipFile) as error:
-        raise UserError(f"{file} is damaged: {error}") from None
-    if size > LARGEST:
-        raise UserError(f"{file} holds {size:,} bytes: more than {LARGEST:,} are not read")
+def _state(held: Any, file: Path) -> State:
+    """Unwrap a state dict; a file may be wrapped in itself, so not for ever."""
+    for _ in range(MOST_WRAPPERS):
+        if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
+            held = held["state_dict"]
+    values = held.values() if isinstance(held, dict) else [held]
+    if made := next((value for value in values if isinstance(value, Record | Name)), None):
+        raise UserError(f"{file} is refused: it wants to run {printable(named(made))}; nothing of it was run")
+    if not isinstance(held, dict) or not all(isinstance(v, Tensor) and isinstance(k, str) for k, v in held.items()):
+        raise UserError(f"{file} is no state dict: it should hold tensors by name")
+    return held
 
 
 # -------------------------------------------------------------------------------- what it is, by its tensors

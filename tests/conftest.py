@@ -121,6 +121,12 @@ def pictures(tmp_path: Path) -> Path:
     return noise_images(tmp_path / "pictures")
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a file is written again and again."""
+    return tmp_path_factory.mktemp("place") / "x.pth"
+
+
 # --- what all workers share: a run is trained once, however many tests and workers want one
 
 

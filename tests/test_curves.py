@@ -17,7 +17,7 @@ from tests.test_resume import QUICK
 NAMES: tuple[str, ...] = ("D/adversarial", "G/adversarial", "G/content_loss", "frechet", "accuracy", "skipped")
 
 
-def tick(step: int, values: Mapping[str, float]) -> dict[str, Any]:
+def tick(step: int, values: dict[str, float]) -> dict[str, Any]:
     return {"step": step, "images": 4 * step, "seconds": 0.1 * step, "images_per_second": 40.0, **values}
 
 

@@ -265,7 +265,7 @@ SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
     "weights that are no numbers": (checkpoint(lost), "holds numbers that are not finite"),
     "a pth with code": (pth(saved({"a": Code()})), "it wants to run"),
     "a pickle with code": (pth(pickle.dumps(Code()), "x.pkl"), "is refused"),
-    "a pth cut short": (pth(saved({"a": torch.zeros(9)})[:300]), "x.pth is"),
+    "a pth cut short": (pth(saved({"a": torch.zeros(9)})[:300]), "x.pth cannot be read: "),
     "a pth of something else": (pth(saved([1, 2])), "is no state dict"),
     "a pth of no numbers": (pth(saved({"a": torch.tensor(torch.nan)})), "not finite"),
 }

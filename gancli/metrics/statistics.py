@@ -1,10 +1,9 @@
 """Mean and covariance in files, as other tools write and read them: `mu` and `sigma`, in npz or safetensors.
 
-The sums that StyleGAN's code keeps in a .pkl are read too, by an unpickler that knows arrays and nothing else.
+The sums that StyleGAN's code keeps in a .pkl are read too, and nothing in it is run.
 """
 
 import json
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gancli import atomic
+from gancli import atomic, torch_files
 from gancli.errors import UserError
 from gancli.metrics.features import Features, Moments
+from gancli.pickles import named
+from gancli.untrusted import reason
 
 WRITTEN = (".npz", ".safetensors")
 READ = (*WRITTEN, ".pkl")
 KEY = "protocol"
-BROKEN = (zipfile.BadZipFile, SafetensorError, pickle.UnpicklingError, AttributeError, IndexError)
+BROKEN = (zipfile.BadZipFile, SafetensorError, AttributeError, IndexError)
 
 
 def write(path: Path, features: Features, protocol: dict[str, Any]) -> None:
@@ -44,9 +45,11 @@ def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
         mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
         protocol = json.loads(said) if said else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, *BROKEN) as error:
-        raise UserError(f"--stats {path} holds no mu and sigma: {' '.join(str(error).split())}") from None
+        raise UserError(f"--stats {path} holds no mu and sigma: {reason(error)}") from None
     if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
         raise UserError(f"--stats {path}: mu {list(mean.shape)} and sigma {list(covariance.shape)} do not belong")
+    if not mean.isfinite().all() or not covariance.isfinite().all():
+        raise UserError(f"--stats {path} holds numbers that are not finite")
     return Features(Moments(2, mean, covariance)), protocol  # with a count of 2 the scatter is the covariance
 
 
@@ -65,25 +68,27 @@ def _from_safetensors(path: Path) -> tuple[Any, Any, str]:
         return file.get_tensor("mu"), file.get_tensor("sigma"), (file.metadata() or {}).get(KEY, "")
 
 
-class _Arrays(pickle.Unpickler):
-    """Builds NumPy's arrays out of their bytes; whatever else a pickle names is refused and never run."""
-
-    KNOWN = frozenset({"_reconstruct", "scalar", "ndarray", "dtype", "encode"})
-    HOMES = frozenset({"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "_codecs"})
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Look up one of the few names; raises UnpicklingError for all others."""
-        if module not in self.HOMES or name not in self.KNOWN:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not run")
-        return super().find_class(module, name)
-
-
 def _from_pickle(path: Path) -> tuple[Any, Any, str]:
     """Read sums of features and of their outer products, as StyleGAN2-ADA's `FeatureStats` saves them."""
-    with path.open("rb") as file:
-        sums = _Arrays(file).load()
-    mean = np.asarray(sums["raw_mean"], np.float64) / sums["num_items"]
-    return mean, np.asarray(sums["raw_cov"], np.float64) / sums["num_items"] - np.outer(mean, mean), ""
+    held = torch_files.load(path)
+    if not isinstance(held, dict):
+        raise TypeError(f"it holds {named(held)}, which is not run")
+    if "mu" in held:
+        return _array(held, "mu"), _array(held, "sigma"), ""
+    count, mean, products = held["num_items"], _array(held, "raw_mean"), _array(held, "raw_cov")
+    if not isinstance(count, int | float | np.number) or not 0 < count < np.inf:
+        raise ValueError("num_items is no count")
+    if mean.ndim != 1 or products.shape != (len(mean), len(mean)):
+        raise ValueError(f"raw_mean {list(mean.shape)} and raw_cov {list(products.shape)} do not belong together")
+    mean = mean / count
+    return mean, products / count - np.outer(mean, mean), ""
+
+
+def _array(held: dict[Any, Any], name: str) -> Any:
+    """Give an array as float64. Nothing else is turned into one: lists of lists can be without end."""
+    if not isinstance(held[name], np.ndarray):
+        raise TypeError(f"{name} is {named(held[name])}, and only arrays are read")
+    return held[name].astype(np.float64)
 
 
 READERS = {".npz": _from_npz, ".safetensors": _from_safetensors, ".pkl": _from_pickle}

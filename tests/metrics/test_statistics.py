@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,16 +31,36 @@ def test_sums_of_stylegan_are_read_and_code_in_their_pickle_is_not_run(
 ) -> None:
     rows = np.random.default_rng(0).standard_normal((50, 4))
     sums = {"num_items": 50, "raw_mean": rows.sum(0), "raw_cov": rows.T @ rows, "all_features": None}
-    for protocol in (2, 4):
+    for protocol in range(6):
         (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums, protocol))
         read, said = statistics.read(tmp_path / "stats.pkl")
         np.testing.assert_allclose(read.moments.covariance, np.cov(rows.T, bias=True))
         np.testing.assert_allclose(read.moments.mean, rows.mean(0))
         assert said is None
-    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums | {"raw_mean": print}))
-    with pytest.raises(UserError, match=r"names builtins\.print, which is not run"):
+    (tmp_path / "stats.pkl").write_bytes(pickle.dumps({"mu": rows.mean(0), "sigma": np.cov(rows.T)}))
+    np.testing.assert_allclose(statistics.read(tmp_path / "stats.pkl")[0].moments.covariance, np.cov(rows.T))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"raw_mean": print}, r"raw_mean is builtins\.print, and only arrays are read"),
+        ({"raw_mean": [0.0] * 4}, "raw_mean is list, and only arrays"),
+        ({"raw_mean": np.zeros(100_000)}, "do not belong together"),  # whose outer product would be 80 GB
+        ({"raw_cov": np.zeros(4)}, "do not belong together"),
+        ({"raw_cov": np.full((4, 4), np.nan)}, "not finite"),
+        ({"num_items": 0}, "no count"),
+        ({"num_items": float("nan")}, "no count"),
+        ({"num_items": "50"}, "no count"),
+        ({"mu": print}, r"mu is builtins\.print"),
+    ],
+)
+def test_wrong_sums_of_stylegan_are_one_line(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    sums = {"num_items": 50, "raw_mean": np.zeros(4), "raw_cov": np.eye(4)}
+    (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums | change))
+    with pytest.raises(UserError, match=says):
         statistics.read(tmp_path / "stats.pkl")
     (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums)[:-20])
     with pytest.raises(UserError, match="holds no mu and sigma"):
         statistics.read(tmp_path / "stats.pkl")
-    assert capsys.readouterr().out == ""

@@ -1,16 +1,14 @@
 """Weights from files: fetched once, checked, and loaded without running what is in them."""
 
-import pickle
 import re
 import sys
-import warnings
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gancli import download
+from gancli import download, torch_files
 from gancli.data import cache
 from gancli.digests import sha256_of
 from gancli.errors import UserError
@@ -61,13 +59,7 @@ def _sha256(path: Path, _size: int, _mtime: int) -> str:
 
 def load(path: Path, what: str) -> dict[str, Tensor]:
     """Read a dictionary of tensors that torch saved; nothing else in the file is ever run."""
-    check_regular(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle protocols: what cannot be read raises
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise unfit(path, what, error) from None
+    state = torch_files.load(path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise unfit(path, what, "it is no dictionary of tensors")
     return dict(state)
