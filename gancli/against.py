@@ -4,6 +4,7 @@ A file FILE.py defines ``steps(task)``, a generator: each ``next`` trains on one
 function of it. See `Task` for what it is told.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from gancli import trust
 from gancli.environment import SAFE_PATH, variables
 from gancli.errors import UserError
 from gancli.flops import wait_for
+from gancli.loading import elsewhere
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ class Other:
             raise UserError(f"--against {given}: there is no file {path}")
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, path, function or "steps", task))
-        with variables(SAFE_PATH):  # or it would import from the current folder, before it is told where to look
+        self._process = context.Process(target=_serve, args=(theirs, os.getcwd(), path, function or "steps", task))
+        # it begins with imports, before it is told where to look: nothing of the current folder is meant
+        with variables(SAFE_PATH), elsewhere():
             self._process.start()
         theirs.close()
 
@@ -97,7 +100,8 @@ class Other:
             raise UserError(f"--against {self.name}: it broke; what it said of it stands above") from None
 
 
-def _serve(pipe: Connection, path: str, function: str, task: Task) -> None:
+def _serve(pipe: Connection, folder: str, path: str, function: str, task: Task) -> None:
+    os.chdir(folder)
     sys.path.insert(0, str(Path(path).parent))  # as for `python FILE.py`
     program = trust.execute(trust.read(Path(path)), Path(path).stem)  # the name that its own processes look for
     steps = getattr(program, function)(task)

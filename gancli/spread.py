@@ -15,7 +15,7 @@ def spread_over(gpus: int) -> None:
     if gpus > there:
         raise UserError(f"--gpus {gpus}: this machine has {there}")
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
-        torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus))
+        torchrun = ("-m", "gancli.torchrun", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()
         # safe for torchrun, and for what it starts
         os.execve(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]], os.environ | SAFE_PATH)

@@ -1,6 +1,7 @@
 """Nothing of the current folder is imported, run or read as settings: people work where strangers' files lie."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from PIL import Image
 import gancli
 from gancli import images, plots, scatter, spread
 from gancli.against import Other, Task
+from gancli.cli import app
 from gancli.errors import UserError
+from gancli.loading import elsewhere
 from tests.test_trust import plant
 
 RUN = "open('ran', 'w').close()\nraise SystemExit('ran')\n"
@@ -56,6 +59,40 @@ def test_no_plug_in_is_found_in_the_current_folder(strange: Path) -> None:
     assert not Path("ran").exists()
 
 
+def plant_library(folder: Path) -> None:
+    """Put a library into a folder that NVIDIA's libcusparseLt, a part of torch on Linux, takes for the driver."""
+    if sys.platform != "linux" or not shutil.which("gcc"):
+        pytest.skip("needs gcc")
+    code = f'#include <stdio.h>\n__attribute__((constructor)) void run(void) {{fopen("{folder.absolute()}/ran", "w");}}'
+    command = ["gcc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-x", "c", "-", "-o", folder / "libcuda.so.1"]
+    subprocess.run(command, input=code, text=True, check=True)
+
+
+@pytest.mark.parametrize("words", [("info", "none"), ("train", "gan", "--data", "none"), ("list", "--published")])
+def test_no_library_of_the_current_folder_is_loaded(strange: Path, words: tuple[str, ...]) -> None:
+    plant_library(Path())
+    done = python("-m", "gancli", *words)
+    assert len(done.stderr.splitlines()) == int(words[0] != "list")
+    assert not Path("ran").exists()
+
+
+def test_every_command_loads_torch_as_it_must_be(strange: Path) -> None:
+    """Whatever imports it first would else do it in the current folder."""
+    code = "import sys\nfrom gancli.cli import run\nrun(sys.argv[1:])\nprint('torch' in sys.modules)"
+    light = {"list", "trust"}
+    names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    wrapped = {c.name for c in app.registered_commands if hasattr(c.callback, "__wrapped__")}
+    assert names - light - {"train", "bench"} == wrapped
+    assert python("-c", code, "list").stdout.endswith("False\n")
+    assert python("-c", code, "trust").stdout.endswith("False\n")
+
+
+def test_the_current_folder_is_where_it_was(strange: Path) -> None:
+    with elsewhere():
+        assert sys.platform != "linux" or Path.cwd() == Path("/")
+    assert Path.cwd() == strange
+
+
 def test_a_checkout_works_without_being_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """There gancli itself comes from the current folder; nobody but the user can mean that."""
     monkeypatch.chdir(Path(gancli.__file__).parent.parent)
@@ -77,6 +114,7 @@ def test_torchrun_and_what_it_starts_import_nothing_either(strange: Path, monkey
     spread.spread_over(2)
     Path("torch.py").write_text(RUN)
     Path("typer.py").write_text(RUN)
+    plant_library(Path())
     _, command, environment = asked
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
     assert not Path("ran").exists()
@@ -90,6 +128,7 @@ def test_a_program_of_bench_against_is_what_its_file_says(strange: Path) -> None
     other.write_text("def steps(task):\n    while True:\n        yield\n")
     plant(other, RUN)
     Path("multiprocessing.py").write_text(RUN)
+    plant_library(Path())
     with Other(str(other), Task("x", 1, 1, 1, 1, "cpu")) as program:
         assert program.window(0.001).steps > 0
     assert not Path("ran").exists()

@@ -3,8 +3,9 @@
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
@@ -26,20 +27,36 @@ from gancli.cli import (
     trusted,
 )
 from gancli.errors import Diverged, UserError
+from gancli.loading import load_torch
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _with_torch(command: Callable[P, T]) -> Callable[P, T]:
+    """Make a command that loads torch, as it must be loaded, when it runs: for help it is not needed."""
+
+    @wraps(command)
+    def loading(*words: P.args, **options: P.kwargs) -> T:
+        load_torch()
+        return command(*words, **options)
+
+    return loading
+
 
 # without Rich's markup, help costs half the time; commands colour what they print themselves
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(train.app, name="train")
-app.command("sample")(sample.command)
-app.command("interpolate")(interpolate.command)
-app.command("classify")(classify.command)
-app.command("translate")(translate.command)
-app.command("eval")(evaluate.command)
+app.command("sample")(_with_torch(sample.command))
+app.command("interpolate")(_with_torch(interpolate.command))
+app.command("classify")(_with_torch(classify.command))
+app.command("translate")(_with_torch(translate.command))
+app.command("eval")(_with_torch(evaluate.command))
 app.add_typer(bench.app, name="bench")
-app.command("import")(import_file.command)
+app.command("import")(_with_torch(import_file.command))
 app.command("list")(models.list_variants)
-app.command("info")(models.info)
-app.command("check")(check.command)
+app.command("info")(_with_torch(models.info))
+app.command("check")(_with_torch(check.command))
 app.command("trust")(trusted.command)
 
 

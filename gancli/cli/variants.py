@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from gancli import registry
 from gancli.errors import UserError
 from gancli.hparams import HParams
+from gancli.loading import load_torch
 from gancli.options import with_options
 from gancli.run import OF_SOME_DATA
 
@@ -27,6 +28,7 @@ class VariantCommand(TyperCommand):
         """Run it, remembering which options were named: the data may ask for other defaults."""
         sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
         self.given = frozenset(name for name, source in sources.items() if source and source.name != "DEFAULT")
+        load_torch()
         return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
