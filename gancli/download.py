@@ -63,8 +63,8 @@ def fetch(url: str, path: Path, sha256: str | None = None, progress: Progress | 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(path.with_name(path.name + ".part"), url, trusted=sha256 is not None)
     try:
-        with web.Watch() as watch:
-            _bring(part, watch, progress)
+        with web.Deadline() as deadline:
+            _bring(part, deadline, progress)
         return _keep(part, path, sha256)
     except web.Refused as error:
         raise Unfetched(url, path, str(error)) from None
@@ -119,23 +119,23 @@ class _Part:
             path.unlink(missing_ok=True)
 
 
-def _bring(part: _Part, watch: web.Watch, progress: Progress | None) -> None:
+def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> None:
     """Connect as often as that brings anything new."""
     idle, why = 0, "the connection was cut"
     while idle < TRIES:
         before = part.size
         try:
-            if _go_on(part, watch, progress) and not watch.cut:  # where headers were cut, nothing says what is missing
+            if _go_on(part, deadline, progress) and not deadline.cut:  # where headers were cut, nothing says what is missing
                 return
         except web.Stale:
             part.remove()
         except (OSError, http.client.HTTPException) as error:
-            if not isinstance(error, web.BROKEN) and not watch.cut:
+            if not isinstance(error, web.BROKEN) and not deadline.cut:
                 raise  # of our own disk
             why = _reason(error)
-            if not watch.cut and not part.size:
+            if not deadline.cut and not part.size:
                 raise web.Refused(why) from None
-        if watch.cut:
+        if deadline.cut:
             raise web.Refused(f"it comes at less than {web.SLOWEST:,} bytes/s")
         idle = 0 if part.size > before else idle + 1
         time.sleep(PAUSE * 2**idle / 2 if idle else 0)
@@ -147,11 +147,11 @@ def _reason(error: Exception) -> str:
     return inner if isinstance(inner, str) else reason(inner)
 
 
-def _go_on(part: _Part, watch: web.Watch, progress: Progress | None) -> bool:
+def _go_on(part: _Part, deadline: web.Deadline, progress: Progress | None) -> bool:
     """Fetch what is missing of a part; true when it is whole."""
     validator = part.validator()
     have = part.size if validator or part.trusted else 0
-    with web.get(part.url, watch, have, validator) as answer:
+    with web.get(part.url, deadline, have, validator) as answer:
         if not answer.start:
             part.start(answer.validator)
         done = answer.start

@@ -13,7 +13,7 @@ from gancli.untrusted import held_to, reason
 MOST = 10_000  # seeds that an image can ask for
 
 
-class Drawn(Struct, frozen=True, rename={"of_class": "class"}):
+class Provenance(Struct, frozen=True, rename={"of_class": "class"}):
     """What `gancli sample` writes into a PNG."""
 
     model: Annotated[str, Meta(min_length=1, max_length=4096)]
@@ -29,7 +29,7 @@ def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleReq
     """Read from a PNG what to draw to get it again; raises UserError when its model is not there or has changed."""
     about = images.read_about(picture)
     try:
-        said = held_to(about, Drawn)
+        said = held_to(about, Provenance)
     except ValueError as error:
         raise UserError(
             f"--like {picture} does not say which seeds drew it, as gancli sample writes: {reason(error)}"

@@ -32,7 +32,7 @@ class Stale(Exception):
     """What is there already is not the beginning of what the server has now."""
 
 
-class Watch:
+class Deadline:
     """Cuts connections that are too slow for the time that `gained` bytes may take, at whatever they are."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Watch:
         self._until += count / SLOWEST
 
     def over(self, socket: socket.socket) -> None:
-        """Watch a connection too."""
+        """Deadline a connection too."""
         self._sockets.append(socket)
 
     def _look(self) -> None:
@@ -73,7 +73,7 @@ class Answer:
     total: int | None  # bytes of all of it, if that is said
     validator: str  # what tells this content from another, "" for nothing
     _response: http.client.HTTPResponse
-    _watch: Watch
+    _watch: Deadline
 
     def blocks(self) -> Iterator[bytes]:
         """Read what comes, as it comes."""
@@ -87,7 +87,7 @@ class Answer:
 
 
 @contextmanager
-def get(url: str, watch: Watch, have: int = 0, validator: str = "") -> Iterator[Answer]:
+def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterator[Answer]:
     """Ask for a file but its first `have` bytes, if it is still the one that `validator` is of.
 
     Raises Stale when it is not, Refused for what no other try makes better, and what is in BROKEN for the rest.
@@ -108,7 +108,7 @@ def get(url: str, watch: Watch, have: int = 0, validator: str = "") -> Iterator[
         raise Refused(reason(error)) from None
 
 
-def _answer(response: Any, watch: Watch, have: int, validator: str) -> Answer:
+def _answer(response: Any, watch: Deadline, have: int, validator: str) -> Answer:
     headers = response.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refused(f"it comes packed, as {printable(headers['Content-Encoding'], 20)}, which was not asked for")
@@ -150,7 +150,7 @@ def _bounded(total: int | None) -> int | None:
 # ------------------------------------------------------------------------------------------- connections
 
 
-def _opener(watch: Watch) -> urllib.request.OpenerDirector:
+def _opener(watch: Deadline) -> urllib.request.OpenerDirector:
     """Know http and https, and no other scheme at all."""
     opener = urllib.request.OpenerDirector()
     handlers = (
@@ -175,7 +175,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 class _Handler(urllib.request.HTTPHandler):
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Deadline) -> None:
         super().__init__()
         self.watch = watch
 
@@ -184,7 +184,7 @@ class _Handler(urllib.request.HTTPHandler):
 
 
 class _SecureHandler(urllib.request.HTTPSHandler):
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Deadline) -> None:
         super().__init__()
         self.watch = watch
 
@@ -192,7 +192,7 @@ class _SecureHandler(urllib.request.HTTPSHandler):
         return self.do_open(_watched(http.client.HTTPSConnection, self.watch), req)
 
 
-def _watched(kind: type[Any], watch: Watch) -> Any:
+def _watched(kind: type[Any], watch: Deadline) -> Any:
     class Watched(kind):
         def connect(self) -> None:
             super().connect()

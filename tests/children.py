@@ -25,14 +25,19 @@ def start(command: Sequence[object], *, env: dict[str, str] | None = None, **opt
 
 
 def run(
-    command: Sequence[object], *, timeout: float = PATIENCE, check: bool = False, **options: Any
+    command: Sequence[object],
+    *,
+    text: str | None = None,
+    timeout: float = PATIENCE,
+    check: bool = False,
+    **options: Any,
 ) -> "subprocess.CompletedProcess[Any]":
-    """Run a process to its end, as subprocess.run does; what it captures are both streams, where none is named."""
+    """Run a process to its end, as subprocess.run does, with a text on its stdin; what it captures are both streams, where none is named."""
     if not options.keys() & {"stdout", "stderr"}:
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = start(command, **{"text": True, **options})
+    process = start(command, stdin=subprocess.PIPE if text is not None else None, text=True, **options)
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(text, timeout=timeout)
     except BaseException:
         end_all()
         raise

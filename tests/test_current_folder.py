@@ -17,6 +17,7 @@ from gancli.against import Other, Task
 from gancli.cli import app
 from gancli.errors import UserError
 from gancli.loading import elsewhere
+from tests import children
 from tests.test_trust import plant
 
 RUN = "open('ran', 'w').close()\nraise SystemExit('ran')\n"
@@ -32,9 +33,7 @@ def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def python(*words: object, **environment: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=100, env=os.environ | environment
-    )
+    return children.run(command, env=os.environ | environment)
 
 
 # --- imports
@@ -65,7 +64,7 @@ def plant_library(folder: Path) -> None:
         pytest.skip("needs gcc")
     code = f'#include <stdio.h>\n__attribute__((constructor)) void run(void) {{fopen("{folder.absolute()}/ran", "w");}}'
     command = ["gcc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-x", "c", "-", "-o", folder / "libcuda.so.1"]
-    subprocess.run(command, input=code, text=True, check=True)
+    children.run(command, text=code, check=True)
 
 
 @pytest.mark.parametrize("words", [("info", "none"), ("train", "gan", "--data", "none"), ("list", "--published")])
@@ -116,7 +115,7 @@ def test_torchrun_and_what_it_starts_import_nothing_either(strange: Path, monkey
     Path("typer.py").write_text(RUN)
     plant_library(Path())
     _, command, environment = asked
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    done = children.run(command, env=environment)
     assert not Path("ran").exists()
     assert done.stdout.count(f"gancli {gancli.__version__}") == 2, done.stderr
 
@@ -149,6 +148,7 @@ PLACES = {"here": ".", "environment": "here", "configuration": "config", "cache"
 
 
 @pytest.mark.parametrize(("where", "settings"), [*((place, USETEX) for place in PLACES), ("here", NONSENSE)])
+@pytest.mark.usefixtures("plots_are_drawn")
 def test_no_settings_of_matplotlib_are_read(strange: Path, where: str, settings: str) -> None:
     plain = curves()
     folder = Path(PLACES[where])

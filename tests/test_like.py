@@ -100,7 +100,7 @@ def no_network(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("name", ["horse2zebra", "cyclegan/map2sat", "map2sat"])
 def test_an_image_fetches_no_model(cli: Cli, drawn: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(published, "fetch", no_network)
+    monkeypatch.setattr(published, "fetch_checkpoint", no_network)
     monkeypatch.setattr(socket.socket, "connect", no_network)
     assert name == "map2sat" or published.find(name)
     write(drawn | {"model": name})

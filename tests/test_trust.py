@@ -6,7 +6,6 @@ import marshal
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 import gancli
 from gancli import registry, trust
 from gancli.errors import UserError
+from tests import children
 from tests.conftest import Cli, noise_images
 from tests.test_strangers import PLUGIN
 
@@ -97,7 +97,7 @@ def test_what_lies_beside_a_file_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text(EVIL)
     (tmp_path / "mine.py").write_text(MINE + "try:\n    import helper\nexcept ImportError:\n    pass\n")
     command = [sys.executable, "-m", "gancli", "train", "./mine.py", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = children.run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "ran").exists()
 

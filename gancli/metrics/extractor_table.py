@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Row:
     """One extractor."""
 
     name: str  # what --extractor calls it
@@ -51,9 +51,9 @@ DEFAULT, LOCAL = "inception", "local"
 EXTRACTORS = {
     row.name: row
     for row in (
-        Choice(DEFAULT, "Inception, whose Frechet distance is FID", _inception, from_file=True),
-        Choice(LOCAL, "a small network trained on --data", _local),
-        Choice("effnet", "EfficientNet, from gancli[offline]", _effnet),
+        Row(DEFAULT, "Inception, whose Frechet distance is FID", _inception, from_file=True),
+        Row(LOCAL, "a small network trained on --data", _local),
+        Row("effnet", "EfficientNet, from gancli[offline]", _effnet),
     )
 }
 

@@ -18,6 +18,7 @@ from gancli.data import cache
 from gancli.data.pictures import Pictures
 from gancli.data.sources import Request, open_source
 from gancli.errors import UserError
+from tests import children
 from tests.conftest import Cli, noise_images
 
 NOBODY = 65534
@@ -162,7 +163,7 @@ def test_a_full_quota_is_one_line(place: Path, tmp_path: Path) -> None:
     folder = noise_images(tmp_path / "data", 12, (64, 64))
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
     words = [sys.executable, "-c", limit + OPEN, str(folder)]
-    _is_full(subprocess.run(words, capture_output=True, text=True, check=False), place)
+    _is_full(children.run(words), place)
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="a small disk takes root")
@@ -170,13 +171,13 @@ def test_a_full_disk_is_one_line(place: Path, tmp_path: Path) -> None:
     folder = noise_images(tmp_path / "data", 60, (64, 64))
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
+    if children.run(mount).returncode:
         pytest.skip("no tmpfs can be mounted")
     try:
         words = [sys.executable, "-c", OPEN, str(folder)]
-        _is_full(subprocess.run(words, capture_output=True, text=True, check=False), place)
+        _is_full(children.run(words), place)
     finally:
-        subprocess.run(["umount", place], check=False)
+        children.run(["umount", place])
 
 
 def _is_full(done: "subprocess.CompletedProcess[str]", place: Path) -> None:
@@ -215,11 +216,11 @@ with cache.entry("images", "killed").write() as draft:
 
 
 def test_orphans_go_and_living_writers_stay(place: Path, tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED, "kill"], check=False, capture_output=True)
+    killed = children.run([sys.executable, "-c", KILLED, "kill"])
     assert killed.returncode == -signal.SIGKILL
     (orphan,) = (place / "images").iterdir()
     writer = [sys.executable, "-c", KILLED, "wait"]
-    with subprocess.Popen(writer, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as living:
+    with children.start(writer, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as living:
         assert living.stdin
         assert living.stdout
         assert living.stdout.readline() == b"there\n"
@@ -325,7 +326,7 @@ os.setuid({NOBODY})
 
 def as_nobody(folder: Path) -> "subprocess.CompletedProcess[str]":
     words = [sys.executable, "-c", AS_NOBODY + OPEN, str(folder)]
-    return subprocess.run(words, text=True, capture_output=True, check=False)
+    return children.run(words)
 
 
 @pytest.fixture
