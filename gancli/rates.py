@@ -17,6 +17,7 @@ FP32, BF16 = PRECISIONS = ("fp32", "bf16")
 MOST = 4  # layers that are timed: those with the most work
 WORK = 1e9  # operations forward that a layer is given rows for, one at least: some 10 ms
 SECONDS, ROUNDS = 0.4, 5  # of timing, and the least rounds, after a call of each that does not count
+LIMIT = 3.0  # seconds after which fewer rounds must do: the machine is slow, or busy
 HOPELESS = 4.0  # times slower in that first call: where bf16 is emulated, it is 5 to 30 times slower
 PASSES = 3  # forward, and the gradients of the input and of the weights, of as much work each
 
@@ -79,10 +80,12 @@ def measure(gan: GAN[Any], most: Sequence[Layer], seconds: Seconds | None = None
     if _rate(first, FP32) > HOPELESS * _rate(first, BF16):
         return {precision: _rate(first, precision) for precision in PRECISIONS}
     took: dict[tuple[Layer, str], list[float]] = {key: [] for key in calls}
-    rounds = max(ROUNDS, int(SECONDS / sum(first.values())))
-    for _ in range(rounds):
+    spent, rounds = 0.0, 0
+    while spent < SECONDS or (rounds < ROUNDS and spent < LIMIT):
         for key, call in calls.items():
             took[key].append(seconds(call))
+            spent += took[key][-1]
+        rounds += 1
     least = {key: min(each) for key, each in took.items()}  # whatever else the machine does only adds to it
     return {precision: _rate(least, precision) for precision in PRECISIONS}
 

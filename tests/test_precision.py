@@ -85,6 +85,14 @@ def test_what_something_else_disturbs_does_not_count(noise: list[float]) -> None
     assert found["bf16"] / found["fp32"] == pytest.approx(2)
 
 
+def test_a_busy_machine_does_not_hold_a_run_up() -> None:
+    gan = make("dcgan")
+    most = layers(gan, part(gan))
+    clock = Clock({"fp32": 2.0, "bf16": 1.0})
+    assert faster(measure(gan, most, clock)).precision == "bf16"
+    assert len(clock.calls) == 2 * 2 * len(most)
+
+
 def test_what_is_hopeless_is_tried_once() -> None:
     gan = make("dcgan")
     most = layers(gan, part(gan))

@@ -67,6 +67,12 @@ def test_a_run_goes_on_with_another_number_of_processes(cli: Cli, pictures: Path
     assert_same("whole", "parts")
 
 
+def test_processes_choose_one_precision(cli: Cli, pictures: Path) -> None:
+    done = run(2, "gan", "--data", pictures, *QUICK, "--precision", "auto", "--steps", 2, "--out", "x")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("\nprecision ") == 1  # of the first, in which the other agrees to the bit
+
+
 def test_parts_of_a_batch_add_up_to_it(cli: Cli, pictures: Path) -> None:
     command = ("train", "gan", "--data", pictures, "--width", 4, "--sample-every", 1000, "--steps", 4)
     command += ("--precision", "fp32")

@@ -1,6 +1,6 @@
 """Show what the precision that is chosen by measuring costs or brings, beside fp32 and bf16, in turns.
 
-    python -m tests.dev.precision [NAME…] [--seconds 2] [--windows 5]
+    python -m tests.dev.precision [NAME…] [--seconds 2] [--windows 5] [--threads 2]
 
 Each training is that of `gancli bench`: the whole loop. A window of each precision follows one of the other, so that
 whatever else the machine does meets all of them. Ends with 1 when what was chosen is more than 5 % slower than fp32.
@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import torch
 
 from gancli import bench
 from gancli.against import Window
@@ -58,7 +60,11 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--windows", type=int, default=5)
+    parser.add_argument(
+        "--threads", type=int, default=torch.get_num_threads(), help="1 where other programs compute too"
+    )
     asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
     slow = []
     for name in asked.names or CASES:
         chosen, timings = timed(name, asked.seconds, asked.windows)
