@@ -6,6 +6,7 @@ import lzma
 import os
 import tarfile
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
@@ -182,6 +183,7 @@ class _Tar:
     @cached_property
     def _seekable(self) -> tarfile.TarFile:
         file = self._unpacked() if self._packed else self._stream()
+        weakref.finalize(self, file.close)
         return tarfile.open(fileobj=file, mode="r:")
 
     def _stream(self) -> IO[bytes]:
@@ -192,9 +194,9 @@ class _Tar:
         root = cache.root()
         with cache.full_is_said(root), _Bounded(self._stream(), self._most) as stream:
             file = tempfile.TemporaryFile(dir=root)  # noqa: SIM115 members are read from it later
-            while block := stream.read_or_end(MOST_HEADER):
+            while block := stream.next_or_end():
                 file.write(block)
-            file.flush()
+            file.seek(0)
         return file
 
 
@@ -220,10 +222,11 @@ class _Bounded:
         self._check(self.file.tell() + max(count, 0))
         return self.file.read(count)
 
-    def read_or_end(self, count: int) -> bytes:
-        """Read, and take damage for the end: what lies before it is there."""
+    def next_or_end(self) -> bytes:
+        """Read what comes next, and take damage for the end: what lies before it is there."""
         try:
-            return self.read(count)
+            self._check(self.file.tell())
+            return cast(Any, self.file).read1(2**20)
         except (*DAMAGED, *UNREADABLE):
             return b""
 

@@ -38,6 +38,9 @@ class Modest(io.BufferedReader):
         super().__init__(io.FileIO(path))
         self.most: int | None = most
 
+    def __del__(self) -> None:
+        self.close()  # archives are read as long as anybody has a member
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Read; raises UserError for too much at once."""
         if self.most is not None and size is not None and size > self.most:
