@@ -25,6 +25,7 @@ from gancli.data.paired import Paired
 from gancli.data.pictures import Pictures
 from gancli.data.sources import Request, open_source
 from gancli.errors import UserError
+from gancli.metrics import statistics
 from gancli.metrics.extractors import weights
 from tests.conftest import Cli, noise_images
 
@@ -164,10 +165,10 @@ def test_pipes_as_images_of_commands(tmp_path: Path, cli: Cli) -> None:
             pictures_in(path)
         done = cli("eval", path, "--data", "digits", "--extractor", "local")
         assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
-    for name in ("w.pth", "w.pt"):
+    for name, read in (("w.pth", weights.fingerprint), ("s.npz", statistics.read), ("s.safetensors", statistics.read)):
         path = pipe(tmp_path / name)
         with at_once(path), pytest.raises(UserError, match="is a pipe"):
-            weights.fingerprint(path)
+            read(path)
 
 
 def test_pipes_are_not_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
