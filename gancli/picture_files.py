@@ -41,7 +41,10 @@ def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
             frames, durations = [], []
             for count, frame in enumerate(ImageSequence.Iterator(image), start=1):
                 check_pixels(count * frame.width * frame.height)
-                frames.append(_sized(_upright(frame), size))
+                turned = _upright(frame)
+                sides = _sides(turned.size, size)
+                check_pixels(count * sides[0] * sides[1])  # what is small in a file may be large by then
+                frames.append(turned if sides == turned.size else turned.resize(sides, Image.Resampling.LANCZOS))
                 durations.append(float(frame.info.get("duration", 0)))  # WebP knows it only now
             exif.pop(ORIENTATION, None)  # it has been followed
             return Loaded(frames, exif, profile, durations if len(frames) > 1 else [], image.info.get("loop", 0))
@@ -52,16 +55,15 @@ def _upright(frame: Image.Image) -> Image.Image:
     return upright(frame, keep_alpha=has_alpha)
 
 
-def _sized(image: Image.Image, size: str | None) -> Image.Image:
-    """Resize to WIDTHxHEIGHT, or so that the shorter side has N pixels."""
+def _sides(given: tuple[int, int], size: str | None) -> tuple[int, int]:
+    """Width and height of what is to be WIDTHxHEIGHT, or to have N pixels along its shorter side."""
     if size is None:
-        return image
+        return given
     height, width = parse_size(size) or (0, 0)
     if "x" in size.lower():
-        return image.resize((width, height), Image.Resampling.LANCZOS)
-    scale = height / min(image.size)
-    sides = [max(1, round(side * scale)) for side in image.size]
-    return image.resize((sides[0], sides[1]), Image.Resampling.LANCZOS)
+        return width, height
+    wide, high = (max(1, round(side * height / min(given))) for side in given)
+    return wide, high
 
 
 def to_tensor(image: Image.Image, channels: int) -> Tensor:

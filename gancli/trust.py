@@ -111,8 +111,8 @@ def allow(code: Code) -> None:
     """Remember that the user trusts a file as it is now: checkpoints may ask for it from now on."""
     mark = _own_folder() / code.sha256
     with atomic.replacing(mark) as temporary:
-        temporary.touch(0o600)
         temporary.write_text(to_json({"path": str(code.path.absolute())}))
+    mark.chmod(0o600)  # in a folder that is the user's alone
 
 
 def marks() -> list[Mark]:

@@ -32,7 +32,7 @@ def run(
     check: bool = False,
     **options: Any,
 ) -> "subprocess.CompletedProcess[Any]":
-    """Run a process to its end, as subprocess.run does, with a text on its stdin; what it captures are both streams, where none is named."""
+    """Run a process to its end, as subprocess.run does, `text` on its stdin; both streams are captured by default."""
     if not options.keys() & {"stdout", "stderr"}:
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = start(command, stdin=subprocess.PIPE if text is not None else None, text=True, **options)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancli.data import arrays, points, shapes
-from gancli.data.pictures import Item, Pictures, Wanted, decode
+from gancli.data.pictures import Pictures, Wanted, decode
 from gancli.errors import UserError
 
 SHAPE_IMAGES = 16_384  # pictures drawn of a preset: 170 of each of the 96 modes of shapes-easy
@@ -78,8 +78,7 @@ def _points(name: str, wanted: Wanted) -> Pictures:
 
 def _digits(wanted: Wanted) -> Pictures:
     images, labels = arrays.read_npz(DIGITS)
-    items: list[Item] = arrays.items_of(images, labels)
-    return decode("digits", items, [str(digit) for digit in range(10)], wanted, "digits-1")
+    return decode("digits", arrays.Rows(images, labels), [str(digit) for digit in range(10)], wanted, "digits-1")
 
 
 # ------------------------------------------------------------------------------------------- two domains

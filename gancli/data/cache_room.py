@@ -23,9 +23,8 @@ ABOUT = "about.json"
 NEW, OLD = ".gancli-new-", ".gancli-old-"  # folders that are being made, and removed
 TAG = "CACHEDIR.TAG"  # https://bford.info/cachedir/: backups leave such folders out
 SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55\n# This is gancli's cache. All of it can be made again.\n"
-OURS = frozenset(
-    {"images", "features", "content", "local", "weights", "published", "torchvision", "matplotlib", "trusted"}
-)
+KINDS = ("images", "features", "content", "local", "weights", "published", "torchvision", "matplotlib")
+OURS = frozenset((*KINDS, "trusted", "precision"))  # what is in caches that were made without a mark
 SHARE = 5  # by default the cache may hold this part of its disk
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

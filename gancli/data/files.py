@@ -1,27 +1,34 @@
-"""Pictures in folders and archives. Archives are read in place: nothing is ever unpacked to disk."""
+"""Pictures in folders and archives. Archives are read in place: no name in them ever becomes a path."""
 
 import bz2
 import gzip
 import lzma
 import os
 import tarfile
+import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import IO, Any, cast, overload
+from typing import IO, Any, Self, cast
 
 from PIL.Image import Image
 
+from gancli.data import cache
+from gancli.data.listing import MOST_LISTED, MOST_MEMBERS, Items, Modest, too_many
 from gancli.data.pictures import UNREADABLE, Item, open_bytes, open_picture
 from gancli.errors import UserError
+from gancli.untrusted import check_regular, reason
 
 COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 RARE = (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".avif", ".jp2")
 SUFFIXES = frozenset(COMMON + RARE)
 LARGEST = 256 * 2**20  # bytes of one picture in an archive; a larger claim is a bomb or no picture
 LEAST = 2**30  # bytes that an archive may unpack to, whatever its size
+MOST_HEADER = 2**20  # bytes of a name in a tar
 RATIO = 200  # of unpacked to packed bytes: no picture packs so well
 COMPRESSED: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -37,8 +44,8 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-class Files(Sequence[Item]):
-    """The pictures of a folder; an item is made when it is asked for, so that a million cost little."""
+class Files(Items):
+    """The pictures of a folder."""
 
     def __init__(self, folder: Path, names: list[str], classes: list[str]) -> None:
         self._folder, self._names, self._labels = folder, names, {name: i for i, name in enumerate(classes)}
@@ -46,18 +53,9 @@ class Files(Sequence[Item]):
     def __len__(self) -> int:
         return len(self._names)
 
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> "list[Item]": ...
-
-    def __getitem__(self, index: int | slice) -> "Item | list[Item]":
-        if isinstance(index, slice):
-            return [self._item(name) for name in self._names[index]]
-        return self._item(self._names[index])
-
-    def _item(self, name: str) -> Item:
+    def item(self, index: int) -> Item:
+        """Make an item."""
+        name = self._names[index]
         return Item(name, _label(name, self._labels), lambda: open_picture(self._folder / name))
 
 
@@ -68,7 +66,7 @@ def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
     """
     names: list[str] = []
     digest = sha256()
-    for name, size, changed in _below(str(folder), ""):
+    for name, size, changed in _below(str(folder), "", ()):
         names.append(name)
         digest.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
     if not names:
@@ -77,8 +75,14 @@ def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
     return Files(folder, names, classes), classes, [str(folder.resolve()), digest.hexdigest()]
 
 
-def _below(folder: str, path: str) -> Iterator[tuple[str, int, int]]:
-    """Give name, size and time of change of every picture: those of a folder before those of the folders in it."""
+def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int]]:
+    """Give name, size and time of change of every picture: those of a folder before those of the folders in it.
+
+    A link to a folder that it lies in is left out: it would have no end.
+    """
+    about = os.stat(folder)
+    if (here := (about.st_dev, about.st_ino)) in above:
+        return
     with os.scandir(folder) as found:
         entries = sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
     folders = []
@@ -90,15 +94,16 @@ def _below(folder: str, path: str) -> Iterator[tuple[str, int, int]]:
         elif entry.is_dir():
             folders.append(entry.name)
     for name in folders:
-        yield from _below(f"{folder}/{name}", f"{path}{name}/")
+        yield from _below(f"{folder}/{name}", f"{path}{name}/", (*above, here))
 
 
 def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
     """The same for a zip or tar."""
+    check_regular(path)
     try:
         read = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
     except (*DAMAGED, *UNREADABLE) as error:
-        raise UserError(f"{path} is not a readable archive: {error}") from None
+        raise UserError(f"{path} is not a readable archive: {reason(error)}") from None
     pictures = ((name.lstrip("/"), opener) for name, opener in read)
     members = sorted(member for member in pictures if PurePosixPath(member[0]).suffix.lower() in SUFFIXES)
     if not members:
@@ -122,36 +127,108 @@ def _label(name: str, classes: dict[str, int]) -> int:
 
 
 def _zip_members(path: Path) -> list[tuple[str, "_Member"]]:
-    archive = zipfile.ZipFile(path)
+    file = Modest(path, MOST_LISTED)
+    archive = zipfile.ZipFile(file)
+    file.most = None
+    if len(archive.filelist) > MOST_MEMBERS:
+        raise too_many()
     lock = Lock()
-    return [(i.filename, _Member(archive, i, i.file_size, lock)) for i in archive.infolist() if not i.is_dir()]
+
+    def read(member: zipfile.ZipInfo) -> bytes:
+        with lock, archive.open(member) as opened:
+            return opened.read(LARGEST)
+
+    members = (member for member in archive.infolist() if not member.is_dir())
+    return [(m.filename, _Member(partial(read, m), m.file_size, m.compress_size)) for m in members]
 
 
 def _tar_members(path: Path) -> list[tuple[str, "_Member"]]:
-    archive = tarfile.open(fileobj=_unpacked(path), mode="r:")  # noqa: SIM115 members are read from it later
-    lock = Lock()
-    # links and devices are left out
-    return [(m.name, _Member(archive, m, m.size, lock)) for m in archive if m.isfile()]
-
-
-def _unpacked(path: Path) -> IO[bytes]:
-    """Open a tar, compressed or not; one that unpacks to more than it can honestly hold raises OSError on the way."""
     with path.open("rb") as file:
         head = file.read(6)
-    openers = (opener for magic, opener in COMPRESSED.items() if head.startswith(magic))
-    most = max(LEAST, RATIO * path.stat().st_size)
-    return cast(IO[bytes], _Bounded(next(openers, open)(path, "rb"), most))
+    packed = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
+    tar = _Tar(path, packed)
+    # links and devices are left out
+    return [(m.name, _Member(partial(tar.read, m), m.size, m.size)) for m in tar.members() if m.isfile()]
+
+
+class _Tar:
+    """A tar, compressed or not.
+
+    A compressed one is read once from its beginning to list it, and once more into a file without a name, which can be
+    read in any order: to go back in a compressed stream is to begin again.
+    """
+
+    def __init__(self, path: Path, packed: Callable[..., IO[bytes]] | None) -> None:
+        self._path, self._packed = path, packed
+        self._most = max(LEAST, RATIO * path.stat().st_size)
+        self._lock = Lock()
+
+    def members(self) -> Iterator[tarfile.TarInfo]:
+        """List it; raises UserError for too many, and for one that unpacks to more than it can honestly hold."""
+        with _Bounded(self._stream(), self._most, MOST_HEADER) as stream:
+            archive = tarfile.open(fileobj=stream.as_file(), mode="r:")  # noqa: SIM115 the stream is what is open
+            for _ in range(MOST_MEMBERS + 1):
+                if (member := archive.next()) is None:
+                    return
+                vars(archive)["members"].clear()  # it would keep them all
+                yield member
+        raise too_many()
+
+    def read(self, member: tarfile.TarInfo) -> bytes:
+        """Read a member whole; one thread does at a time."""
+        with self._lock:
+            opened = self._seekable.extractfile(member)
+            return opened.read(LARGEST) if opened else b""
+
+    @cached_property
+    def _seekable(self) -> tarfile.TarFile:
+        file = self._unpacked() if self._packed else self._stream()
+        weakref.finalize(self, file.close)
+        return tarfile.open(fileobj=file, mode="r:")
+
+    def _stream(self) -> IO[bytes]:
+        return (self._packed or open)(self._path, "rb")
+
+    def _unpacked(self) -> IO[bytes]:
+        """Unpack it as far as it goes."""
+        root = cache.root()
+        with cache.full_is_said(root), _Bounded(self._stream(), self._most) as stream:
+            file = tempfile.TemporaryFile(dir=root)  # noqa: SIM115 members are read from it later
+            while block := stream.next_or_end():
+                file.write(block)
+            file.seek(0)
+        return file
 
 
 class _Bounded:
-    """An unpacked stream that must end before `most` bytes."""
+    """An unpacked stream that must end before `most` bytes, and of which `at_once` are read at once."""
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        self.file, self.most = file, most
+    def __init__(self, file: IO[bytes], most: int, at_once: int = 2**20) -> None:
+        self.file, self.most, self.at_once = file, most, at_once
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def as_file(self) -> IO[bytes]:
+        """It has what is asked of a file here."""
+        return cast(IO[bytes], self)
 
     def read(self, count: int = -1) -> bytes:
+        if count > self.at_once:
+            raise OSError(f"the name of a member has {count:,} bytes")
         self._check(self.file.tell() + max(count, 0))
         return self.file.read(count)
+
+    def next_or_end(self) -> bytes:
+        """Read what comes next, and take damage for the end: what lies before it is there."""
+        try:
+            self._check(self.file.tell())
+            return cast(Any, self.file).read1(2**20)
+        except (*DAMAGED, *UNREADABLE):
+            return b""
 
     def seek(self, place: int, whence: int = 0) -> int:
         self._check(place)
@@ -160,44 +237,25 @@ class _Bounded:
     def tell(self) -> int:
         return self.file.tell()
 
-    def __del__(self) -> None:
-        self.file.close()
-
     def _check(self, place: int) -> None:
         if place > self.most:
             raise OSError(f"it unpacks to more than {self.most:,} bytes")
 
 
 class _Member:
-    """Opens one picture of an archive; archives are read by one thread at a time."""
+    """Opens one picture of an archive."""
 
-    def __init__(
-        self,
-        archive: zipfile.ZipFile | tarfile.TarFile,
-        member: zipfile.ZipInfo | tarfile.TarInfo,
-        size: int,
-        lock: Lock,
-    ) -> None:
-        self.archive, self.member, self.size, self.lock = archive, member, size, lock
+    def __init__(self, read: Callable[[], bytes], size: int, packed: int) -> None:
+        self.read, self.size, self.packed = read, size, packed
 
     def __lt__(self, other: object) -> bool:
         return False  # members of one name keep their order
 
     def __call__(self) -> Image:
-        packed = self.member.compress_size if isinstance(self.member, zipfile.ZipInfo) else self.size
-        if self.size > LARGEST or self.size > max(2**26, RATIO * packed):
+        if self.size > LARGEST or self.size > max(2**26, RATIO * self.packed):
             raise ValueError(f"{self.size:,} bytes")
-        with self.lock:
-            return open_bytes(self._read())
-
-    def _read(self) -> bytes:
         try:
-            if isinstance(self.archive, zipfile.ZipFile):
-                assert isinstance(self.member, zipfile.ZipInfo)
-                with self.archive.open(self.member) as file:
-                    return file.read(LARGEST)
-            assert isinstance(self.member, tarfile.TarInfo)
-            file = self.archive.extractfile(self.member)
-            return file.read(LARGEST) if file else b""
+            data = self.read()
         except (*DAMAGED, RuntimeError) as error:
             raise OSError(str(error)) from None  # encrypted, cut or of an unknown compression
+        return open_bytes(data)

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 from gancli.data import cache, cache_room
 from gancli.data.spec import halvings
 from gancli.errors import UserError
-from gancli.untrusted import held_to, printable
+from gancli.untrusted import check_regular, held_to, printable, reason
 
 Size = tuple[int, int]  # height, width
 Shape = tuple[int, int, int]  # channels, height, width
@@ -140,7 +140,8 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
             with item.open() as image:
                 return to_array(image, (size[0], size[1]), channels)
         except UNREADABLE as error:
-            return f"{item.name} ({_reason(error)})"
+            _raise_if_full(error)
+            return f"{item.name} ({reason(error)[:80]})"
 
     ahead = max(threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
     cache_room.allocate(folder / IMAGES, len(items) * math.prod(shape))
@@ -160,6 +161,11 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
     return [_found(items), *([f"skipped {len(broken)} unreadable: {_listed(broken)}"] if broken else [])]
 
 
+def _raise_if_full(error: BaseException) -> None:
+    if isinstance(error, cache.Full):  # no fault of the picture's
+        raise error
+
+
 def _ordered(
     function: Callable[[Item], NDArray[np.uint8] | str], items: Sequence[Item], threads: int, ahead: int
 ) -> Iterator:
@@ -172,10 +178,6 @@ def _ordered(
 def _listed(names: Sequence[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return printable(", ".join(names[:most])) + more
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:80] or type(error).__name__
 
 
 # ------------------------------------------------------------------------------------------ size and mode
@@ -209,8 +211,8 @@ def _survey(items: Iterable[Item]) -> tuple["Counter[Size]", "Counter[str]"]:
                 turned = image.getexif().get(ORIENTATION, 1) >= 5  # the sides are swapped
                 sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
                 modes[image.mode] += 1
-        except UNREADABLE:
-            continue
+        except UNREADABLE as error:
+            _raise_if_full(error)
     if not sizes:
         raise UserError(f"none of {sum(1 for _ in items)} images can be read: {_listed([i.name for i in items])}")
     return sizes, modes
@@ -275,7 +277,12 @@ def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def open_picture(source: Path | IO[bytes]) -> Image.Image:
-    """Open a picture of a format that is read; raises ValueError for one of too many pixels, before they are read."""
+    """Open a picture of a format that is read; raises ValueError for one of too many pixels, before they are read.
+
+    What is there but is no file, such as a pipe that would wait for ever, is a UserError.
+    """
+    if isinstance(source, Path) and source.exists():
+        check_regular(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged EXIF, large pictures and the like: what matters is raised
         image = Image.open(source, formats=FORMATS)

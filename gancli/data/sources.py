@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancli.data import arrays, builtin, files, named
-from gancli.data.pictures import Item, Pictures, Report, Size, Wanted, decode
+from gancli.data.pictures import Item, Pictures, Report, Size, Wanted, check_pixels, decode
 from gancli.errors import UserError, missing
+from gancli.untrusted import check_regular, reading
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def parse_size(text: str | None) -> Size | None:
 
 
 MOST_CLASSES = 2**16
+MOST_CHANNELS = 4
 
 
 class Listing(NamedTuple):
@@ -78,6 +80,7 @@ def list_source(request: Request) -> Listing:
 
 
 def _list_file(path: Path) -> Listing:
+    check_regular(path)
     name = path.name.split(".")[0]
     if files.is_archive(path):
         items, classes, key = files.in_archive(path)
@@ -100,8 +103,10 @@ def _list_folder(folder: Path, request: Request) -> Listing:
 
 
 def _list_arrays(path: Path, images: NDArray[np.uint8], labels: NDArray | None, name: str) -> Listing:
-    if images.ndim not in (3, 4):
+    if images.ndim not in (3, 4) or 0 in images.shape or (images.ndim == 4 and images.shape[3] > MOST_CHANNELS):
         raise UserError(f"{path} holds no images: its shape is {list(images.shape)}, not (N, H, W) or (N, H, W, C)")
+    with reading(str(path)):
+        check_pixels(images.shape[1] * images.shape[2])
     if labels is not None and labels.shape != (len(images),):
         raise UserError(f"{path} has {len(images):,} images but labels of shape {list(labels.shape)}")
     if labels is not None and labels.max(initial=0) >= MOST_CLASSES:
@@ -109,4 +114,4 @@ def _list_arrays(path: Path, images: NDArray[np.uint8], labels: NDArray | None, 
     about = path.stat()
     key = repr((str(path.resolve()), about.st_size, about.st_mtime_ns))
     classes = [str(c) for c in range(int(labels.max()) + 1)] if labels is not None and len(labels) else []
-    return Listing(name, arrays.items_of(images, labels), classes, key)
+    return Listing(name, arrays.Rows(images, labels), classes, key)

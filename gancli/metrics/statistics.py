@@ -17,7 +17,7 @@ from gancli import atomic, torch_files
 from gancli.errors import UserError
 from gancli.metrics.features import Features, Moments
 from gancli.pickles import named
-from gancli.untrusted import reason
+from gancli.untrusted import check_regular, reason
 
 WRITTEN = (".npz", ".safetensors")
 READ = (*WRITTEN, ".pkl")
@@ -40,6 +40,7 @@ def write(path: Path, features: Features, protocol: dict[str, Any]) -> None:
 def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
     """Read them and what is said of them, if anything; raises UserError for anything else."""
     _check(path, READ)
+    check_regular(path)
     try:
         mu, sigma, said = READERS[path.suffix](path)
         mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
