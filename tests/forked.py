@@ -25,7 +25,7 @@ _running: list["Forked"] = []
 class Forked:
     """A command that runs here, in this environment, with what tests use of subprocess.Popen."""
 
-    def __init__(self, program: Callable[[], None], words: tuple[object, ...], environment: dict[str, str]) -> None:
+    def __init__(self, program: Callable[[], object], words: tuple[object, ...], environment: dict[str, str]) -> None:
         self._streams = [tempfile.NamedTemporaryFile() for _ in range(2)]  # noqa: SIM115 until it has ended
         self._process = _server.Process(
             target=_become,
@@ -63,7 +63,7 @@ class Forked:
 
 
 def _become(
-    program: Callable[[], None], words: list[str], folder: str, environment: dict[str, str], streams: list[str]
+    program: Callable[[], object], words: list[str], folder: str, environment: dict[str, str], streams: list[str]
 ) -> None:
     os.chdir(folder)
     os.environ.clear()
@@ -74,17 +74,19 @@ def _become(
     program()
 
 
-def start(*words: object, program: Callable[[], None] = main, **environment: object) -> Forked:
+def start(*words: object, program: Callable[[], object] = main, **environment: object) -> Forked:
     """Start a command; `environment` is added to that of the tests."""
     return Forked(program, words, {**os.environ, **{name: str(value) for name, value in environment.items()}})
 
 
-def run(*words: object, program: Callable[[], None] = main) -> "subprocess.CompletedProcess[str]":
+def run(*words: object, program: Callable[[], object] = main) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end."""
     return _end([start(*words, program=program)])
 
 
-def together(processes: int, *words: object, program: Callable[[], None] = main) -> "subprocess.CompletedProcess[str]":
+def together(
+    processes: int, *words: object, program: Callable[[], object] = main
+) -> "subprocess.CompletedProcess[str]":
     """Run a command as torchrun does, in several processes; the exit code is the first that is not 0."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from gancli import checkpoint, launch
+from gancli import atomic, checkpoint, launch
 from gancli.gan import GAN
 from tests import children, forked
 from tests.conftest import Cli
@@ -164,6 +165,15 @@ def test_two_that_write_one_file_leave_a_whole_one(cli: Cli, pictures: Path) -> 
         assert process.returncode == 0
     with Image.open("same.png") as image:
         image.load()
+
+
+def test_a_file_that_is_written_meanwhile_by_another_process_takes_nothing_away(tmp_path: Path) -> None:
+    path = tmp_path / "same.txt"
+    with atomic.replacing(path) as temporary:
+        temporary.write_text("ours")
+        assert forked.run(program=partial(atomic.write_text, path, "theirs")).returncode == 0
+        assert path.read_text() == "theirs"
+    assert path.read_text() == "ours"
 
 
 # --- where pictures and runs come from
