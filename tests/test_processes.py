@@ -173,12 +173,12 @@ def test_gpus_that_are_not_there_are_an_error(cli: Cli, pictures: Path) -> None:
 def test_several_gpus_start_what_torchrun_would(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
-    monkeypatch.setattr(os, "execv", lambda _, words: started.append(words))
+    monkeypatch.setattr(os, "execve", lambda _, words, __: started.append(words))
     monkeypatch.setattr(sys, "argv", ["gancli", "train", "dcgan", "--gpus", "4"])
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     spread_over(4)
     words = " ".join(started[0][1:])
-    assert words == "-m torch.distributed.run --standalone --nproc-per-node 4 -m gancli train dcgan --gpus 4"
+    assert words == "-m gancli.torchrun --standalone --nproc-per-node 4 -m gancli train dcgan --gpus 4"
     monkeypatch.setenv("WORLD_SIZE", "4")  # as torchrun sets it for those it starts
     spread_over(4)
     assert len(started) == 1
