@@ -216,6 +216,14 @@ def test_other_arrays_are_one_line(cli: Cli, what: str) -> None:
         statistics.read(Path("x.pkl"))
 
 
+def test_truth_is_zero_or_one(place: Path) -> None:
+    wrong = np.array([0, 1, 2, 255], np.uint8).view(np.bool_)
+    for protocol in PROTOCOLS:
+        held = read(pickle.dumps([wrong, wrong[2]], protocol), place)
+        assert held[0].view(np.uint8).tolist() == [0, 1, 1, 1]
+        assert held[1]
+
+
 def test_an_array_made_by_its_class_stays_a_record(place: Path) -> None:
     """This alone crashes a reader that lets pickles call np.ndarray."""
     held = read(pickle.dumps(Call(np.ndarray, ((1,), np.dtype("O"), b"A" * 8))), place)

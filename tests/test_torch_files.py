@@ -23,7 +23,7 @@ from gancli import torch_files
 from gancli.errors import UserError
 from gancli.pickled_tensors import Storage
 from tests.conftest import Cli
-from tests.pickling import read, saved, zipped
+from tests.pickling import Call, read, saved, zipped
 
 # ------------------------------------------------------------------------------------------------ torch
 
@@ -125,6 +125,43 @@ def test_storages_of_other_machines(place: Path) -> None:
         read(head + v1 + rest[:-1], place)
     with pytest.raises(UserError, match="list of storages"):
         read(head + v1 + pickle.dumps([], 2), place)
+
+
+def looking(offset: Any, size: Any, stride: Any) -> Any:
+    """Pickles as a tensor that looks at four numbers in a way of its own."""
+    numbers = torch.arange(4.0)
+    storage = torch.storage.TypedStorage(wrap_storage=numbers.untyped_storage(), dtype=numbers.dtype, _internal=True)
+    rebuild = torch._utils._rebuild_tensor_v2  # pyright: ignore[reportAttributeAccessIssue]
+    return Call(rebuild, (storage, offset, size, stride, False, collections.OrderedDict()))
+
+
+@pytest.mark.parametrize(
+    "way", [(0, (4,), (1,)), (3, (), ()), (0, (2, 2), (2, 1)), (1, (2,), (2,)), (9, (0, 3), (3, 1))]
+)
+def test_tensors_within_their_storage_are_read(place: Path, way: Any) -> None:
+    assert read(saved(looking(*way)), place).tolist() == torch.arange(10.0).as_strided(way[1], way[2], way[0]).tolist()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        *((1, (4,), (1,)), (4, (), ()), (0, (2, 2), (3, 1)), (0, (3,), (2,)), (2**62, (1,), (1,)), (0, (2,), (2**62,))),
+        *((-1, (1,), (1,)), (1, (2,), (-1,)), (0, (-2, -2), (1, 1)), (0, (2,), (1, 1)), (0, (1,) * 65, (1,) * 65)),
+        *((0, (2,), None), (0, 4, 1), (0, (2.0,), (1,)), (True, (1,), (1,)), (None, (1,), (1,))),
+        *((0, (2**62, 0), (1, 1)), (0, (5,), (0,)), (0, (4, 4), (1, 0)), (0, ("2",), (1,))),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("zipped", [True, False])
+def test_tensors_beyond_their_storage_are_one_line(place: Path, way: Any, zipped: bool) -> None:
+    with pytest.raises(UserError, match=r"cannot be read: it (is damaged: a tensor|holds an expanded)"):
+        read(saved(looking(*way), _use_new_zipfile_serialization=zipped), place)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_truth_is_zero_or_one(place: Path, zipped: bool) -> None:
+    wrong = torch.tensor([0, 1, 2], dtype=torch.uint8).view(torch.bool)
+    with pytest.raises(UserError, match="neither 0 nor 1"):
+        read(saved([wrong], _use_new_zipfile_serialization=zipped), place)
 
 
 def nested() -> Tensor:
