@@ -47,7 +47,7 @@ def faults(what: str) -> Iterator[str]:
     """Look for the faults of a run, a model or the cache; raises UserError for what is none of them."""
     path = Path(what).expanduser()
     if what == CACHE:
-        return _of_cache()
+        return cache.check()
     folder = None if path.is_file() else models.run_folder(what)
     return of_run(folder) if folder else of_model(models.local(what) or models.find(what).path)
 
@@ -145,21 +145,3 @@ def _check_png(path: Path) -> None:
             image.verify()  # its checksums; an image cannot be read after that
         with Image.open(path, formats=("PNG",)) as image:
             image.load()
-
-
-# ------------------------------------------------------------------------------------------------- cache
-
-
-def _of_cache() -> Iterator[str]:
-    check: Callable[[], Iterator[str]] = getattr(cache, "check", _entries)
-    return check()
-
-
-def _entries() -> Iterator[str]:
-    """Look for entries of the cache that do not say what they are, and for what killed writers left."""
-    for kind in sorted(path for path in cache.root().iterdir() if path.is_dir()):
-        for path in sorted(kind.iterdir()):
-            if path.name.startswith(".new-"):
-                yield f"{path} was left by a process that was killed: delete it"
-            elif (path / cache.ABOUT).exists():
-                yield from _said(lambda path=path: read_json(path / cache.ABOUT, dict[str, Any]))

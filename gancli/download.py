@@ -125,7 +125,9 @@ def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> No
     while idle < TRIES:
         before = part.size
         try:
-            if _go_on(part, deadline, progress) and not deadline.cut:  # where headers were cut, nothing says what is missing
+            if (
+                _go_on(part, deadline, progress) and not deadline.cut
+            ):  # where headers were cut, nothing says what is missing
                 return
         except web.Stale:
             part.remove()

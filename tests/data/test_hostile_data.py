@@ -174,7 +174,7 @@ def test_pipes_as_images_of_commands(tmp_path: Path, cli: Cli) -> None:
 def test_pipes_are_not_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = noise_images(tmp_path / "in", 2)
     path = pipe(folder / "p.png")
-    request = translating.Request("m", (str(folder),), out=tmp_path / "out")
+    request = translating.TranslationRequest("m", (str(folder),), out=tmp_path / "out")
     with at_once(path):
         jobs = translating.plan(request, "m")
         outcomes = {job.name: why for job, why in translating._pipeline(jobs, request, lambda image: image, {})}
