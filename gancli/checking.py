@@ -5,42 +5,21 @@ Nothing is changed, and no fault hides the next one.
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
 
-from msgspec import Meta
 from PIL import Image
 
-from gancli import checkpoint, models
+from gancli import checkpoint, models, ticks
 from gancli.data import cache
 from gancli.ema import EMA
 from gancli.errors import UserError
 from gancli.run import Folder
-from gancli.untrusted import check_regular, parse_json, read_json, reading
+from gancli.untrusted import check_regular, reading
 
 CACHE = "cache"
 LONGEST_LINE = 2**20  # bytes of a log
 MOST_OF_A_LOG = 20  # faults that are told of one
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-
-
-@dataclass(frozen=True)
-class _About:
-    """What every run.json says."""
-
-    variant: str
-    hparams: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Tick:
-    """What every line of metrics.jsonl says."""
-
-    step: Count
-    images: Count
-    seconds: Annotated[float, Meta(ge=0)]
 
 
 def faults(what: str) -> Iterator[str]:
@@ -99,7 +78,7 @@ def of_run(folder: Folder) -> Iterator[str]:
     for path in set(_below(folder.path)) - set(files):
         yield from _said(lambda path=path: check_regular(path, follow=False))
     if folder.about in files or not os.path.lexists(folder.about):
-        yield from _said(lambda: read_json(folder.about, _About))
+        yield from _said(folder.read_about)
     if folder.log in files:
         yield from islice(_of_log(folder.log), MOST_OF_A_LOG)
     saved = [path for path in files if path.suffix == checkpoint.SUFFIX and path.parent.name == "checkpoints"]
@@ -128,15 +107,14 @@ def _of_log(log: Path) -> Iterator[str]:
     with log.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
             try:
-                tick = parse_json(line, _Tick)
-                parse_json(line, dict[str, float])
+                tick = ticks.parse(line)
             except ValueError as error:
                 why = error if line.endswith(b"\n") else "it was cut short; --resume takes it away"
                 yield f"{log} line {number}: {why}"
                 continue
-            if tick.step < before:
-                yield f"{log} line {number}: step {tick.step} comes after step {before}"
-            before = tick.step
+            if tick["step"] < before:
+                yield f"{log} line {number}: step {tick['step']} comes after step {before}"
+            before = tick["step"]
 
 
 def _check_png(path: Path) -> None:
