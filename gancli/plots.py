@@ -11,7 +11,7 @@ from gancli.untrusted import printable
 SPEED = "images_per_second"
 NOT_CURVES = ("step", "images", "seconds", SPEED)
 COLUMNS = 3
-MOST_PANELS = 60  # the variants need a third of it; a page of thousands is beyond what can be drawn
+MOST_PANELS = 36  # twice what the variants need; a page of thousands is beyond what can be drawn
 LONGEST_NAME = 50  # characters over a panel
 LARGEST = 1e100  # values beyond it are no curve: axes round them overflow
 

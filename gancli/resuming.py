@@ -147,7 +147,8 @@ def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
     if before.digest and before.digest != now.digest:
         raise UserError(
             f"--resume: the data have changed since {folder.path} was trained: {_said(now.data)} does not hold what "
-            f"{_said(before.data)} held then: restore them, or train a new run"
+            f"{_said(before.data)} held then: restore them, or train a new run; to go on all the same, delete "
+            f'"digest" from {folder.about}'
         )
 
 

@@ -340,6 +340,8 @@ def test_data_that_have_changed_are_refused(cli: Cli, run: Path, how: str) -> No
     before = state()
     refused(resumes(cli), "the data have changed since x was trained: pictures does not hold what")
     assert state() == before
+    without_digest(run)  # as the message says
+    assert resumes(cli).code == 0
 
 
 def test_the_same_data_are_the_same_wherever_they_lie(cli: Cli, run: Path) -> None:
