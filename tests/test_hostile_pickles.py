@@ -145,8 +145,12 @@ def bomb() -> bytes:
     return b"\x80\x02]q\x00" + levels
 
 
-STREAM = saved(torch.zeros(3).untyped_storage(), _use_new_zipfile_serialization=False)
-STORAGE = call("torch.storage", "_load_from_bytes") + b"B" + struct.pack("<L", len(STREAM)) + STREAM + b"\x85R"
+def storage(size: int) -> tuple[bytes, bytes]:
+    """A storage that was pickled by itself: the call, and its arguments."""
+    stream = saved(torch.zeros(size, dtype=torch.uint8).untyped_storage(), _use_new_zipfile_serialization=False)
+    return call("torch.storage", "_load_from_bytes"), b"B" + struct.pack("<L", len(stream)) + stream + b"\x85"
+
+
 ENDLESS: dict[str, tuple[Callable[[], bytes], str]] = {
     "opcodes": (lambda: b"\x80\x02" + b"N" * bounds.MOST_OPCODES + b".", "opcodes"),
     "marks": (lambda: b"\x80\x02" + b"(" * 20_000 + b".", "nested"),
@@ -180,9 +184,8 @@ ENDLESS: dict[str, tuple[Callable[[], bytes], str]] = {
         ),
         "far more bytes",
     ),
-    "streams in storages": (
-        lambda: again(STORAGE[: STORAGE.index(b"B")], STORAGE[STORAGE.index(b"B") : -1], 100_000), "opcodes",
-    ),
+    "streams in storages": (lambda: again(*storage(3), 100_000), "opcodes"),
+    "large streams in storages": (lambda: again(*storage(2**24), 1000), "far more bytes"),
     "a bomb for a dtype": (
         lambda: bomb() + b"q\xf00" + call("numpy.core.multiarray", "scalar") + b"h\xf0C\x01a\x86R.", "dtype is none",
     ),
