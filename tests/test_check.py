@@ -145,7 +145,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a line cut short": (spoil("metrics.jsonl", add_line('{"step": 3')), "was cut short"),
     "a line of nothing": (spoil("metrics.jsonl", add_line("x\n")), "metrics.jsonl line"),
     "a line without end": (spoil("metrics.jsonl", add_line("[" * 2**21)), "metrics.jsonl line"),
-    "a line without end": (
+    "a line whose time has no end": (
         spoil("metrics.jsonl", add_line('{"step": 3, "images": 12, "seconds": 1e999}\n')),
         "seconds",
     ),
