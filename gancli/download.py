@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from gancli import atomic, web
 from gancli.digests import sha256_of
 from gancli.errors import UserError
+from gancli.terminal import warn
 from gancli.untrusted import printable, read_json, reason
 
 TRIES = 4  # connections in a row that bring nothing new
@@ -48,7 +49,7 @@ def alone(folder: Path) -> Iterator[None]:
                 yield
                 return
         if not told:
-            print(f"gancli: another process fetches into {folder}: waiting for it", file=sys.stderr)
+            warn(f"another process fetches into {folder}: waiting for it")
             told = True
         time.sleep(PAUSE)
 

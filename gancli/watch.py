@@ -8,9 +8,12 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Protocol
 
 from torch import distributed as td
+
+from gancli.terminal import warn
 
 BEAT = 1.0  # seconds between beats
 PATIENCE = 12.0  # seconds without a beat after which a process counts as lost
@@ -71,13 +74,15 @@ class Watch:
         self._stopped.set()
         self._thread.join(2 * self._beat)
         if well:
-            self._store.add(f"{DONE}/{self._rank}", 1)
+            with suppress(RuntimeError):  # the first process has ended well too, and with it the store
+                self._store.add(f"{DONE}/{self._rank}", 1)
 
 
 def end(lost: int, world: int) -> None:
     """End this process at once: its main thread may wait for the lost one in a call that nothing can interrupt."""
-    text = f"gancli: process {lost} of {world} (counted from 0) died or hangs, so the others end; go on with --resume"
-    print(text, file=sys.stderr, flush=True)
+    text = f"process {lost} of {world} (counted from 0) died or hangs, so the others end; go on with --resume"
+    warn(text)
+    sys.stderr.flush()
     os._exit(1)
 
 

@@ -72,7 +72,7 @@ ALLOWED = {
         *("seeds", "step"),
     },
     "registry.py": {"errors", "gan", "hparams", "trust"},
-    "data": {"atomic", "digests", "dist", "errors", "pixels", "seeds", "untrusted"},
+    "data": {"atomic", "digests", "dist", "errors", "pixels", "seeds", "terminal", "untrusted"},
     "nets": {"data", "dist", "errors"},
     "metrics": {
         *(

@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from numpy.typing import DTypeLike, NDArray
 from gancli import atomic
 from gancli.data import cache_room
 from gancli.errors import UserError
+from gancli.terminal import warn
 from gancli.untrusted import check_regular, read_json, reading, reason
 
 R = TypeVar("R")
@@ -201,7 +201,7 @@ class Entry:
                 with reading(f"{path} in the cache"):
                     return use(_kept(path))
             except UserError as error:
-                print(f"gancli: {error}; it is made again", file=sys.stderr)
+                warn(f"{error}; it is made again")
                 cache_room.remove(path)
         return None
 

@@ -7,6 +7,7 @@ from typing import Any
 from gancli.data import cache
 from gancli.data.pictures import Item
 from gancli.errors import UserError
+from gancli.terminal import warn
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,8 @@ def open_named(name: str, split: str) -> tuple[list[Item], list[str]]:
 
 
 def _fetch(name: str, make: Any, options: dict[str, Any]) -> Any:
-    import sys
 
-    print(f"fetching {name} into {root()}", file=sys.stderr)
+    warn(f"fetching {name} into {root()}")
     try:
         return make(str(root()), download=True, **options)
     except Exception as error:  # whatever its downloaders raise: the network, a mirror, an archive

@@ -1,7 +1,6 @@
 """Weights from files: fetched once, checked, and loaded without running what is in them."""
 
 import re
-import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gancli import download, torch_files
 from gancli.data import cache
 from gancli.digests import sha256_of
 from gancli.errors import UserError
+from gancli.terminal import warn
 from gancli.untrusted import check_regular
 
 
@@ -28,7 +28,7 @@ def fetch_weights(name: str, url: str, option: str) -> Path:
             if known.is_file() and fingerprint(known).startswith(digits):
                 return known
         url = download.mirrored(url)
-        print(f"gancli: fetching {url}", file=sys.stderr)
+        warn(f"fetching {url}")
         try:
             return download.fetch(url, place, digits, download.show)
         except download.Unfetched as error:
