@@ -1,6 +1,7 @@
 """The few collective operations that training needs; on one process all of them do nothing."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -135,7 +136,8 @@ def joined() -> Iterator[None]:
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    td.init_process_group("nccl" if cuda else "gloo")
+    with _stdout_elsewhere():
+        td.init_process_group("nccl" if cuda else "gloo")
     _watch = watch_all()
     try:
         yield
@@ -145,6 +147,19 @@ def joined() -> Iterator[None]:
     _watch.stop(well=True)
     _watch = None
     td.destroy_process_group()
+
+
+@contextmanager
+def _stdout_elsewhere() -> Iterator[None]:
+    """Send to stderr what goes to stdout: gloo (of torch 2.9) says there whom it is connected to, before our JSON."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @contextmanager

@@ -63,6 +63,8 @@ def of_accelerator(asked: str, device: torch.device) -> str:
 
 def faster(found: Rates) -> Choice:
     """Take bf16 where it is faster by the margin."""
+    if not found:
+        return Choice(FP32, "no layer to measure it by")
     chosen = BF16 if found[BF16] > MARGIN * found[FP32] else FP32
     other = FP32 if chosen == BF16 else BF16
     return Choice(chosen, f"measured {_said(found[chosen])} GFLOP/s, {other} {_said(found[other])}")
@@ -93,7 +95,9 @@ def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
     if kept := _kept(file):
         return kept
     with aside("precision"):
-        found = rates.measure(gan, rates.layers(gan, part(rows)))
+        if not (most := rates.layers(gan, part(rows))):
+            return {}
+        found = rates.measure(gan, most)
     with suppress(OSError):  # it is measured again the next time
         atomic.write_json(file, found)
     return found

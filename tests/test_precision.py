@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gancli import dist, flops, precision, rates
 from gancli.data import cache
 from gancli.data.spec import DataSpec
+from gancli.gan import GAN
 from gancli.precision import MARGIN, choose, faster
 from gancli.rates import layers, measure
 from tests.conftest import Cli
@@ -187,6 +188,15 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(measured: list[dict[str, 
     empty_cache.write_text("a file where the folder should be")
     assert [chosen(make("gan")) for _ in range(2)] == ["bf16"] * 2
     assert stat.S_ISREG(empty_cache.stat().st_mode)
+
+
+def test_a_gan_without_layers_or_without_a_step_computes_in_fp32(empty_cache: Path) -> None:
+    gan = make("gan")
+    gan.play = GAN.play.__get__(gan)  # of the base: not implemented
+    assert layers(gan, part(gan)) == []
+    choice = choose("auto", None, gan, gan.hp.batch, lambda _: part(gan))
+    assert str(choice) == "fp32: no layer to measure it by"
+    assert not empty_cache.exists()
 
 
 # --------------------------------------------------------------------------------------------- who is asked first
