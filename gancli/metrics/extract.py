@@ -1,6 +1,5 @@
 """Images through a network, once: the features of a reference are kept in the cache."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from gancli.metrics import fid, table
 from gancli.metrics.extractors import Extractor
 from gancli.metrics.features import Collector, Features, Moments
 from gancli.metrics.sides import Share, Side
+from gancli.terminal import warn
 from gancli.untrusted import held_to
 
 Tell = Callable[[str, int, int], None]  # what is read, images done, images in all
@@ -46,7 +46,7 @@ def _keep(entry: cache.Entry, features: Features) -> None:
             save_file(tensors, draft.path / "features.safetensors")
             draft.seal({"count": features.count})
     except cache.Full as error:  # what was computed is there all the same
-        print(f"gancli: the features of the reference are not kept: {error}", file=sys.stderr)
+        warn(f"the features of the reference are not kept: {error}")
 
 
 def _tensors(features: Features) -> dict[str, Tensor]:
