@@ -2,17 +2,17 @@
 
     python -m tests.fuzz [MUTANTS] [SEED]
 
-Each mutant is read by one command, called in this process as the command line calls it. A worker that is forked for
-some hundred mutants takes a crash or a hang with it, and says which mutant it was: python -m tests.fuzz one NUMBER.
+Each mutant is read by one command, called in this process as the command line calls it; tests/fuzz_commands.py says
+which. A worker that is forked for some hundred mutants takes a crash or a hang with it, and its parent says which
+mutant it was: python -m tests.fuzz one NUMBER.
 """
 
-import ast
 import contextlib
-import faulthandler
 import functools
 import io
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -26,15 +26,14 @@ from typing import Any, NamedTuple
 
 from gancli import cli
 from gancli.cli.train import Variants
-from tests import mutants
-from tests.mutants import Source
+from tests import fuzz_commands, whole_files
+from tests.fuzz_commands import SHARES, Case
+from tests.fuzz_workers import LANES, Workers
+from tests.whole_files import Source
 
 SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
-WAITING = 900  # seconds: the machine may be shared, and this process be stopped for a while
-LANES = 2  # workers at a time
-PART = 100  # mutants a worker
-SMALL = ("--batch", "4", "--width", "4", "--z-dim", "4")  # as the runs in tests/mutants.py
-TRAIN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2", *SMALL)
+OWN = ("in", "out", "runs", "cache", "config")  # folders of a mutant; `in` alone must stay as it was
+FETCHED = re.compile("^gancli: fetching", re.MULTILINE)  # nothing that is read here may start a download
 
 
 class Told(NamedTuple):
@@ -47,138 +46,137 @@ class Told(NamedTuple):
     wrong: str  # empty when all was well
 
 
+class Small:
+    """Stands in for Inception, whose size says nothing of files: the mean of each channel."""
+
+    name, weights, precision, resize, batch = "inception", "0" * 64, "fp32", "none", 64
+    inception, official = True, False
+
+    def __call__(self, images: Any) -> tuple[Any, Any]:
+        features = images.float().mean((2, 3)) / 255
+        return features, features
+
+
 class Fuzzer:
     """A folder with whole files, in the middle of folders that nothing may be written to."""
 
     def __init__(self, seed: int) -> None:
         self.seed, self.root = seed, Path(tempfile.mkdtemp(prefix="gancli-fuzz-"))
+        self.whole, self.lanes = self.root / "whole", [self.root / "some/where" / f"deep{n}" for n in range(LANES)]
         cli.get_command = functools.cache(cli.get_command)  # the same commands again and again
         Variants.get_command = functools.cache(Variants.get_command)
-        os.environ["GANCLI_CACHE"] = str(self.root / "cache")
-        lanes = [self.root / "some" / "where" / f"deep{lane}" for lane in range(LANES)]
-        for lane in lanes:
-            lane.mkdir(parents=True)
+        os.environ |= {"HOME": str(self.root / "home"), "GANCLI_MIRROR": "http://127.0.0.1:9"}
+        for lane in self.lanes:
+            (lane / "tmp").mkdir(parents=True)
             (lane / "evil.py").write_text("open('escaped', 'w')\n")
         self.enter(0)
         self.sources = self._whole_files()
-        self.allowed = {self.root / "cache", *(lane / name for lane in lanes for name in ("out", "in", "runs"))}
-        self.before = self._tree()
+        texts = [s.content for s in self.sources if s.name.endswith((".json", ".jsonl")) or len(s.name) == 64]
+        headers = [s.content for s in self.sources if s.kind == "checkpoint"]
+        self.strays = [*texts, *(h[8 : 8 + int.from_bytes(h[:8], "little")] for h in headers), b"null", b"[]", b"{}"]
 
     def enter(self, lane: int) -> None:
         """Work in one of the folders: a worker has one of its own."""
-        self.work = self.root / "some" / "where" / f"deep{lane}"
+        self.work = self.lanes[lane]
+        tempfile.tempdir = str(self.work / "tmp")
+        sys.path[:1] = [str(self.work)]  # where evil.py could be imported
         os.chdir(self.work)
+        self._use(self.root / "cache", self.root / "config")
+
+    def _use(self, cache: Path, config: Path) -> None:
+        """Set the user's folders for the commands that follow."""
+        from gancli.data import cache as caching
+
+        os.environ |= {"GANCLI_CACHE": str(cache), "XDG_CONFIG_HOME": str(config)}
+        caching.root.cache_clear()
 
     def _whole_files(self) -> list[Source]:
+        from gancli import evaluation
         from tests.conftest import noise_images
 
-        whole = self.root / "whole"
-        data, domains = noise_images(whole / "data", 4), whole / "domains"
+        make = evaluation.make_extractor
+        evaluation.make_extractor = lambda *a, **o: make(*a, **o) if o["weights"] else Small()
+        noise_images(self.whole / "data", 4)
         for name in "AB":
-            noise_images(domains / name, 4, (16, 16))
-        pictures = mutants.images()
-        made = mutants.checkpoints(whole / "runs", lambda words: self.call(words)[0], data, domains)
+            noise_images(self.whole / "domains" / name, 4, (16, 16))
+        pictures = whole_files.images()
+        cached = whole_files.cached(self.whole, self._run, self.root / "cache")
+        trusted = whole_files.trusted(self.whole, self._run, self.root / "config")
+        made = whole_files.trained(self.whole, self._run)
         for source in made:
-            (whole / source.name).write_bytes(source.content)
-        return [*pictures, *mutants.archives(pictures), *mutants.arrays(), *mutants.pickles(), *made]
+            (self.whole / source.name).write_bytes(source.content)
+        drawn = whole_files.drawn(self.whole, self._run)
+        held = [*whole_files.archives(pictures), *whole_files.arrays(), *whole_files.pickles(), *whole_files.stats()]
+        return [*pictures, *held, *made, *drawn, *cached, *trusted, Source("special", "no file", b"")]
 
-    def _tree(self) -> set[Path]:
-        found, todo = set(), [self.root]
+    def _run(self, words: list[Any]) -> int:
+        return self.call(words)[0]
+
+    def _tree(self) -> dict[str, tuple[int, ...]]:
+        """All that may not change: paths with sizes and times, but for what commands may write to."""
+        allowed = {str(self.root / name) for name in ("cache", "config")}
+        allowed |= {str(self.work / name) for name in OWN if name != "in"} | {str(lane) for lane in self.lanes}
+        found, todo = dict[str, tuple[int, ...]](), [str(self.root), str(self.work)]
         while todo:
-            for path in todo.pop().iterdir():
-                if path in self.allowed:
+            for entry in os.scandir(todo.pop()):
+                if entry.path in allowed:
                     continue
-                found.add(path)
-                if path.is_dir():
-                    todo.append(path)
+                about = entry.stat(follow_symlinks=False)
+                folder = entry.is_dir(follow_symlinks=False)
+                found[entry.path] = (about.st_mode,) if folder else (about.st_mode, about.st_size, about.st_mtime_ns)
+                if folder:
+                    todo.append(entry.path)
         return found
 
-    def call(self, words: list[Any]) -> tuple[int, str]:
-        """Run a command here; its exit code, and what it said on stderr."""
-        err = io.StringIO()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
-            return cli.run([str(word) for word in words]), err.getvalue()
+    def call(self, words: list[Any]) -> tuple[int, str, str]:
+        """Run a command here; its exit code, and what it said on stdout and stderr."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = cli.run([str(word) for word in words])
+        return code, out.getvalue(), err.getvalue()
 
     def one(self, number: int) -> Told:
         """Make a mutant and feed it to a command."""
         dice = random.Random(f"{self.seed} {number}")
-        kind = dice.choice(["checkpoint", "checkpoint", "image", "image", "archive", "array", "pth", "run"])
+        kind = dice.choice(SHARES)
         source = dice.choice([s for s in self.sources if s.kind == kind])
-        for name in ("in", "out", "runs"):
+        for name in OWN:
             shutil.rmtree(self.work / name, ignore_errors=True)
-            (self.work / name).mkdir()
-        path = self.work / "in" / source.name
-        path.write_bytes(mutants.mutant(source, dice))
-        words = self._command(source, path, dice)
-        start = time.process_time()
+            (self.work / name).mkdir(mode=0o700)
+        words = fuzz_commands.command(Case(source, self.whole, self.work, dice, self.strays))
+        own = {"cache": kind == "cache" or any((self.work / "cache").iterdir()), "config": kind == "trust"}
+        self._use(*((self.work if own[name] else self.root) / name for name in ("cache", "config")))
+        before, start = self._tree(), time.process_time()
         try:
-            code, err = self.call(words)
+            code, out, err = self.call(words)
         except Exception:
-            return Told(kind, str(words[0]), 1, time.process_time() - start, traceback.format_exc())
-        seconds = time.process_time() - start
-        return Told(kind, str(words[0]), code, seconds, self._wrong(words, code, err, seconds))
+            return Told(kind, str(words[0]), 1, time.process_time() - start, f"{words}: {traceback.format_exc()}")
+        seconds, changed = time.process_time() - start, self._tree().items() ^ before.items()
+        wrong = _wrong(code, out, err, seconds) or (f"changed {changed}" if changed else "")
+        return Told(kind, str(words[0]), code, seconds, f"{' '.join(map(str, words))}: {wrong}" if wrong else "")
 
-    def _wrong(self, words: list[Any], code: int, err: str, seconds: float) -> str:
-        if code not in (0, 2) or (code == 2 and not (err.startswith("gancli: ") and len(err.splitlines()) == 1)):
-            return f"{words}: exit code {code}, said {err!r}"
-        if new := self._tree() ^ self.before:
-            return f"{words}: changed {new}"
-        return f"{words}: computed for {seconds:.0f} s" if seconds > SECONDS else ""
-
-    def _command(self, source: Source, path: Path, dice: random.Random) -> list[Any]:
-        whole = self.root / "whole"
-        if source.kind == "checkpoint":
-            picture = dice.choice(["data/000.png", "domains/A/000.png"])
-            return dice.choice(
-                [
-                    ["info", path],
-                    ["info", path, "--json"],
-                    ["sample", path, "-n", 2, "--out", dice.choice(["out/x.png", "out/x.npz", "out"])],
-                    ["translate", path, whole / picture, "--out", "out/x.png"],
-                    ["translate", path, whole / picture, "--out", "out/x.png", "--mask", "2,2,4,4"],
-                    [*TRAIN, "--data", whole / "data", "--out", self._run_with(path), "--resume"],
-                ]
-            )
-        if source.kind == "image":
-            return dice.choice(
-                [
-                    ["info", path],
-                    ["translate", whole / "cyclegan.safetensors", path, "--out", f"out/x{path.suffix}"],
-                    ["sample", "--like", path],
-                    [*TRAIN, "--data", "in"],
-                    ["interpolate", whole / "vae.safetensors", "--images", path, path, "--out", "out/x.png"],
-                ]
-            )
-        if source.kind == "pth":
-            return dice.choice([["info", path], ["import", path, "--as", "x"], ["sample", path]])
-        if source.kind == "run":
-            folder = self._run_with(path)
-            return dice.choice([["info", folder], [*TRAIN, "--data", whole / "data", "--out", folder, "--resume"]])
-        return dice.choice([["info", path], [*TRAIN, "--data", path], [*TRAIN, "--data", "in"]])
-
-    def _run_with(self, path: Path) -> Path:
-        """A run's folder, one of whose files is the mutant."""
-        folder = self.work / "out" / "run"
-        shutil.copytree(self.root / "whole" / "runs" / "gan", folder)
-        place = (
-            folder / "checkpoints" / "000000008.safetensors" if path.suffix == ".safetensors" else folder / path.name
-        )
-        shutil.copy(path, place)
-        return folder
-
-    def part(self, first: int, last: int, writer: int) -> None:
-        """Be a worker: a line a mutant."""
+    def limited(self, number: int) -> Told:
+        """Do that as a worker does: with an end to computing and to memory."""
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        for number in range(first, last):
-            signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS)  # of computing; its signal ends the process
-            faulthandler.dump_traceback_later(WAITING, exit=True)  # of waiting for something
-            told = self.one(number)
-            if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before > GROWTH:
-                told = told._replace(wrong=told.wrong or f"{told.command}: memory grew by more than {GROWTH:,} bytes")
-            os.write(writer, (repr(tuple(told)) + "\n").encode())
+        signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS)  # of computing; its signal ends the process
+        told = self.one(number)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        faulthandler.cancel_dump_traceback_later()
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+        return told if told.wrong or grown <= GROWTH else told._replace(wrong=f"memory grew by {grown:,} bytes")
+
+
+def _wrong(code: int, out: str, err: str, seconds: float) -> str:
+    """Say what is wrong with what a command did; nothing, if all was well."""
+    lines = err.splitlines()
+    refused = len(lines) == 1 and err.startswith("gancli: ")
+    if code not in (0, 2) or (code == 2 and not refused and not (out and not err)):  # `check` says faults on stdout
+        return f"exit code {code}, said {err!r}"
+    if obeyed := [line for line in (*out.split("\n"), *err.split("\n")) if not line.isprintable()]:
+        return f"a terminal would obey {obeyed[0]!r}"
+    if FETCHED.search(err):
+        return f"fetched something: {err!r}"
+    return f"computed for {seconds:.0f} s" if seconds > SECONDS else ""
 
 
 def main(count: int = 20_000, seed: int = 0) -> int:
@@ -186,44 +184,20 @@ def main(count: int = 20_000, seed: int = 0) -> int:
     fuzzer, start = Fuzzer(seed), time.monotonic()
     told: list[Told] = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop: report what was done
+    workers = Workers(fuzzer.enter, lambda number: tuple(fuzzer.limited(number)))
     try:
-        while len(told) < count:
-            places = [min(len(told) + PART * lane, count) for lane in range(LANES + 1)]
-            workers = [_start(fuzzer, lane, places[lane], places[lane + 1]) for lane in range(LANES)]
-            for worker in workers:
-                told += _end(*worker)
+        for number, done in workers.run(count):
+            told.append(Told(*done) if isinstance(done, tuple) else Told("?", "?", 1, 0, done))
+            if told[-1].wrong:
+                print(f"mutant {number} ({told[-1].kind}): {told[-1].wrong}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print("stopped early", file=sys.stderr)
     finally:
+        workers.end()
         os.chdir("/")
         shutil.rmtree(fuzzer.root, ignore_errors=True)
     report(told, fuzzer.sources, time.monotonic() - start)
     return sum(1 for t in told if t.wrong)
-
-
-def _start(fuzzer: Fuzzer, lane: int, first: int, last: int) -> tuple[int, int, int, int]:
-    reader, writer = os.pipe()
-    if (process := os.fork()) == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.close(reader)
-        fuzzer.enter(lane)
-        fuzzer.part(first, last, writer)
-        os._exit(0)
-    os.close(writer)
-    return process, reader, first, last
-
-
-def _end(process: int, reader: int, first: int, last: int) -> list[Told]:
-    with os.fdopen(reader) as lines:
-        told = [Told(*ast.literal_eval(line)) for line in lines]
-    _, status = os.waitpid(process, 0)
-    if len(told) < last - first:
-        number = first + len(told)
-        told.append(Told("?", "?", 1, 0, f"mutant {number}: worker died, {os.waitstatus_to_exitcode(status)}"))
-    for i, t in enumerate(told):
-        if t.wrong:
-            print(f"mutant {first + i} ({t.kind}): {t.wrong}", file=sys.stderr, flush=True)
-    return told
 
 
 def report(told: list[Told], sources: list[Source], seconds: float) -> None:
@@ -235,13 +209,14 @@ def report(told: list[Told], sources: list[Source], seconds: float) -> None:
         files = sum(1 for s in sources if kind in (s.kind, "all"))
         wrong = sum(1 for t in mine if t.wrong)
         print(f"| {kind} | {files} | {len(mine):,} | {codes[0]:,} | {codes[2]:,} | {wrong} | {slowest:.1f} s |")
-    commands = Counter(t.command for t in told)
-    said = ", ".join(f"{name} {count:,}" for name, count in commands.most_common())
+    said = ", ".join(f"{name} {count:,}" for name, count in Counter(t.command for t in told).most_common())
     print(f"\nby command: {said}; {seconds:.0f} s; files: {', '.join(s.name for s in sources)}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
-        print(Fuzzer(int((sys.argv[3:4] or ["0"])[0])).one(int(sys.argv[2])))
+        fuzzer = Fuzzer(int((sys.argv[3:4] or ["0"])[0]))
+        print(fuzzer.one(int(sys.argv[2])), file=sys.stderr)
+        print(f"its files are in {fuzzer.work}")
     else:
         sys.exit(min(main(*(int(word) for word in sys.argv[1:])), 1))

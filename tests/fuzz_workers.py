@@ -1,0 +1,98 @@
+"""Processes that are forked for some numbers each, and whose death or blocking is told with the number it came at."""
+
+import ast
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+LANES = 2  # workers at a time
+PART = 100  # numbers a worker
+PATIENCE = 10  # seconds without any computing, of a worker that waits for something
+
+Done = tuple[int, "tuple[Any, ...] | str"]  # a number with what its call gave, or with how its worker ended
+
+
+class _Worker:
+    """A process that calls something with the numbers from `first` to `last`, and writes a line for each."""
+
+    def __init__(
+        self, enter: Callable[[], None], call: Callable[[int], tuple[Any, ...]], first: int, last: int
+    ) -> None:
+        self.next, self.last, self._begun, self._idle, self._computed = first, last, b"", 0.0, -1
+        self.reader, writer = os.pipe()
+        if (process := os.fork()) == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.close(self.reader)
+            enter()
+            for number in range(first, last):
+                os.write(writer, (repr(call(number)) + "\n").encode())
+            os._exit(0)
+        os.close(writer)
+        self.process = process
+
+    def read(self) -> Iterator[Done]:
+        """Give what was done since the last time."""
+        block = os.read(self.reader, 2**20)
+        *lines, self._begun = (self._begun + block).split(b"\n")
+        for line in lines:
+            yield self.next, ast.literal_eval(line.decode())
+            self.next += 1
+        if not block:
+            os.close(self.reader)
+            _, status = os.waitpid(self.process, 0)
+            self.process = 0
+            if self.next < self.last:
+                code = os.waitstatus_to_exitcode(status)
+                yield self.next, f"worker blocked for {PATIENCE} s" if self._blocked() else f"worker died, {code}"
+                self.next += 1
+
+    def kill_if_blocked(self, seconds: float) -> None:
+        """End it when it has slept for too long; what is stopped, or waits for a disk, does not sleep."""
+        try:
+            said = Path(f"/proc/{self.process}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:  # only Linux tells
+            return
+        computed = int(said[11]) + int(said[12])
+        self._idle = self._idle + seconds if computed == self._computed and said[0] == "S" else 0
+        self._computed = computed
+        if self._blocked():
+            os.kill(self.process, signal.SIGKILL)
+
+    def _blocked(self) -> bool:
+        return self._idle >= PATIENCE
+
+
+class Workers:
+    """Calls something with all numbers below a count, in processes that `enter` a lane of their own first."""
+
+    def __init__(self, enter: Callable[[int], None], call: Callable[[int], tuple[Any, ...]]) -> None:
+        self._enter, self._call, self._lanes = enter, call, dict[int, _Worker]()
+
+    def run(self, count: int) -> Iterator[Done]:
+        """Give what was done, as it is done."""
+        todo = [(first, min(first + PART, count)) for first in range(0, count, PART)][::-1]
+        before = time.monotonic()
+        while todo or self._lanes:
+            for lane in {*range(LANES)} - self._lanes.keys():
+                if todo:
+                    self._lanes[lane] = _Worker(lambda lane=lane: self._enter(lane), self._call, *todo.pop())
+            ready, _, _ = select.select([worker.reader for worker in self._lanes.values()], [], [], 1)
+            seconds, before = min(time.monotonic() - before, 1.5), time.monotonic()
+            for lane, worker in list(self._lanes.items()):
+                if worker.reader not in ready:
+                    worker.kill_if_blocked(seconds)
+                    continue
+                yield from worker.read()
+                if not worker.process:
+                    del self._lanes[lane]
+                    todo += [(worker.next, worker.last)] if worker.next < worker.last else []
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for worker in self._lanes.values():
+            os.kill(worker.process, signal.SIGKILL)
+            os.waitpid(worker.process, 0)
