@@ -266,6 +266,7 @@ DAMAGED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a list of hyperparameters": lambda about: about | {"hparams": []},
     "a seed in words": lambda about: about | {"seed": "0"},
     "half a seed": lambda about: about | {"seed": 0.5},
+    "a precision of nothing": lambda about: about | {"precision": "fp3"},
     "no variant": lambda about: {k: v for k, v in about.items() if k != "variant"},
     "no batch": lambda about: about | {"hparams": {}},
     "a batch in words": lambda about: about | {"hparams": about["hparams"] | {"batch": "4"}},
@@ -386,8 +387,9 @@ def renamed_at(monkeypatch: pytest.MonkeyPatch, step: int, then: Callable[[], ob
 
 
 def test_a_renamed_folder_is_not_made_again(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    renamed_at(monkeypatch, 5)
-    result = cli(*command(pictures, "x", 8))
+    with monkeypatch.context() as patch:
+        renamed_at(patch, 5)
+        result = cli(*command(pictures, "x", 8))
     assert result.code == 2
     assert not Path("x").exists()
     assert result.out.count("cannot be written") == 1
@@ -395,7 +397,6 @@ def test_a_renamed_folder_is_not_made_again(cli: Cli, pictures: Path, monkeypatc
     assert len(result.err.splitlines()) == 1
     if sys.platform == "linux":
         assert f"x was renamed to {Path('y').absolute()}" in result.err
-    monkeypatch.undo()
     assert cli(*command(pictures, "y", 8, "--resume")).code == 0
 
 
