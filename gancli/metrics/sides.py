@@ -189,9 +189,8 @@ class Files(Side):
         try:
             with item.open() as picture:
                 array = to_array(picture, self.size, 3) if self.size else _at_own_size(picture)
-        except cache.Full:  # no fault of the picture's
-            raise
         except UNREADABLE as error:
+            cache.raise_if_full(error)
             return f"{item.name} ({' '.join(str(error).split())[:80] or type(error).__name__})"
         self._sizes.add(array.shape[1:])
         return torch.from_numpy(np.ascontiguousarray(array))
