@@ -179,8 +179,10 @@ def test_offline_inception_is_one_line_with_url_and_place(
     monkeypatch.setenv("GANCLI_MIRROR", "http://127.0.0.1:9")
     result = cli("eval", real, "--data", real)
     assert result.code == 2
-    assert "put it at" in result.err
-    assert result.err.count("weights-inception-2015-12-05-6726825d.pth") >= 2
+    assert (
+        "http://127.0.0.1:9/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+        in result.err
+    )
     assert "or give --weights FILE" in result.err
 
 

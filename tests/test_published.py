@@ -162,8 +162,9 @@ def test_a_file_that_changed_is_refused(server: Server, tmp_path: Path) -> None:
     server.files["/cyclegan/pretrained_models/sat2map.pth"] = (tmp_path / "net.pth").read_bytes()
     made = published.fetch_checkpoint("cyclegan", "sat2map")
     made.unlink()
-    made.with_suffix(".pth").write_bytes(b"something else")
-    with pytest.raises(UserError, match="was removed"):
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict() | {"other": torch.zeros(1)}, tmp_path / "other.pth")
+    made.with_suffix(".pth").write_bytes((tmp_path / "other.pth").read_bytes())
+    with pytest.raises(UserError, match="was removed: its sha256 is"):
         published.fetch_checkpoint("cyclegan", "sat2map")
     assert not made.with_suffix(".pth").exists()
     assert published.fetch_checkpoint("cyclegan", "sat2map") == made  # what is there still is right

@@ -28,7 +28,7 @@ from safetensors.torch import load, save_file
 from gancli.checkpoint import About
 from gancli.data import arrays, files, pictures
 from tests.conftest import Cli, noise_images
-from tests.mutants import Code, images
+from tests.whole_files import Code, images
 
 
 @pytest.fixture(scope="session")

@@ -248,12 +248,12 @@ def entry(kind: str, *key: object) -> Entry:
 def check() -> Iterator[str]:
     """Read all that the cache holds, and give one line for each entry that is not what was written."""
     for folder in places():
-        for path in cache_room.entries(folder):
+        for path in cache_room.named(folder):
             try:
                 with reading(str(path)):
                     _kept(path).check()
             except UserError as error:
-                yield str(error)
+                yield f"{error}; remove that folder, and it is made again"
 
 
 # --------------------------------------------------------------------------------------------------- room
@@ -261,6 +261,12 @@ def check() -> Iterator[str]:
 
 class Full(UserError):
     """There is no room in the cache."""
+
+
+def raise_if_full(error: BaseException) -> None:
+    """Raise an error again if it says that there is no room, where others are faults of single pictures."""
+    if isinstance(error, Full):
+        raise error
 
 
 @contextmanager

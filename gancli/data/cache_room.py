@@ -52,7 +52,12 @@ def make_folder(kind: Path) -> None:
 
 def entries(root: Path) -> Iterator[Path]:
     """Give all entries of a cache."""
-    return (path for path in _below(root) if re.fullmatch("[0-9a-f]{32}", path.name) and (path / ABOUT).exists())
+    return (path for path in named(root) if (path / ABOUT).exists())
+
+
+def named(root: Path) -> Iterator[Path]:
+    """Give all that is named as an entry."""
+    return (path for path in _below(root) if re.fullmatch("[0-9a-f]{32}", path.name))
 
 
 def _below(root: Path) -> Iterator[Path]:

@@ -44,7 +44,6 @@ UNREADABLE = (  # what Pillow's readers raise on bad files
     *(TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError),
 )
 
-
 _one_large = Lock()
 
 
@@ -140,7 +139,7 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
             with item.open() as image:
                 return to_array(image, (size[0], size[1]), channels)
         except UNREADABLE as error:
-            _raise_if_full(error)
+            cache.raise_if_full(error)
             return f"{item.name} ({reason(error)[:80]})"
 
     ahead = max(threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
@@ -159,11 +158,6 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
         raise UserError(f"{len(broken)} of {len(items)} images cannot be read: {_listed(broken)}")
     (folder / LABELS).write_bytes(np.array(labels, LABEL).tobytes())
     return [_found(items), *([f"skipped {len(broken)} unreadable: {_listed(broken)}"] if broken else [])]
-
-
-def _raise_if_full(error: BaseException) -> None:
-    if isinstance(error, cache.Full):  # no fault of the picture's
-        raise error
 
 
 def _ordered(
@@ -212,7 +206,7 @@ def _survey(items: Iterable[Item]) -> tuple["Counter[Size]", "Counter[str]"]:
                 sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
                 modes[image.mode] += 1
         except UNREADABLE as error:
-            _raise_if_full(error)
+            cache.raise_if_full(error)
     if not sizes:
         raise UserError(f"none of {sum(1 for _ in items)} images can be read: {_listed([i.name for i in items])}")
     return sizes, modes
@@ -277,10 +271,7 @@ def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def open_picture(source: Path | IO[bytes]) -> Image.Image:
-    """Open a picture of a format that is read; raises ValueError for one of too many pixels, before they are read.
-
-    What is there but is no file, such as a pipe that would wait for ever, is a UserError.
-    """
+    """Open a picture; raises ValueError for no file, such as a pipe, and for too many pixels, before they are read."""
     if isinstance(source, Path) and source.exists():
         check_regular(source)
     with warnings.catch_warnings():

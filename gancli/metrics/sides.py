@@ -178,9 +178,8 @@ class ImageFiles(Side):
         try:
             with reading(item.name), item.open() as picture:
                 array = to_array(picture, self.size, 3) if self.size else _at_own_size(picture)
-        except cache.Full:  # no fault of the image's
-            raise
         except UserError as error:
+            cache.raise_if_full(error)
             return f"{item.name} ({why(error)})"
         self._sizes.add(array.shape[1:])
         return torch.from_numpy(np.ascontiguousarray(array))

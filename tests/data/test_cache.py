@@ -138,6 +138,8 @@ def test_a_flipped_bit_is_found_on_demand(place: Path, tmp_path: Path) -> None:
     (file.parent / "about.json").write_text("?")
     (fault,) = cache.check()
     assert len(fault.splitlines()) == 1
+    (file.parent / "about.json").unlink()
+    assert len(list(cache.check())) == 1
 
 
 def test_features_and_local_networks_heal_too(

@@ -1,5 +1,6 @@
 """Data that were made to do harm: one line, at once, and in bounded memory."""
 
+import errno
 import gzip
 import os
 import random
@@ -312,3 +313,14 @@ def test_a_name_without_end(tmp_path: Path) -> None:
             file.write(bytes(2**20))
     with pytest.raises(UserError, match="536,870,912 bytes"):
         opened(tmp_path / "x.tar.gz")
+
+
+def test_no_room_to_unpack_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = packed(noise_images(tmp_path / "data", 9), tmp_path / "x.tar.gz", "w:gz")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(UserError, match="no room in the cache"):
+        opened(path)
