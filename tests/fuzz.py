@@ -93,6 +93,9 @@ class Fuzzer:
 
         os.environ |= {"GANCLI_CACHE": str(cache), "XDG_CONFIG_HOME": str(config)}
         caching.root.cache_clear()
+        if caching._spare.cache_info().currsize:  # where a mutant was no cache to write to
+            shutil.rmtree(caching._spare(), ignore_errors=True)
+            caching._spare.cache_clear()
 
     def _whole_files(self) -> list[Source]:
         from gancli import evaluation
@@ -120,10 +123,11 @@ class Fuzzer:
         """All that may not change: paths with sizes and times, but for what commands may write to."""
         allowed = {str(self.root / name) for name in ("cache", "config")}
         allowed |= {str(self.work / name) for name in OWN if name != "in"} | {str(lane) for lane in self.lanes}
+        spare = str(self.work / "tmp" / "gancli-")  # a cache that goes with its process
         found, todo = dict[str, tuple[int, ...]](), [str(self.root), str(self.work)]
         while todo:
             for entry in os.scandir(todo.pop()):
-                if entry.path in allowed:
+                if entry.path in allowed or entry.path.startswith(spare):
                     continue
                 about = entry.stat(follow_symlinks=False)
                 folder = entry.is_dir(follow_symlinks=False)
