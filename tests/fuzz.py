@@ -24,7 +24,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gancli import cli
+from gancli import cli, plots
 from gancli.cli.train import Variants
 from tests import fuzz_commands, whole_files
 from tests.fuzz_commands import SHARES, Case
@@ -32,6 +32,8 @@ from tests.fuzz_workers import LANES, Workers
 from tests.whole_files import Source
 
 SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
+MEMORY = Path("/dev/shm")  # a file system without a disk, where there is one: syncing costs nothing
+CURVES = 0.1  # share of the runs that draw curves, which takes longer than all else of them
 OWN = ("in", "out", "runs", "cache", "config")  # folders of a mutant; `in` alone must stay as it was
 FETCHED = re.compile("^gancli: fetching", re.MULTILINE)  # nothing that is read here may start a download
 
@@ -61,8 +63,10 @@ class Fuzzer:
     """A folder with whole files, in the middle of folders that nothing may be written to."""
 
     def __init__(self, seed: int) -> None:
-        self.seed, self.root = seed, Path(tempfile.mkdtemp(prefix="gancli-fuzz-"))
+        self.seed = seed
+        self.root = Path(tempfile.mkdtemp(prefix="gancli-fuzz-", dir=MEMORY if MEMORY.is_dir() else None))
         self.whole, self.lanes = self.root / "whole", [self.root / "some/where" / f"deep{n}" for n in range(LANES)]
+        self.save_curves = plots.save_curves
         cli.get_command = functools.cache(cli.get_command)  # the same commands again and again
         Variants.get_command = functools.cache(Variants.get_command)
         os.environ |= {"HOME": str(self.root / "home"), "GANCLI_MIRROR": "http://127.0.0.1:9"}
@@ -89,6 +93,9 @@ class Fuzzer:
 
         os.environ |= {"GANCLI_CACHE": str(cache), "XDG_CONFIG_HOME": str(config)}
         caching.root.cache_clear()
+        if caching._spare.cache_info().currsize:  # where a mutant was no cache to write to
+            shutil.rmtree(caching._spare(), ignore_errors=True)
+            caching._spare.cache_clear()
 
     def _whole_files(self) -> list[Source]:
         from gancli import evaluation
@@ -116,10 +123,11 @@ class Fuzzer:
         """All that may not change: paths with sizes and times, but for what commands may write to."""
         allowed = {str(self.root / name) for name in ("cache", "config")}
         allowed |= {str(self.work / name) for name in OWN if name != "in"} | {str(lane) for lane in self.lanes}
+        spare = str(self.work / "tmp" / "gancli-")  # a cache that goes with its process
         found, todo = dict[str, tuple[int, ...]](), [str(self.root), str(self.work)]
         while todo:
             for entry in os.scandir(todo.pop()):
-                if entry.path in allowed:
+                if entry.path in allowed or entry.path.startswith(spare):
                     continue
                 about = entry.stat(follow_symlinks=False)
                 folder = entry.is_dir(follow_symlinks=False)
@@ -141,9 +149,9 @@ class Fuzzer:
         kind = dice.choice(SHARES)
         source = dice.choice([s for s in self.sources if s.kind == kind])
         for name in OWN:
-            shutil.rmtree(self.work / name, ignore_errors=True)
-            (self.work / name).mkdir(mode=0o700)
+            _empty(self.work / name)
         words = fuzz_commands.command(Case(source, self.whole, self.work, dice, self.strays))
+        plots.save_curves = self.save_curves if dice.random() < CURVES else lambda *_: None
         own = {"cache": kind == "cache" or any((self.work / "cache").iterdir()), "config": kind == "trust"}
         self._use(*((self.work if own[name] else self.root) / name for name in ("cache", "config")))
         before, start = self._tree(), time.process_time()
@@ -164,6 +172,14 @@ class Fuzzer:
         signal.setitimer(signal.ITIMER_PROF, 0)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
         return told if told.wrong or grown <= GROWTH else told._replace(wrong=f"memory grew by {grown:,} bytes")
+
+
+def _empty(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if not folder.is_symlink() and not any(folder.iterdir()):
+            return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
 
 
 def _wrong(code: int, out: str, err: str, seconds: float) -> str:

@@ -229,7 +229,7 @@ INPUTS = (
 
 
 def _special(case: Case) -> Words:
-    return case.dice.choice([_special_in_a_run, _special_among_data, _special_input, _special_in_the_cache])(case)
+    return case.dice.choice(SPECIAL)(case)
 
 
 def _instead(case: Case, path: Path, target: Path) -> None:
@@ -276,7 +276,6 @@ def _special_input(case: Case) -> Words:
         *([word, path] for word in ("info", "check", "trust")),
         ["sample", path, *out],
         ["sample", "--like", path, *out],
-        ["sample", whole / "gan.safetensors", "-n", 2, "--out", path],
         ["translate", whole / "cyclegan.safetensors", path, *out],
         ["translate", path, data / "000.png", *out],
         ["interpolate", whole / "vae.safetensors", "--images", path, path, *out],
@@ -284,15 +283,27 @@ def _special_input(case: Case) -> Words:
         ["eval", path, "--data", data],
         ["eval", data, "--data", path],
         ["eval", data, "--stats", path],
-        ["eval", data, "--data", data, "--stats", path],
         ["eval", data, "--data", data, "--weights", path],
         [*PLAN, "--data", path],
         [*PLAN, "--data", data, "--data-b", path],
-        [*PLAN, "--data", data, "--out", path],
-        [*whole_files.training("gan", path, 1, whole)],
     )
 
 
+def _special_output(case: Case) -> Words:
+    path, whole = case.work / "out" / case.dice.choice(INPUTS), case.whole
+    _instead(case, path, whole / "gan.safetensors")
+    data = whole / "data"
+    return case.one_of(
+        ["sample", whole / "gan.safetensors", "-n", 2, "--out", path],
+        ["translate", whole / "cyclegan.safetensors", data, "--out", path],
+        ["eval", data, "--data", data, "--stats", path],
+        ["eval", data, "--data", data, "--out", path],
+        [*PLAN, "--data", data, "--out", path],
+        whole_files.training("gan", path, 1, whole),
+    )
+
+
+SPECIAL = (_special_in_a_run, _special_among_data, _special_input, _special_output, _special_in_the_cache)
 COMMANDS: dict[str, Callable[[Case], Words]] = {
     "checkpoint": _checkpoint,
     "run": _run,

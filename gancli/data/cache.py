@@ -24,8 +24,12 @@ from numpy.typing import DTypeLike, NDArray
 from gancli import atomic
 from gancli.data import cache_room
 from gancli.errors import UserError
+<<<<<<< HEAD
 from gancli.terminal import warn
 from gancli.untrusted import check_regular, read_json, reading, reason
+=======
+from gancli.untrusted import check_folder, check_regular, read_json, reading, reason
+>>>>>>> fuzz
 
 R = TypeVar("R")
 
@@ -159,6 +163,8 @@ class Kept:
 
 
 def _kept(path: Path) -> Kept:
+    check_folder(path)  # what a link leads to is somebody else's
+    check_regular(path / ABOUT, follow=False)
     seal = read_json(path / ABOUT, _Seal)
     if _Seal.of(seal.about, seal.files) != seal:
         raise ValueError(f"{ABOUT} has changed")

@@ -78,7 +78,7 @@ def remove(path: Path) -> None:
     away = path.with_name(f"{OLD}{secrets.token_hex(8)}")
     with suppress(OSError):
         path.rename(away)
-        shutil.rmtree(away)
+        away.unlink() if away.is_symlink() else shutil.rmtree(away)
 
 
 # -------------------------------------------------------------------------------------------------- locks

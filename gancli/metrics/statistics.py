@@ -42,7 +42,8 @@ def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
     _check(path, READ)
     check_regular(path)
     try:
-        mu, sigma, said = READERS[path.suffix](path)
+        with np.errstate(all="ignore"):  # what is not finite then is said below, in one line
+            mu, sigma, said = READERS[path.suffix](path)
         mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
         protocol = json.loads(said) if said else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, *BROKEN) as error:

@@ -65,8 +65,8 @@ def _to_pipe(file: Path) -> None:
     os.mkfifo(file)
 
 
-def _to_link(file: Path) -> None:
-    elsewhere = file.parents[3] / "elsewhere"
+def _to_link(file: Path, depth: int = 3) -> None:
+    elsewhere = file.parents[depth] / "elsewhere"
     file.rename(elsewhere)
     file.symlink_to(elsewhere)
 
@@ -92,7 +92,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "about has nothing": ("about.json", lambda file: file.write_text("{}")),
     "about has one digit changed": ("about.json", _one_digit),
     "about is a pipe": ("about.json", _to_pipe),
+    "about is a link": ("about.json", _to_link),
     "about is gone": ("about.json", Path.unlink),
+    "all of it is a link": ("", lambda entry: _to_link(entry, 2)),
 }
 
 

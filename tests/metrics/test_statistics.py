@@ -50,6 +50,7 @@ def test_sums_of_stylegan_are_read_and_code_in_their_pickle_is_not_run(
         ({"raw_mean": np.zeros(100_000)}, "do not belong together"),  # whose outer product would be 80 GB
         ({"raw_cov": np.zeros(4)}, "do not belong together"),
         ({"raw_cov": np.full((4, 4), np.nan)}, "not finite"),
+        ({"raw_mean": np.full(4, 1e308)}, "not finite"),  # and no warning that their product is none
         ({"num_items": 0}, "no count"),
         ({"num_items": float("nan")}, "no count"),
         ({"num_items": "50"}, "no count"),
