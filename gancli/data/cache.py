@@ -24,12 +24,8 @@ from numpy.typing import DTypeLike, NDArray
 from gancli import atomic
 from gancli.data import cache_room
 from gancli.errors import UserError
-<<<<<<< HEAD
 from gancli.terminal import warn
-from gancli.untrusted import check_regular, read_json, reading, reason
-=======
 from gancli.untrusted import check_folder, check_regular, read_json, reading, reason
->>>>>>> fuzz
 
 R = TypeVar("R")
 
