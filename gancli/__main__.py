@@ -16,6 +16,6 @@ def _forget_the_current_folder() -> None:
 
 _forget_the_current_folder()
 
-from gancli.cli import main  # noqa: E402
+from gancli.cli.main import main  # noqa: E402
 
 main()

@@ -5,19 +5,17 @@ Shapes: N batch, C channels, H height, W width, Z latent size, K classes.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gancli.data.spec import Batch, DataSpec
+from gancli.data.dataset import Batch, Dataset
+from gancli.data.request import Request
+from gancli.data.spec import DataSpec
 from gancli.hparams import HParams
 from gancli.optim import Adam
-
-if TYPE_CHECKING:
-    from gancli.data.feed import Dataset
-    from gancli.data.sources import Request
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gancli import trust
+from gancli import moved
 from gancli.errors import UserError, missing
 from gancli.hparams import HParams
+from gancli.system.untrusted import trusted_code
 
 if TYPE_CHECKING:
     from gancli.gan import GAN
+
 
 GROUP = "gancli.variants"
 BUILT_IN = Path(__file__).parent / "variants"
@@ -26,7 +28,7 @@ LIGHT = ("dataclasses", "typing", "gancli.hparams")  # imports that cost nothing
 
 
 @dataclass(frozen=True)
-class Entry:
+class Description:
     """What the source of a variant says of it."""
 
     name: str
@@ -47,20 +49,21 @@ def load(name: str) -> "type[GAN[Any]]":
     Raises UserError for an unknown name, and for a file without exactly one GAN class.
     """
     if name.endswith(".py"):
-        return _only_gan(trust.execute(trust.read(source(name))), name)
+        return _only_gan(trusted_code.execute(trusted_code.read(source(name))), name)
     for entry in _installed():
         if entry.name == name:
+            source(name)  # it says what imports from old paths
             return entry.load()
     source(name)
     return _only_gan(importlib.import_module(f"gancli.variants.{name.replace('-', '_')}"), name)
 
 
-def describe(name: str) -> Entry:
+def describe(name: str) -> Description:
     """Read a variant's docstrings, without importing it."""
     module = _parse(source(name))
     gan = _gan_class(module, name)
     summary = (ast.get_docstring(module) or name).splitlines()[0]
-    return Entry(name, summary, " ".join((ast.get_docstring(gan) or "").split("\n\n")[0].split()))
+    return Description(name, summary, " ".join((ast.get_docstring(gan) or "").split("\n\n")[0].split()))
 
 
 def hyperparameters(name: str) -> type[HParams]:
@@ -74,7 +77,7 @@ def hyperparameters(name: str) -> type[HParams]:
     stated = [value.id for value in values if isinstance(value, ast.Name)]
     if not stated:
         raise UserError(f"{name}: class {gan.name} must say 'hparams = …', its dataclass of hyperparameters")
-    found = _light_part(trust.read(path)).__dict__.get(stated[0])
+    found = _light_part(trusted_code.read(path)).__dict__.get(stated[0])
     if not (isinstance(found, type) and issubclass(found, HParams)):
         raise UserError(f"{name}: {stated[0]} must be a dataclass on HParams that needs only {', '.join(LIGHT)}")
     return found
@@ -96,12 +99,12 @@ def source(name: str) -> Path:
     path = Path(name) if name.endswith(".py") else BUILT_IN / f"{name.replace('-', '_')}.py"
     known = name.endswith(".py") or re.fullmatch(r"[a-z0-9-]+", name)  # no path: names come from checkpoints, too
     if known and path.is_file() and not path.stem.startswith("_"):
-        return path
+        return moved.checked(path) if name.endswith(".py") else path
     for entry in _installed():
         if entry.name == name:
             spec = importlib.util.find_spec(entry.module)
             if spec and spec.origin:
-                return Path(spec.origin)
+                return moved.checked(Path(spec.origin))
     if name.endswith(".py"):
         raise UserError(f"no file {name}: give a variant ({', '.join(names())}) or a file with one GAN class")
     raise missing("variant", name, names())
@@ -114,7 +117,7 @@ def _installed() -> list[EntryPoint]:
 
 def _parse(path: Path) -> ast.Module:
     try:
-        return ast.parse(trust.read(path).content)
+        return ast.parse(trusted_code.read(path).content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"{path} is not Python: {error}") from None
 
@@ -134,7 +137,7 @@ def _assigns_hparams(statement: ast.stmt) -> bool:
 
 
 @cache
-def _light_part(code: trust.Code) -> ModuleType:
+def _light_part(code: trusted_code.Code) -> ModuleType:
     """Evaluate the statements of a module whose names are all known when heavy imports are left out."""
     module = ModuleType(f"gancli.light.{code.path.stem}")
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
@@ -151,8 +154,8 @@ def _light_import(statement: ast.ImportFrom) -> dict[str, Any]:
     imported = statement.module or ""
     if imported in LIGHT:
         names_of: dict[str, Any] = vars(importlib.import_module(imported))
-    elif imported.startswith("gancli.variants."):
-        names_of = vars(_light_part(trust.read(BUILT_IN / f"{imported.removeprefix('gancli.variants.')}.py")))
+    elif imported.startswith("gancli.families."):
+        names_of = vars(_light_part(trusted_code.read(_file_of(imported))))
     else:
         return {}
     return {a.asname or a.name: names_of[a.name] for a in statement.names if a.name in names_of}
@@ -187,8 +190,12 @@ def _imported_from(module: ast.Module, name: str) -> Path | None:
             and (s.module or "").startswith("gancli.")
             and name in [a.name for a in s.names]
         ):
-            return BUILT_IN.parents[1].joinpath(*str(s.module).split(".")).with_suffix(".py")
+            return _file_of(str(s.module))
     return None
+
+
+def _file_of(module: str) -> Path:
+    return BUILT_IN.parents[1].joinpath(*module.split(".")).with_suffix(".py")
 
 
 def _assigned(statement: ast.stmt, attribute: str) -> ast.expr | None:
@@ -215,3 +222,8 @@ def _only_gan(module: ModuleType, name: str) -> "type[GAN[Any]]":
     if len(found) != 1:
         raise UserError(f"{name} must define one GAN class, not {len(found)}")
     return found[0]
+
+
+def able(capability: type) -> list[str]:
+    """Name the variants that can do something, a protocol of gancli.gan."""
+    return [name for name in names() if issubclass(load(name), capability)]

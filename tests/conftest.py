@@ -16,7 +16,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
-from gancli import rates
+from gancli.engine import rates
 from tests import children, forked
 
 # for the processes that tests start: one thread each, and this code, whatever is installed
@@ -95,7 +95,7 @@ def children_end_with_their_test() -> Iterator[None]:
 def cli(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Run a command in an empty folder: its exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
-    from gancli.cli import run
+    from gancli.cli.main import run
 
     def call(*arguments: object) -> Result:
         capfd.readouterr()

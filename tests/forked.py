@@ -12,12 +12,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gancli.cli import main
+from gancli.cli.main import main
 from tests.children import PATIENCE
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(
-    ["tests.agreeing", "gancli.launch", "gancli.sampling", "gancli.variants.gan", "matplotlib.backends.backend_agg"]
+    [
+        "tests.training.agreeing",
+        "gancli.training.launch",
+        "gancli.inference.sampling.sample",
+        "gancli.variants.gan",
+        "matplotlib.backends.backend_agg",
+    ]
 )
 _running: list["Forked"] = []
 

@@ -9,11 +9,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from gancli import registry
+from gancli.cli.options import with_options
 from gancli.errors import UserError
 from gancli.hparams import HParams
-from gancli.loading import load_torch
-from gancli.options import with_options
-from gancli.run import OF_SOME_DATA
+from gancli.system.loading import load_torch
+from gancli.training.options import OF_SOME_DATA
 
 PANELS = ("Hyperparameters", "Data", "Length", "Run")
 

@@ -1,1 +1,0 @@
-"""Data: from anywhere to batches."""

@@ -1,98 +1,16 @@
-"""Batches in an order that is a pure function of the seed and of the images seen, so nothing of it need be stored."""
+"""Each process's share of the batches of a run; on a GPU the next is fetched while a step is computed."""
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
 
-from gancli import dist
-from gancli.data.spec import Batch, DataSpec
-from gancli.pixels import to_floats
-from gancli.seeds import seed_of
-
-B_co = TypeVar("B_co", bound=Batch, covariant=True)
-
-
-@dataclass(frozen=True)
-class Dataset(Generic[B_co]):
-    """Rows to make batches of: uint8 images (N, C, H, W), become float32 in [-1, 1]; the rest stays as it is."""
-
-    name: str
-    spec: DataSpec
-    kind: type[B_co]
-    columns: dict[str, Tensor]  # by field of the batch
-    notes: tuple[str, ...] = ()
-    make: Callable[..., B_co] | None = None  # builds a batch of the columns; default: `kind`
-    matched: bool = True  # the columns' rows belong together; if not, each column has an order of its own
-    rows: dict[str, Tensor] = field(default_factory=dict)  # by field, the rows in use; a short list comes round again
-    held_out: "Dataset[Any] | None" = None  # labelled rows that are never trained on
-    content: str = ""  # a hash of what the columns hold, where it is known; `digest` reads them if not
-
-    @cached_property
-    def digest(self) -> str:
-        """A sha256 of the data: other images, labels, classes or pairs have another, wherever they lie."""
-        return sha256(repr((self.kind.__name__, self.content or _content(self.columns))).encode()).hexdigest()
-
-    def __len__(self) -> int:
-        return max(map(self._length, self.columns))
-
-    def _length(self, name: str) -> int:
-        return len(self.rows.get(name, self.columns[name]))
-
-    def to(self, device: torch.device) -> "Dataset[B_co]":
-        """Move the rows to the device when they take at most a quarter of its free memory."""
-        if device.type != "cuda":
-            return self
-        free, _ = torch.cuda.mem_get_info(device)
-        stored = {id(column): column for column in self.columns.values()}  # two fields may share a column
-        if sum(column.nbytes for column in stored.values()) > free / 4:
-            return self
-        moved = {key: column.to(device) for key, column in stored.items()}
-        return dataclasses.replace(self, columns={name: moved[id(column)] for name, column in self.columns.items()})
-
-    def at(self, seed: int, place: int, count: int, device: torch.device) -> B_co:
-        """Make a batch of the rows at places `place`, place + 1, … of the order; images are laid out channels last."""
-        index = {}
-        for i, name in enumerate(self.columns):
-            own = seed if self.matched or i == 0 else seed_of("order of", name, seed)
-            index[name] = order(own, len(self) if self.matched else self._length(name), place, count)
-        return self._made(index, device)
-
-    def batch(self, index: Tensor, device: torch.device) -> B_co:
-        """Make a batch of the rows at `index` (N,)."""
-        return self._made(dict.fromkeys(self.columns, index), device)
-
-    def _made(self, index: dict[str, Tensor], device: torch.device) -> B_co:
-        columns = {name: _ready(column, self._used(name, index[name]), device) for name, column in self.columns.items()}
-        return (self.make or self.kind)(**columns)
-
-    def _used(self, name: str, index: Tensor) -> Tensor:
-        used = self.rows.get(name)
-        return index if used is None else used[index % len(used)]
-
-
-def _content(columns: dict[str, Tensor]) -> str:
-    said = sha256()
-    for name, column in columns.items():
-        said.update(repr((name, str(column.dtype), tuple(column.shape))).encode())
-        for part in column.split(4096):
-            said.update(part.contiguous().cpu().flatten().view(torch.uint8).numpy().data)
-    return said.hexdigest()
-
-
-def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:
-    rows = column[index.to(column.device)]
-    if device.type == "cuda" and not rows.is_cuda:
-        rows = rows.pin_memory()  # so that the copy runs beside the computing
-    rows = rows.to(device, non_blocking=True)
-    if rows.dtype != torch.uint8:
-        return rows
-    return to_floats(rows.contiguous(memory_format=torch.channels_last))
+from gancli.data.dataset import B_co, Dataset
+from gancli.system import dist
 
 
 @dataclass(frozen=True)
@@ -114,17 +32,58 @@ class Feed(Generic[B_co]):
         return self.dataset.at(self.seed, 0, min(n, len(self.dataset)), self.device)
 
 
-def order(seed: int, rows: int, first: int, count: int) -> Tensor:
-    """Give the rows (count,) at places first, first + 1, … of an endless order whose every epoch is a permutation."""
-    parts, place = [], first
-    while place < first + count:
-        epoch, offset = divmod(place, rows)
-        end = min(rows, offset + first + count - place)
-        parts.append(_permutation(seed, rows, epoch)[offset:end])
-        place += end - offset
-    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
+Fetch = Callable[[int], Any]  # images seen -> what comes next
 
 
-@lru_cache(maxsize=4)
-def _permutation(seed: int, rows: int, epoch: int) -> Tensor:
-    return torch.randperm(rows, generator=torch.Generator().manual_seed(seed_of("order", seed, epoch)))
+class Ahead:
+    """Gives what `fetch` gives, and has a thread fetch what will be asked for next."""
+
+    def __init__(self, fetch: Fetch, step: int) -> None:
+        self._fetch, self._step = fetch, step
+        self._pool = ThreadPoolExecutor(1, "ahead")
+        self._next: tuple[int, Future[Any]] | None = None
+
+    def at(self, place: int) -> Any:
+        """Give what belongs to a place; the one after it is fetched meanwhile."""
+        if self._next is None or self._next[0] != place:
+            self._next = place, self._pool.submit(self._fetch, place)
+        found = self._next[1].result()
+        self._next = place + self._step, self._pool.submit(self._fetch, place + self._step)
+        return found
+
+
+class AheadFeed(Feed[Any]):
+    """A feed whose rows lie in the host's memory, or on its disk, and whose batches are wanted on a GPU."""
+
+    def __init__(self, dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> None:
+        super().__init__(dataset, batch, seed, device)
+        cuda = self.device.type == "cuda"
+        stream = torch.cuda.Stream(self.device) if cuda else None
+        vars(self).update(_stream=stream, _ahead=Ahead(self._fetch, self.batch))  # a feed is frozen
+
+    def at(self, images: int) -> Any:
+        """Give the batch that comes after `images` images were seen."""
+        batch, copied = vars(self)["_ahead"].at(images)
+        if copied is not None:
+            now = torch.cuda.current_stream(self.device)
+            now.wait_event(copied)
+            batch.map(lambda t: _used_on(t, now))
+        return batch
+
+    def _fetch(self, images: int) -> tuple[Any, Any]:
+        """A batch, and the event after which it is there."""
+        stream = vars(self)["_stream"]
+        with torch.cuda.stream(stream) if stream else nullcontext():
+            batch = super().at(images)
+            return batch, stream.record_event() if stream else None
+
+
+def _used_on(tensor: Tensor, stream: Any) -> Tensor:
+    tensor.record_stream(stream)  # its memory must not be given to the next batch before that has read it
+    return tensor
+
+
+def feed_for(dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> Feed[Any]:
+    """Give the feed that suits where the rows are; one that makes parts of a batch may draw, which has its time."""
+    elsewhere = any(column.device != device for column in dataset.columns.values())
+    return (AheadFeed if elsewhere and not dataset.make else Feed)(dataset, batch, seed, device)

@@ -1,15 +1,8 @@
-"""The shape of the data, and what a batch of it is. N C H W as in gancli.gan."""
+"""The shape of the data."""
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-from torch import Tensor
-
-if TYPE_CHECKING:
-    from gancli.data.feed import Dataset
-    from gancli.data.sources import Request
+from typing import Any, Self
 
 
 def halvings(height: int, width: int) -> int:
@@ -46,29 +39,3 @@ class DataSpec:
             raise ValueError(f"{self.width}x{self.height} with {self.channels} channels is no size of images")
         if not all(isinstance(name, str) for name in names) or {type(self.classes), type(self.domains)} != {tuple}:
             raise ValueError("its classes and domains are no lists of names")
-
-
-@dataclass
-class Batch:
-    """Tensors of one batch, N rows each. Images are float32 in [-1, 1]."""
-
-    uses: ClassVar[tuple[str, ...]] = ()  # the options of `Request` that only some kinds of data have
-
-    def __len__(self) -> int:
-        return len(getattr(self, dataclasses.fields(self)[0].name))
-
-    @classmethod
-    def open(cls, request: "Request") -> "Dataset[Self]":
-        """Read the data of this kind that the command line asks for."""
-        raise NotImplementedError
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """Apply `function` to every tensor."""
-        return type(self)(**{f.name: function(getattr(self, f.name)) for f in dataclasses.fields(self)})
-
-    def split(self, parts: int) -> list[Self]:
-        """Cut the batch into `parts` of equal size; it must divide."""
-        if parts == 1:
-            return [self]
-        size = len(self) // parts
-        return [self.map(lambda t, i=i: t[i * size : (i + 1) * size]) for i in range(parts)]

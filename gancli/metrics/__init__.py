@@ -1,1 +1,0 @@
-"""Scores: pure functions, one file each."""

@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from gancli import dist
+from gancli.system import dist
 
 PENDING = 512  # rows that wait until they are added up: one product of matrices in place of many thin ones
 

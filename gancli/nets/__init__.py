@@ -1,1 +1,0 @@
-"""Networks: building blocks and backbones, each with its paper; no losses."""

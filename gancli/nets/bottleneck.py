@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan
-from gancli.nets.layers import BatchNorm2d
+from gancli.nets.layers.norms import BatchNorm2d
 
 CODE = 100  # channels where the image is smallest
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.nets import dcgan
-from gancli.nets.layers import LayerNorm2d
+from gancli.nets.layers.norms import LayerNorm2d
 
 LAYER = 3  # modules of an inner layer: convolution, norm, activation
 OUTER = 2  # of the one next to the image

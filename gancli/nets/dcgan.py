@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec, halvings
 from gancli.errors import UserError
-from gancli.nets.convolution import Convolution, Transposed
-from gancli.nets.layers import BatchNorm2d, LayerNorm2d
+from gancli.nets.layers.convolution import Convolution, Transposed
+from gancli.nets.layers.norms import BatchNorm2d, LayerNorm2d
 
 Norm = Callable[[int], nn.Module]
 WIDEST = 8  # times `width`: deeper networks for larger images grow no wider than the paper's at 64 pixels

@@ -7,8 +7,8 @@ At width 64 and 3 channels it has 2,763,841 parameters (the authors' 2,764,737 c
 from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
-from gancli.nets.convolution import Convolution
-from gancli.nets.layers import InstanceNorm2d
+from gancli.nets.layers.convolution import Convolution
+from gancli.nets.layers.norms import InstanceNorm2d
 from gancli.nets.resnet_translator import initialise
 
 WIDEST = 8  # times `width`

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.nets.convolution import Convolution, Transposed
-from gancli.nets.layers import InstanceNorm2d
+from gancli.nets.layers.convolution import Convolution, Transposed
+from gancli.nets.layers.norms import InstanceNorm2d
 
 DOWN = 2  # halvings
 

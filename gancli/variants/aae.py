@@ -5,12 +5,13 @@ from typing import Literal
 
 from torch import Tensor
 
-from gancli import dist, priors
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.families.aae import Regularised
+from gancli.families.codes import CodeHParams
 from gancli.hparams import hparam
-from gancli.variants._aae import Regularised
-from gancli.variants._codes import CodeHParams
+from gancli.ops import priors
+from gancli.system import dist
 
 PLANAR = {"mixture": priors.mixture, "swissroll": priors.swissroll}
 

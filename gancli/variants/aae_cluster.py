@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gancli.families.aae import Regularised
+from gancli.families.codes import CodeHParams
+from gancli.families.latents import FromLabels
 from gancli.hparams import hparam
-from gancli.variants._aae import Regularised
-from gancli.variants._codes import CodeHParams
-from gancli.variants._latents import FromLabels
 
 
 @dataclass(frozen=True, kw_only=True)

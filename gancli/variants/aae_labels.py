@@ -8,15 +8,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from gancli import losses, priors
-from gancli.data.labelled import PartlyLabelled
+from gancli.data.kinds.labelled import PartlyLabelled
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.families.codes import Coded, CodeHParams
+from gancli.families.few_labels import FewLabels, FewLabelsHParams
+from gancli.families.latents import FromLabels
 from gancli.gan import Clock, Turn
 from gancli.nets import mlp
-from gancli.variants._codes import Coded, CodeHParams
-from gancli.variants._few_labels import FewLabels, FewLabelsHParams
-from gancli.variants._latents import FromLabels
+from gancli.ops import losses, priors
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from gancli.data.labelled import PartlyLabelled
+from gancli.data.kinds.labelled import PartlyLabelled
+from gancli.families.aae import Regularised
+from gancli.families.codes import CodeHParams
+from gancli.families.few_labels import FewLabels, FewLabelsHParams
+from gancli.families.latents import FromLabels
 from gancli.gan import Clock, Turn
-from gancli.variants._aae import Regularised
-from gancli.variants._codes import CodeHParams
-from gancli.variants._few_labels import FewLabels, FewLabelsHParams
-from gancli.variants._latents import FromLabels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,13 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gancli.data.feed import Dataset
-from gancli.data.labelled import Labelled, hold_out
-from gancli.data.sources import Request
+from gancli.data.dataset import Dataset
+from gancli.data.kinds.labelled import Labelled, hold_out
+from gancli.data.request import Request
+from gancli.families.labels import LabelHParams, LabelToImage
 from gancli.gan import Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
-from gancli.variants._labels import LabelHParams, LabelToImage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,14 +7,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from gancli import dist
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
+from gancli.families.energy import Energetic
+from gancli.families.noise import NoiseHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import autoencoder, mlp
-from gancli.variants._energy import Energetic
-from gancli.variants._noise import NoiseHParams
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)

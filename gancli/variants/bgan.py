@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gancli import dist
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.families.noise import LatentHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import mlp
-from gancli.nets.layers import BatchNorm1d
+from gancli.nets.layers.norms import BatchNorm1d
 from gancli.optim import RMSprop
-from gancli.variants._noise import LatentHParams, NoiseToImage
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)

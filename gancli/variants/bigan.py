@@ -6,14 +6,14 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from gancli import losses
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
+from gancli.families.codes import Coded, CodeHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import mlp
-from gancli.nets.layers import BatchNorm1d
-from gancli.variants._codes import Coded, CodeHParams
+from gancli.nets.layers.norms import BatchNorm1d
+from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)

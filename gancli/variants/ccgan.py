@@ -7,17 +7,17 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from gancli import masks
-from gancli.data.feed import Dataset
-from gancli.data.images import Images
-from gancli.data.labelled import PartlyLabelled
-from gancli.data.sources import Request
+from gancli.data.dataset import Dataset
+from gancli.data.kinds.images import Images
+from gancli.data.kinds.labelled import PartlyLabelled
+from gancli.data.request import Request
+from gancli.families.few_labels import FewLabels, FewLabelsHParams
+from gancli.families.holes import FillsHoles, SquareHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
-from gancli.nets.layers import LayerNorm2d
-from gancli.variants._few_labels import FewLabels, FewLabelsHParams
-from gancli.variants._holes import FillsHoles, SquareHParams
+from gancli.nets.layers.norms import LayerNorm2d
+from gancli.ops import masks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gancli import dist
-from gancli.data.labelled import Labelled
+from gancli.data.kinds.labelled import Labelled
+from gancli.families.labels import LabelHParams, LabelToImage
 from gancli.gan import Turn
 from gancli.hparams import hparam
 from gancli.nets import conditional
-from gancli.variants._labels import LabelHParams, LabelToImage
+from gancli.system import dist
 
 CRITICS = {
     "concat": conditional.Concat,

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli import losses
+from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.data.unpaired import Unpaired
+from gancli.families.latents import FromLatents, SizeHParams
+from gancli.families.noise import ON_SMALL, SMALL
 from gancli.gan import Clock, Turn
 from gancli.hparams import AdamHParams, hparam
 from gancli.nets import coupled
-from gancli.variants._latents import FromLatents, SizeHParams
-from gancli.variants._noise import ON_SMALL, SMALL
+from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)

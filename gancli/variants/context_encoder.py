@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli import masks
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
+from gancli.families.holes import FillsHoles, HoleHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.variants._holes import FillsHoles, HoleHParams
+from gancli.ops import masks
 
 G_SPEED = 10  # of G's learning rate to D's, in the authors' code
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from gancli.variants._contrastive import ContrastiveHParams, OneWay
-from gancli.variants._translators import halves
+from gancli.families.contrastive import ContrastiveHParams, OneWay
+from gancli.families.translators import halves
 
 
 class CUT(OneWay):

@@ -7,15 +7,15 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from gancli import losses
+from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.data.unpaired import Unpaired
+from gancli.families.translators import ResnetHParams, halves
+from gancli.families.unpaired import TwoWay
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
-from gancli.pool import ImagePool
-from gancli.variants._translators import ResnetHParams, halves
-from gancli.variants._unpaired import TwoWay
+from gancli.ops import losses
+from gancli.ops.image_pool import ImagePool
 
 
 @dataclass(frozen=True, kw_only=True)

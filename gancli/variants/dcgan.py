@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import NoiseHParams, NoiseToImage
 
 
 @dataclass(frozen=True, kw_only=True)

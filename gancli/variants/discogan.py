@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from gancli import dist, losses
-from gancli.data.unpaired import Unpaired
+from gancli.data.kinds.unpaired import Unpaired
+from gancli.families.translators import TranslatorAdamHParams
+from gancli.families.unpaired import TwoWay
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import bottleneck, dcgan
-from gancli.variants._translators import TranslatorAdamHParams
-from gancli.variants._unpaired import TwoWay
+from gancli.ops import losses
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gancli import penalties
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.hparams import hparam
-from gancli.nets.layers import LayerNorm2d
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.nets.layers.norms import LayerNorm2d
+from gancli.ops import penalties
 
 
 @dataclass(frozen=True, kw_only=True)

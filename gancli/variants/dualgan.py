@@ -7,14 +7,14 @@ from torch import nn
 from torch.nn.functional import l1_loss
 from torch.optim import Optimizer
 
-from gancli import losses
-from gancli.data.unpaired import Unpaired
+from gancli.data.kinds.unpaired import Unpaired
+from gancli.families.translators import TranslatorHParams
+from gancli.families.unpaired import TwoWay
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import unet
+from gancli.ops import losses
 from gancli.optim import RMSprop
-from gancli.variants._translators import TranslatorHParams
-from gancli.variants._unpaired import TwoWay
 
 
 @dataclass(frozen=True, kw_only=True)

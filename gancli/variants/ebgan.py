@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
+from gancli.families.energy import Energetic
+from gancli.families.noise import NoiseHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import autoencoder
-from gancli.variants._energy import Energetic
-from gancli.variants._noise import NoiseHParams
 
 
 @dataclass(frozen=True, kw_only=True)

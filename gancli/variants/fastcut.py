@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gancli import dist
-from gancli.variants._contrastive import ContrastiveHParams, OneWay
+from gancli.families.contrastive import ContrastiveHParams, OneWay
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)

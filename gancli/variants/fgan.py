@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gancli import divergences
 from gancli.data.spec import DataSpec
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.hparams import hparam
-from gancli.nets.layers import LayerNorm2d
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.nets.layers.norms import LayerNorm2d
+from gancli.ops import divergences
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from torch import nn
 
 from gancli.data.spec import DataSpec
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.hparams import hparam
 from gancli.nets import mlp
-from gancli.variants._noise import NoiseHParams, NoiseToImage
 
 
 @dataclass(frozen=True, kw_only=True)

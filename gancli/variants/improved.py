@@ -6,14 +6,14 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from gancli import losses
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import improved
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)

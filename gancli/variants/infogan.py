@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from gancli import dist
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
+from gancli.data.spec import DataSpec
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class InfoGAN(NoiseToImage[HParams]):
     served = ("G", "D", "Q")
     D: dcgan.Discriminator
 
-    def __init__(self, hp: HParams, spec: dcgan.DataSpec) -> None:
+    def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         self.Q = dcgan.code_head(self.D, 128, hp.categories + hp.continuous)
 

@@ -1,7 +1,7 @@
 """LSGAN: Mao et al. 2017, "Least Squares Generative Adversarial Networks", arXiv:1611.04076."""
 
-from gancli import losses
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.ops import losses
 
 
 class LSGAN(NoiseToImage[NoiseHParams]):

@@ -6,10 +6,10 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
+from gancli.families.pairs import SourceToTarget
+from gancli.families.translators import TranslatorAdamHParams
 from gancli.hparams import hparam
 from gancli.nets import unet
-from gancli.variants._pairs import SourceToTarget
-from gancli.variants._translators import TranslatorAdamHParams
 
 
 @dataclass(frozen=True, kw_only=True)

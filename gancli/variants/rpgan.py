@@ -1,8 +1,8 @@
 """RpGAN: Jolicoeur-Martineau 2018, "The relativistic discriminator", arXiv:1807.00734."""
 
-from gancli import losses
-from gancli.variants._noise import NoiseHParams
-from gancli.variants._relativistic import Relativistic
+from gancli.families.noise import NoiseHParams
+from gancli.families.relativistic import Relativistic
+from gancli.ops import losses
 
 
 class RpGAN(Relativistic):

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gancli import losses
-from gancli.data.labelled import PartlyLabelled
+from gancli.data.kinds.labelled import PartlyLabelled
+from gancli.families.few_labels import FewLabels, FewLabelsHParams
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
-from gancli.nets.layers import LayerNorm2d
-from gancli.variants._few_labels import FewLabels, FewLabelsHParams
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.nets.layers.norms import LayerNorm2d
+from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from torch import nn
 
-from gancli import losses
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.gan import Clock, Turn
-from gancli.nets import spectral
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.nets.layers import spectral
+from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)

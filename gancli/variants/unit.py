@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torch.optim import Optimizer
 
-from gancli import dist, losses
+from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.data.unpaired import Unpaired
+from gancli.families.translators import ResnetHParams, Translator, halves
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
 from gancli.nets.patchgan import PatchGAN
-from gancli.variants._translators import ResnetHParams, Translator, halves
+from gancli.ops import losses
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli import dist, losses
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
+from gancli.families.codes import Coded, CodeHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.variants._codes import Coded, CodeHParams
+from gancli.ops import losses
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gancli import losses
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
+from gancli.families.noise import LatentHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
+from gancli.ops import losses
 from gancli.optim import RMSprop
-from gancli.variants._noise import LatentHParams, NoiseToImage
 
 
 @dataclass(frozen=True, kw_only=True)

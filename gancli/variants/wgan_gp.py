@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gancli import losses, penalties
+from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.hparams import hparam
-from gancli.nets.layers import LayerNorm2d
-from gancli.variants._noise import NoiseHParams, NoiseToImage
+from gancli.nets.layers.norms import LayerNorm2d
+from gancli.ops import losses, penalties
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data.images import Images
-from gancli.data.labelled import Labelled, PartlyLabelled, hold_out, show_labels
-from gancli.data.paired import Paired
-from gancli.data.pictures import Wanted
-from gancli.data.sources import Request
-from gancli.data.spec import Batch
-from gancli.data.unpaired import Unpaired
+from gancli.data.dataset import Batch
+from gancli.data.kinds.images import Images
+from gancli.data.kinds.labelled import Labelled, PartlyLabelled, hold_out, show_labels
+from gancli.data.kinds.paired import Paired
+from gancli.data.kinds.unpaired import Unpaired
+from gancli.data.request import Request, Wanted
 from tests.conftest import noise_images
 
 KINDS: dict[type[Batch], tuple[str, ...]] = {

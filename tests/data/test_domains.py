@@ -8,16 +8,15 @@ import torch
 from PIL import Image
 
 from gancli import registry
-from gancli.data import shapes
 from gancli.data.feed import Feed
-from gancli.data.made import MAKERS
-from gancli.data.paired import Paired
-from gancli.data.pictures import Wanted
-from gancli.data.sources import Request
-from gancli.data.unpaired import Unpaired
+from gancli.data.kinds.paired import Paired
+from gancli.data.kinds.unpaired import Unpaired
+from gancli.data.request import Request, Wanted
+from gancli.data.synthetic import shapes
+from gancli.data.synthetic.pairs import MAKERS
 from gancli.errors import UserError
-from gancli.metrics import domains
-from gancli.run import OF_SOME_DATA
+from gancli.evaluation.known_truth import domains
+from gancli.training.options import OF_SOME_DATA
 from tests.conftest import Cli, noise_images
 
 CPU = torch.device("cpu")

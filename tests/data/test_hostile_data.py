@@ -19,15 +19,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli import picture_files, translating
-from gancli.classifying import pictures_in
-from gancli.data import files, pictures
-from gancli.data.paired import Paired
-from gancli.data.pictures import Pictures
-from gancli.data.sources import Request, open_source
+from gancli.data.kinds.paired import Paired
+from gancli.data.request import Request
+from gancli.data.sources import archives as files
+from gancli.data.sources import folders
+from gancli.data.sources.decode import Pictures
+from gancli.data.sources.open import open_source
 from gancli.errors import UserError
-from gancli.metrics import statistics
-from gancli.metrics.extractors import weights
+from gancli.evaluation import stats_files
+from gancli.evaluation.extractors import weights
+from gancli.images import reading, roundtrip
+from gancli.inference.translation.jobs import TranslationRequest, plan
+from gancli.inference.translation.pipeline import pipeline
+from gancli.inference.user_images import pictures_in
 from tests.conftest import Cli, noise_images
 
 
@@ -77,7 +81,7 @@ def test_idx_headers(what: str, packed: bool, tmp_path: Path) -> None:
 
 
 def test_a_million_rows_are_a_list_that_costs_nothing(tmp_path: Path) -> None:
-    from gancli.data.sources import list_source
+    from gancli.data.sources.open import list_source
 
     (tmp_path / "images-idx3").write_bytes(idx((2**22, 1, 1), data=bytes(2**22)))
     before = time.process_time()
@@ -148,7 +152,7 @@ def test_pipes_in_a_folder_are_left_out_and_later_ones_refused(tmp_path: Path) -
     path = pipe(folder / "p.png")
     with at_once(path):
         assert len(opened(folder).images) == 3
-        items, *_ = files.in_folder(folder)
+        items, *_ = folders.in_folder(folder)
         (folder / "000.png").unlink()
         late = pipe(folder / "000.png")
         with at_once(late), pytest.raises(UserError, match="is a pipe"):
@@ -159,14 +163,18 @@ def test_pipes_as_images_of_commands(tmp_path: Path, cli: Cli) -> None:
     path = pipe(tmp_path / "x.png")
     with at_once(path):
         with pytest.raises(UserError, match="is a pipe"):
-            picture_files.load(path)
+            roundtrip.load(path)
         with pytest.raises(UserError, match="is a pipe"):
-            picture_files.hole(str(path), (8, 8))
+            roundtrip.hole(str(path), (8, 8))
         with pytest.raises(UserError, match="no such file"):
             pictures_in(path)
         done = cli("eval", path, "--data", "digits", "--extractor", "local")
         assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
-    for name, read in (("w.pth", weights.fingerprint), ("s.npz", statistics.read), ("s.safetensors", statistics.read)):
+    for name, read in (
+        ("w.pth", weights.fingerprint),
+        ("s.npz", stats_files.read),
+        ("s.safetensors", stats_files.read),
+    ):
         path = pipe(tmp_path / name)
         with at_once(path), pytest.raises(UserError, match="is a pipe"):
             read(path)
@@ -175,10 +183,10 @@ def test_pipes_as_images_of_commands(tmp_path: Path, cli: Cli) -> None:
 def test_pipes_are_not_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = noise_images(tmp_path / "in", 2)
     path = pipe(folder / "p.png")
-    request = translating.TranslationRequest("m", (str(folder),), out=tmp_path / "out")
+    request = TranslationRequest("m", (str(folder),), out=tmp_path / "out")
     with at_once(path):
-        jobs = translating.plan(request, "m")
-        outcomes = {job.name: why for job, why in translating._pipeline(jobs, request, lambda image: image, {})}
+        jobs = plan(request, "m")
+        outcomes = {job.name: why for job, why in pipeline(jobs, request, lambda image: image, {})}
     assert outcomes[str(path)] == f"{path} is a pipe, and a file is wanted here"
     assert len([why for why in outcomes.values() if why is None]) == 2
 
@@ -201,20 +209,20 @@ def test_frames_that_grow_count_as_they_are_then(suffix: str, tmp_path: Path, mo
     frames = [Image.new("RGB", (8, 8), (8 * i, 255 - 8 * i, 0)) for i in range(30)]
     path = tmp_path / f"x{suffix}"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=40, lossless=True)
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 30 * 16 * 16)
-    assert len(picture_files.load(path, "16").frames) == 30
+    monkeypatch.setattr(reading, "MOST_PIXELS", 30 * 16 * 16)
+    assert len(roundtrip.load(path, "16").frames) == 30
     resized: list[object] = []
     monkeypatch.setattr(Image.Image, "resize", lambda *given, **_: resized.append(given) or frames[0])
     for size in ("17", "64", "17x16"):
         with pytest.raises(ValueError, match="pixels, more than"):
-            picture_files.load(path, size)
+            roundtrip.load(path, size)
     assert len(resized) < 3 * 30
 
 
 def test_thin_pictures_do_not_grow_without_end(tmp_path: Path) -> None:
     Image.new("L", (4, 60_000)).save(tmp_path / "x.png")
     with pytest.raises(ValueError, match=r"15,728,640,000 pixels"):
-        picture_files.load(tmp_path / "x.png", "1024")
+        roundtrip.load(tmp_path / "x.png", "1024")
 
 
 # --- archives
@@ -244,7 +252,7 @@ def test_the_order_in_a_compressed_tar_costs_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["gz", "xz", "bz2"])
 def test_a_compressed_tar_leaves_nothing_on_disk(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gancli.data import cache
+    from gancli.system import cache
 
     path = packed(noise_images(tmp_path / "data", 9), tmp_path / f"x.tar.{mode}", f"w:{mode}")
     first = opened(path).digest

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from gancli.data.feed import Dataset
-from gancli.data.labelled import Labelled, PartlyLabelled, hold_out, show_labels
-from gancli.data.sources import Request
+from gancli.data.dataset import Dataset
+from gancli.data.kinds.labelled import Labelled, PartlyLabelled, hold_out, show_labels
+from gancli.data.request import Request
 from gancli.errors import UserError
 from tests.conftest import noise_images
 

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data import named
-from gancli.data.pictures import Pictures, Wanted, natural_size, to_array
-from gancli.data.sources import Request, open_source, parse_size
+from gancli.data.request import Request, Wanted
+from gancli.data.sources.decode import Pictures, natural_size
+from gancli.data.sources.open import open_source
+from gancli.data.sources.torchvision import root
 from gancli.errors import UserError
+from gancli.images.reading import to_array
+from gancli.images.sizes import parse_size
 from tests.conftest import noise_images
 
 
@@ -270,7 +273,7 @@ def test_an_npz_of_pickles_is_refused(tmp_path: Path) -> None:
 
 
 def test_torchvision_finds_files_laid_where_it_wants_them() -> None:
-    images = write_fashion(named.root() / "FashionMNIST" / "raw", gz=False)
+    images = write_fashion(root() / "FashionMNIST" / "raw", gz=False)
     found = opened("fashion-mnist")
     assert np.array_equal(found.images[:, 0], images)
     assert found.classes[0] == "T-shirt top"

@@ -11,13 +11,15 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from gancli.data import cache, files, pictures
-from gancli.data.ahead import Ahead, AheadFeed, feed_for
-from gancli.data.feed import Dataset, Feed
-from gancli.data.images import Images
-from gancli.data.sources import Request
+from gancli.data.dataset import Dataset
+from gancli.data.feed import Ahead, AheadFeed, Feed, feed_for
+from gancli.data.kinds.images import Images
+from gancli.data.request import Request
+from gancli.data.sources import folders
+from gancli.data.sources.decode import Item, _ordered
 from gancli.data.spec import DataSpec
-from gancli.display import Fancy
+from gancli.system import cache
+from gancli.training.display import Fancy
 from tests import children
 from tests.conftest import Cli, noise_images
 from tests.variants.small import make
@@ -48,7 +50,7 @@ def test_listing_follows_folders_and_leaves_out_links_to_nothing(tmp_path: Path)
         noise_images(tmp_path / folder, 2)
     (tmp_path / "a" / "note.txt").write_text("no picture")
     (tmp_path / "a" / "lost.png").symlink_to(tmp_path / "nowhere.png")
-    items, classes, _ = files.in_folder(tmp_path)
+    items, classes, _ = folders.in_folder(tmp_path)
     names = [item.name for item in items]
     assert names == [
         "a/000.png",
@@ -65,15 +67,13 @@ def test_listing_follows_folders_and_leaves_out_links_to_nothing(tmp_path: Path)
 
 def test_few_decoded_pictures_wait_to_be_written() -> None:
     decoded: list[int] = []
-    items = [pictures.Item(str(i), i, Image.Image) for i in range(40)]
+    items = [Item(str(i), i, Image.Image) for i in range(40)]
 
-    def read(item: pictures.Item) -> str:
+    def read(item: Item) -> str:
         decoded.append(item.label)
         return item.name
 
-    for written, label in enumerate(
-        pictures._ordered(lambda item: decoded.append(item.label) or item.name, items, 2, 6)
-    ):
+    for written, label in enumerate(_ordered(lambda item: decoded.append(item.label) or item.name, items, 2, 6)):
         assert label == str(written)
         assert len(decoded) - written <= 6
     assert len(decoded) == 40
@@ -110,7 +110,7 @@ def test_the_next_is_fetched_while_this_one_is_used() -> None:
 def test_training_does_not_import_the_compiler(pictures: Path) -> None:
     """It takes as long as all of torch."""
     code = (
-        "import sys; from gancli.cli import run;"
+        "import sys; from gancli.cli.main import run;"
         f"run(['train', 'gan', '--data', {str(pictures)!r}, '--steps', '1', '--out', 'x', '--quiet']);"
         "print('torch._dynamo' in sys.modules)"
     )

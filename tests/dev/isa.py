@@ -10,7 +10,7 @@ import sys
 
 import torch
 
-from gancli.devices import has_bf16
+from gancli.system.devices import has_bf16
 from tests.dev.suite import counts
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}  # of oneDNN, and of torch's own kernels

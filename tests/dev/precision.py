@@ -16,12 +16,13 @@ from typing import Any
 
 import torch
 
-from gancli import bench
-from gancli.against import Window
-from gancli.display import Quiet, display_for
-from gancli.run import BenchOptions
-from gancli.start import open_data, with_batch
-from gancli.tuning import tuned
+from gancli.benchmark import benchmark
+from gancli.benchmark.timing import Window
+from gancli.system.processes.process import tuned
+from gancli.training.batch_size import with_batch
+from gancli.training.display import Quiet, display_for
+from gancli.training.options import BenchOptions
+from gancli.training.setup import open_data
 
 CASES: dict[str, tuple[str, str, dict[str, Any]]] = {  # name: variant, size, hyperparameters
     "dcgan": ("dcgan", "64", {"batch": 64}),
@@ -41,11 +42,11 @@ def timed(name: str, seconds: float, windows: int) -> tuple[str, dict[str, list[
         for precision in PRECISIONS:
             options = BenchOptions(size=size, precision=precision, seconds=seconds, windows=windows)  # type: ignore[arg-type]
             data = with_batch(open_data(variant, values, options, Quiet().decoded), options)
-            training, choice = bench.prepared(data, options, Path(folder), Quiet())
-            runs[precision] = bench.in_windows(training.advance, data)
+            training, choice = benchmark.prepared(data, options, Path(folder), Quiet())
+            runs[precision] = benchmark.in_windows(training.advance, data)
             chosen = str(choice) if precision == "auto" else chosen
         note = display_for(quiet=False, json=True).note
-        return chosen, bench.in_turns(runs, BenchOptions(seconds=seconds, windows=windows), note)
+        return chosen, benchmark.in_turns(runs, BenchOptions(seconds=seconds, windows=windows), note)
 
 
 def speed(timings: Mapping[str, list[Window]], one: str, other: str) -> float:

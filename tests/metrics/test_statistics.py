@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gancli.errors import UserError
-from gancli.metrics import statistics
+from gancli.evaluation import stats_files
 from gancli.metrics.features import Features, Moments
 
 
@@ -17,8 +17,8 @@ from gancli.metrics.features import Features, Moments
 def test_statistics_of_other_tools_are_read_and_written(tmp_path: Path, suffix: str) -> None:
     rows = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
     path = tmp_path / f"stats{suffix}"
-    statistics.write(path, Features.of(rows), {"extractor": "x"})
-    read, said = statistics.read(path)
+    stats_files.write(path, Features.of(rows), {"extractor": "x"})
+    read, said = stats_files.read(path)
     torch.testing.assert_close(read.moments.covariance, Moments.of(rows).covariance)
     torch.testing.assert_close(read.moments.mean, rows.double().mean(0))
     assert said == {"extractor": "x"}
@@ -33,12 +33,12 @@ def test_sums_of_stylegan_are_read_and_code_in_their_pickle_is_not_run(
     sums = {"num_items": 50, "raw_mean": rows.sum(0), "raw_cov": rows.T @ rows, "all_features": None}
     for protocol in range(6):
         (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums, protocol))
-        read, said = statistics.read(tmp_path / "stats.pkl")
+        read, said = stats_files.read(tmp_path / "stats.pkl")
         np.testing.assert_allclose(read.moments.covariance, np.cov(rows.T, bias=True))
         np.testing.assert_allclose(read.moments.mean, rows.mean(0))
         assert said is None
     (tmp_path / "stats.pkl").write_bytes(pickle.dumps({"mu": rows.mean(0), "sigma": np.cov(rows.T)}))
-    np.testing.assert_allclose(statistics.read(tmp_path / "stats.pkl")[0].moments.covariance, np.cov(rows.T))
+    np.testing.assert_allclose(stats_files.read(tmp_path / "stats.pkl")[0].moments.covariance, np.cov(rows.T))
     assert capsys.readouterr().out == ""
 
 
@@ -61,7 +61,7 @@ def test_wrong_sums_of_stylegan_are_one_line(tmp_path: Path, change: dict[str, A
     sums = {"num_items": 50, "raw_mean": np.zeros(4), "raw_cov": np.eye(4)}
     (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums | change))
     with pytest.raises(UserError, match=says):
-        statistics.read(tmp_path / "stats.pkl")
+        stats_files.read(tmp_path / "stats.pkl")
     (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums)[:-20])
     with pytest.raises(UserError, match="holds no mu and sigma"):
-        statistics.read(tmp_path / "stats.pkl")
+        stats_files.read(tmp_path / "stats.pkl")

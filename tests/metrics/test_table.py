@@ -13,12 +13,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gancli.evaluation.known_truth
 import gancli.metrics
-from gancli.data import shapes as shapes_data
-from gancli.data.points import MIXTURES
+from gancli import metrics
+from gancli.data.synthetic import shapes as shapes_data
+from gancli.data.synthetic.points import MIXTURES
 from gancli.errors import UserError
-from gancli.metrics import accuracy, domains, points, scores, shapes, table
-from gancli.metrics.extractor_table import EXTRACTORS, make_extractor
+from gancli.evaluation.extractors.extractor_table import EXTRACTORS, make_extractor
+from gancli.evaluation.known_truth import accuracy, domains, points, shapes
+from gancli.metrics import scores, table
 from gancli.metrics.features import Features
 from tests.conftest import Cli
 
@@ -120,8 +123,9 @@ def test_every_score_is_in_the_table() -> None:
 def test_no_score_is_missing_above() -> None:
     """Whatever in `gancli.metrics` gives numbers by name is taken by one of the functions of this file."""
     giving = set()
-    for found in pkgutil.iter_modules(gancli.metrics.__path__):
-        module = importlib.import_module(f"gancli.metrics.{found.name}")
+    packages = (gancli.metrics, gancli.evaluation.known_truth)
+    for found in [m for p in packages for m in pkgutil.iter_modules(p.__path__, f"{p.__name__}.")]:
+        module = importlib.import_module(found.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             gives = inspect.signature(function).return_annotation in (dict[str, float], scores.Numbers)
             if function.__module__ == module.__name__ and gives and not name.startswith("_"):
@@ -209,7 +213,7 @@ def test_an_extractors_name_that_there_is_not() -> None:
 
 
 def test_the_manual_lists_the_tables() -> None:
-    manual = (Path(gancli.__file__).parent.parent / "docs/evaluation.md").read_text()
+    manual = (Path(metrics.__file__).parent.parent / "docs/evaluation.md").read_text()
     for name in (*table.SCORES, *EXTRACTORS):
         assert f"`{name}`" in manual, name
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gancli.nets import convolution, winograd
-from gancli.nets.convolution import Convolution, Transposed
-from gancli.nets.layers import InstanceNorm2d
+from gancli.nets.layers import convolution, winograd
+from gancli.nets.layers.convolution import Convolution, Transposed
+from gancli.nets.layers.norms import InstanceNorm2d
 
 HOW: list[dict[str, Any]] = [
     {"kernel_size": 4, "stride": 2, "padding": 1},

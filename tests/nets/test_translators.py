@@ -6,15 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from gancli import losses, registry
+from gancli import registry
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.jitter import jitter
-from gancli.nets.layers import InstanceNorm2d
+from gancli.nets.layers.norms import InstanceNorm2d
 from gancli.nets.patchgan import PatchGAN
 from gancli.nets.resnet_translator import ResnetTranslator
 from gancli.nets.unet import UNet
-from gancli.pool import ImagePool
+from gancli.ops import losses
+from gancli.ops.crop_flip import jitter
+from gancli.ops.image_pool import ImagePool
 
 LARGE = DataSpec(3, 256, 256)
 

@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli import registry
-from gancli.data.feed import Dataset, Feed
+from gancli.checkpoints.ema import EMA
+from gancli.data.dataset import Dataset
+from gancli.data.feed import Feed
+from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.data.unpaired import Unpaired
-from gancli.ema import EMA
+from gancli.engine.step import play_step
 from gancli.gan import GAN, Clock
-from gancli.seeds import seed_all
-from gancli.step import play_step
+from gancli.system.seeds import seed_all
 
 SMALL = {"batch": 8, "width": 4, "z_dim": 6, "depth": 2, "blocks": 2, "pool": 4, "patches": 8, "features": 8}
 SPEC = DataSpec(3, 16, 16)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli import losses, priors
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.gan import Clock, Encodes, Turn
-from gancli.seeds import seed_all
+from gancli.ops import losses, priors
+from gancli.system.seeds import seed_all
 from tests.conftest import Cli
 from tests.variants.small import feed, make
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from gancli.data.sources import Request
-from gancli.data.unpaired import Unpaired
+from gancli.data.kinds.unpaired import Unpaired
+from gancli.data.request import Request
 from gancli.errors import UserError
 from gancli.gan import Clock
 from tests.conftest import Cli, noise_images

@@ -9,12 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli import checkpoint, dist, models, registry
+from gancli import registry
+from gancli.checkpoints import checkpoint
+from gancli.checkpoints.ema import EMA, pruned
+from gancli.checkpoints.find import Model
+from gancli.checkpoints.load import build_gan, load_model
 from gancli.data.spec import DataSpec
-from gancli.ema import EMA, pruned
+from gancli.engine.step import check_game, parameters, play_step
 from gancli.gan import GAN, Clock, Truncates
-from gancli.seeds import seed_all
-from gancli.step import check_game, parameters, play_step
+from gancli.system import dist
+from gancli.system.seeds import seed_all
 from tests.variants.small import SPEC, feed, make, steps
 
 NAMES = registry.names()
@@ -69,7 +73,7 @@ def test_resume_is_bit_exact(name: str, tmp_path: Path) -> None:
     file = tmp_path / "c.safetensors"
     checkpoint.save(file, about(name, first, clock), first, its_players, its_ema)
 
-    resumed = models.build(checkpoint.describe(file))
+    resumed = build_gan(checkpoint.describe(file))
     resumed_players, resumed_ema = resumed.players(), EMA(resumed)
     clock = checkpoint.restore(file, resumed, resumed_players, resumed_ema)
     assert steps(resumed, resumed_players, resumed_ema, 5, clock) == end
@@ -84,7 +88,7 @@ def test_without_averaging_the_served_copy_draws_what_the_gan_draws(name: str, t
     file = tmp_path / "c.safetensors"
     checkpoint.save(file, about(name, gan, clock), gan, players, ema)
     checkpoint.strip(file)
-    served = models.load(models.Model(file, checkpoint.describe(file), ""))
+    served = load_model(Model(file, checkpoint.describe(file), ""))
     batch = feed(gan).at(0)
     seed_all("draw")
     expected = gan.eval().fakes(batch)

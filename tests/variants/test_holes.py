@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli import masks
 from gancli.gan import Clock, Fills
-from gancli.seeds import seed_all
+from gancli.ops import masks
+from gancli.system.seeds import seed_all
 from gancli.variants.context_encoder import ContextEncoder
 from tests.conftest import Cli
 from tests.variants.small import feed, make

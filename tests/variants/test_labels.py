@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gancli import losses
-from gancli.data.images import Images
-from gancli.data.labelled import Labelled, PartlyLabelled
+from gancli.data.kinds.images import Images
+from gancli.data.kinds.labelled import Labelled, PartlyLabelled
 from gancli.data.spec import DataSpec
+from gancli.engine.step import parameters, play_step
 from gancli.gan import Clock, each_class
-from gancli.seeds import seed_all
-from gancli.step import parameters, play_step
+from gancli.ops import losses
+from gancli.system.seeds import seed_all
 from gancli.variants.infogan import gaussian_nll
 from tests.variants.small import CLASSES, feed, make
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
-from gancli import divergences, losses, registry
-from gancli.data.sources import Request
+from gancli import registry
+from gancli.data.request import Request
 from gancli.gan import Clock
+from gancli.ops import divergences, losses
 from gancli.variants.context_encoder import ContextEncoder
 from tests.variants.small import feed, make
 

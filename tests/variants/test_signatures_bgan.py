@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from gancli.data import builtin
-from gancli.data.pictures import Wanted
+from gancli.data.request import Wanted
+from gancli.data.sources import builtin
 from gancli.data.spec import DataSpec
 from gancli.variants.bgan import drawn, weights
 from tests.variants.small import make

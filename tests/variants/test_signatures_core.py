@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli import images, losses
 from gancli.data.spec import DataSpec
+from gancli.families.noise import NoiseToImage
 from gancli.gan import Clock
-from gancli.nets.layers import BatchNorm2d
-from gancli.variants._noise import NoiseToImage
+from gancli.images.pixels import to_pixels
+from gancli.nets.layers.norms import BatchNorm2d
+from gancli.ops import losses
 from tests.variants.small import feed, make
 from tests.variants.toys import Linear, against, normal, train_critic
 
@@ -101,7 +102,7 @@ def test_g_draws_anew_for_its_own_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_saved_pixels_span_black_to_white() -> None:
     ends = torch.tensor([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 3)
-    assert images.to_pixels(ends).flatten().tolist() == [0, 128, 255]
+    assert to_pixels(ends).flatten().tolist() == [0, 128, 255]
 
 
 # ---------------------------------------------------------------------------------------------------------------- dcgan

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from gancli import divergences, losses
 from gancli.gan import Clock
+from gancli.ops import divergences, losses
 from tests.variants.small import feed, make
 from tests.variants.toys import Linear, against, normal, train_critic
 

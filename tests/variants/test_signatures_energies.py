@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
+from gancli.engine.step import play_step
 from gancli.gan import Clock
 from gancli.nets import autoencoder
-from gancli.step import play_step
 from tests.variants.small import feed, make
 
 

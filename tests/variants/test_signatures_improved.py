@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from gancli import losses
+from gancli.engine.step import play_step
 from gancli.gan import Clock
 from gancli.nets import improved
-from gancli.step import play_step
+from gancli.ops import losses
 from tests.variants.small import feed, make
 
 

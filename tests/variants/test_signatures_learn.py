@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gancli.gan import each_class
-from gancli.seeds import seed_all
+from gancli.system.seeds import seed_all
 from tests.variants.signatures.labels import agreement
 from tests.variants.signatures.table import Signature
 from tests.variants.signatures.tables import SEEDS, SIGNATURES

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli import losses, penalties
 from gancli.data.spec import DataSpec
+from gancli.engine.step import play_step
 from gancli.gan import Clock
-from gancli.nets import spectral
-from gancli.step import play_step
+from gancli.nets.layers import spectral
+from gancli.ops import losses, penalties
 from tests.variants.small import feed, make
 from tests.variants.toys import Linear, against, normal, ones, train_critic
 

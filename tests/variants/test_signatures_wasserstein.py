@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import RMSprop
 
-from gancli import losses, penalties
 from gancli.gan import Clock
+from gancli.ops import losses, penalties
 from tests.variants.small import feed, make
 from tests.variants.toys import Linear, against, normal, ones, train_critic
 
 JSD = {0.5: 0.030, 1: 0.111, 2: 0.337, 4: 0.633, 8: 0.693}
+
 
 # ----------------------------------------------------------------------------------------------------------------- wgan
 

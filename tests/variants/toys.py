@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gancli.data.images import Images
+from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
+from gancli.engine.step import parameters
 from gancli.gan import GAN, Clock
-from gancli.step import parameters
 from tests.variants.small import make
 
 POINTS = 4001

@@ -11,15 +11,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gancli import registry
-from gancli.data import shapes
-from gancli.data.feed import Dataset, Feed
-from gancli.data.labelled import Labelled
-from gancli.data.sources import Request
-from gancli.ema import EMA
+from gancli.checkpoints.ema import EMA
+from gancli.data.dataset import Dataset
+from gancli.data.feed import Feed
+from gancli.data.kinds.labelled import Labelled
+from gancli.data.request import Request
+from gancli.data.synthetic import shapes
+from gancli.engine.step import play_step
+from gancli.evaluation.known_truth.accuracy import accuracy
 from gancli.gan import Clock, each_class
-from gancli.metrics.accuracy import accuracy
-from gancli.seeds import seed_all
-from gancli.step import play_step
+from gancli.system.seeds import seed_all
 
 CPU = torch.device("cpu")
 TOY: dict[str, Any] = {"width": 16, "z_dim": 16, "batch": 64, "lr": 1e-3, "beta1": 0.5, "beta2": 0.999}
@@ -132,7 +133,7 @@ def held_out(gan: Any, feed: Any) -> float:
 
 def two_domains(source: object = "digits") -> Dataset[Any]:
     """Pictures, and others of the same kind with black and white exchanged: no picture is in both."""
-    from gancli.data.unpaired import Unpaired
+    from gancli.data.kinds.unpaired import Unpaired
 
     image = Labelled.open(Request(str(source))).columns["image"]
     half = len(image) // 2

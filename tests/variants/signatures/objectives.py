@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gancli import divergences, losses
-from gancli.seeds import seed_all
+from gancli.ops import divergences, losses
+from gancli.system.seeds import seed_all
 from tests.variants.signatures.table import Measure, Table, noise
 from tests.variants.toys import Linear, against, normal, train_critic
 from tests.variants.training import train

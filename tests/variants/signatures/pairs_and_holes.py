@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from gancli import masks
+from gancli.ops import masks
 from tests.variants.signatures.table import Table, folder, replaced
 from tests.variants.training import TOY, small_shapes, train, two_domains
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gancli.data import shapes
-from gancli.data.points import MIXTURES
-from gancli.metrics import points
-from gancli.scatter import to_points
+from gancli.data.synthetic import shapes
+from gancli.data.synthetic.points import MIXTURES
+from gancli.evaluation.known_truth import points
+from gancli.images.scatter import to_points
 from gancli.variants import bgan
 from tests.variants.signatures.table import Table, folder, replaced
 from tests.variants.training import small_shapes, train

@@ -1,0 +1,127 @@
+"""Whether what lies on the disk is what was written: the faults of a run, a model or the cache, in words.
+
+Nothing is changed, and no fault hides the next one.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image
+
+from gancli.checkpoints import checkpoint, ticks
+from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.find import Model, find_model, local, run_folder
+from gancli.checkpoints.load import build_gan, load_model
+from gancli.checkpoints.run_folder import Folder
+from gancli.errors import UserError
+from gancli.system import cache
+from gancli.system.untrusted.door import check_regular, reading
+
+CACHE = "cache"
+LONGEST_LINE = 2**20  # bytes of a log
+MOST_OF_A_LOG = 20  # faults that are told of one
+
+
+def faults(what: str) -> Iterator[str]:
+    """Look for the faults of a run, a model or the cache; raises UserError for what is none of them."""
+    path = Path(what).expanduser()
+    if what == CACHE:
+        return cache.check()
+    folder = None if path.is_file() else run_folder(what)
+    return of_run(folder) if folder else of_model(local(what) or find_model(what).path)
+
+
+def _said(attempt: Callable[[], object]) -> Iterator[str]:
+    """Give what is wrong with an attempt to read something, if anything is."""
+    try:
+        attempt()
+    except UserError as error:
+        yield str(error)
+
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+def of_model(path: Path) -> Iterator[str]:
+    """Look for the faults of a checkpoint; code in a file of its own is not run, unless the user trusts it."""
+    found = [*_said(lambda: check_regular(path))] or [*_said(lambda: _describe(path))]
+    yield from found
+    if found:
+        return
+    about = checkpoint.describe(path)
+    if not about.sha256:
+        yield f"{path} holds no hashes: it cannot be seen whether it is damaged"
+    damaged = [*_said(lambda: checkpoint.check_parts(path))]
+    yield from damaged or _said(lambda: _use(path, about))
+
+
+def _describe(path: Path) -> None:
+    with reading(str(path)):
+        checkpoint.describe(path)
+
+
+def _use(path: Path, about: checkpoint.About) -> None:
+    """Do with a checkpoint what it is there for: use it and, where it can be resumed, resume it."""
+    with reading(str(path)):
+        load_model(Model(path, about, ""))
+        if checkpoint.resumes(path):
+            gan = build_gan(about)
+            checkpoint.restore(path, gan, gan.players(), EMA(gan))
+
+
+# -------------------------------------------------------------------------------------------------- runs
+
+
+def of_run(folder: Folder) -> Iterator[str]:
+    """Look for the faults of a run: its description, its log, every checkpoint and every image."""
+    files = [path for path in _below(folder.path) if not path.is_symlink() and path.is_file()]
+    for path in set(_below(folder.path)) - set(files):
+        yield from _said(lambda path=path: check_regular(path, follow=False))
+    if folder.about in files or not os.path.lexists(folder.about):
+        yield from _said(folder.read_about)
+    if folder.log in files:
+        yield from islice(_of_log(folder.log), MOST_OF_A_LOG)
+    saved = [path for path in files if path.suffix == checkpoint.SUFFIX and path.parent.name == "checkpoints"]
+    if not saved:
+        yield f"{folder.path} holds no checkpoint"
+    for path in saved:
+        yield from of_model(path)
+    for path in files:
+        if path.suffix == ".png":
+            yield from _said(lambda path=path: _check_png(path))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """List what lies in a folder and its folders, links as such; hidden files are what a killed writer left."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(Path(entry.path))
+            elif not entry.name.startswith("."):
+                yield Path(entry.path)
+
+
+def _of_log(log: Path) -> Iterator[str]:
+    """Look for lines of a log that are no ticks, or go back."""
+    before = 0
+    with log.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
+            try:
+                tick = ticks.parse(line)
+            except ValueError as error:
+                why = error if line.endswith(b"\n") else "it was cut short; --resume takes it away"
+                yield f"{log} line {number}: {why}"
+                continue
+            if tick["step"] < before:
+                yield f"{log} line {number}: step {tick['step']} comes after step {before}"
+            before = tick["step"]
+
+
+def _check_png(path: Path) -> None:
+    with reading(str(path)):
+        with Image.open(path, formats=("PNG",)) as image:
+            image.verify()  # its checksums; an image cannot be read after that
+        with Image.open(path, formats=("PNG",)) as image:
+            image.load()

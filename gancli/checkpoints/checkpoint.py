@@ -1,0 +1,321 @@
+"""Checkpoints that describe themselves: one safetensors file each, no pickle, no side files.
+
+Tensors: gan.* (networks and buffers), ema.* (averaged served networks), opt.<player>.<field>.<parameter>.
+Metadata: one JSON object under "gancli", see `About`. It holds a hash of itself and of each of the three parts, so that
+a part is checked when it is read, and by itself.
+"""
+
+import dataclasses
+import errno
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+import torch
+from msgspec import Meta
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gancli.checkpoints import states
+from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.ticks import Count, Numbers
+from gancli.data.spec import DataSpec
+from gancli.errors import UserError
+from gancli.gan import GAN, Clock
+from gancli.system import atomic
+from gancli.system.digests import sha256_of
+from gancli.system.untrusted.door import held_to
+
+FORMAT = 1
+KEY = "gancli"
+SUFFIX = ".safetensors"
+PARTS = ("gan", "ema", "opt")
+MOST = 1024  # pixels a side: a larger claim is damage
+
+
+Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0: that is a denormal number, which training counts as zero
+
+
+class _Clock(TypedDict):
+    """Where training stood."""
+
+    step: Count
+    images: Count
+    total: Count
+
+
+class _Run(TypedDict, total=False):
+    """What is read of what a run says in its own words; the rest is only shown."""
+
+    data: str
+    slower: Share
+
+
+class _Numbers(TypedDict):
+    """What is calculated with, as a file says it."""
+
+    clock: _Clock
+    run: _Run
+    metrics: Numbers
+
+
+@dataclass(frozen=True)
+class About:
+    """What a checkpoint says of itself."""
+
+    variant: str
+    hparams: dict[str, Any]
+    data: dict[str, Any]  # of DataSpec
+    clock: dict[str, int]
+    run: dict[str, Any]  # seed, precision, versions, name and digest of the data, what is left of the learning rates
+    metrics: dict[str, float]
+    source: str = ""  # sha256 of a variant that is a file of the user's
+    format: int = FORMAT
+    sha256: dict[str, str] = dataclasses.field(default_factory=dict)  # of each part, and of all else that stands here
+
+    @property
+    def spec(self) -> DataSpec:
+        """The shape of the data it was trained on."""
+        return DataSpec.from_json(self.data)
+
+    @property
+    def slower(self) -> float:
+        """What is left of the learning rates since training went back."""
+        return self.run.get("slower", 1.0)
+
+    def hash(self) -> str:
+        """Name what it says, but for the hashes."""
+        said = dataclasses.asdict(self) | {"sha256": None}
+        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError for what `save` does not write: a damaged file, or one made to do harm."""
+        held_to({**vars(self), "metrics": {}}, About)
+        held_to(vars(self), _Numbers)
+        self.spec.check(MOST)
+        if self.sha256 and self.sha256.get("about") != self.hash():
+            raise ValueError("it is not what its hash says")
+
+
+def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
+    """Write everything that training needs to go on, bit for bit."""
+    tensors = {f"gan.{name}": tensor for name, tensor in gan.state_dict().items()} | _served(ema)
+    remembered = {f"opt.{name}": tensor for name, tensor in states.named(gan, players).items()}
+    _write(path, about, tensors | remembered)
+
+
+def save_served(path: Path, about: About, ema: EMA) -> None:
+    """Write only what use needs: the averaged networks."""
+    _write(path, about, _served(ema))
+
+
+def strip(path: Path) -> None:
+    """Leave only what use needs in a checkpoint: the averaged networks. Raises UserError for one that is damaged."""
+    with _opened(path) as file:
+        stripped = all(name.startswith("ema.") for name in _names(file))
+    if not stripped:
+        _write(path, describe(path), {f"ema.{name}": tensor for name, tensor in _read(path, "ema").items()})
+
+
+def _served(ema: EMA) -> dict[str, Tensor]:
+    return {f"ema.{name}": tensor for name, tensor in ema.gan.state_dict().items()}
+
+
+def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
+    # a copy each: safetensors refuses storage that two names share
+    unique = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
+    metrics: Any = {name: value if math.isfinite(value) else None for name, value in about.metrics.items()}
+    hashes = {part: _hash(_below(unique, f"{part}.")) for part in PARTS}
+    about = dataclasses.replace(about, metrics=metrics, sha256=hashes)
+    about.sha256["about"] = about.hash()
+    with atomic.replacing(path) as temporary:
+        try:
+            save_file(unique, temporary, metadata={KEY: json.dumps(dataclasses.asdict(about))})
+        except SafetensorError as error:  # it words what the system says: "… (os error 28)"
+            code = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from None
+
+
+def _hash(tensors: Mapping[str, Tensor]) -> str:
+    """Name the content of a part: names, types, shapes and bytes."""
+    digest = sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(repr((name, str(tensor.dtype), tuple(tensor.shape))).encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a whole safetensors file: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _names(file: Any) -> list[str]:
+    return list(file.keys())
+
+
+def is_text(path: Path) -> bool:
+    """Tell whether a path is UTF-8, as safetensors wants it; Linux lets names hold any bytes."""
+    return str(path).encode(errors="ignore").decode() == str(path)
+
+
+def describe(path: Path) -> About:
+    """Read what a checkpoint says of itself; raises UserError for a file that is none, cut short, or damaged there."""
+    if path.suffix != SUFFIX:
+        raise UserError(f"{path} is not a checkpoint: give a {SUFFIX} file that gancli train wrote")
+    if not is_text(path):
+        raise UserError(f"{path} has a name that is not UTF-8: rename it")
+    with _opened(path) as file:
+        return _described(path, file)
+
+
+def _described(path: Path, file: Any) -> About:
+    text = (file.metadata() or {}).get(KEY)
+    if text is None:
+        raise UserError(f"{path} is not a gancli checkpoint: its metadata has no '{KEY}'")
+    try:
+        about = About(**json.loads(text))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: its description is damaged: {error}") from None
+    if about.format != FORMAT:
+        raise UserError(f"{path} has format {about.format}; this gancli reads format {FORMAT}")
+    try:
+        about.check()
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path}: its description is damaged: {error}") from None
+    metrics = {name: math.nan if value is None else value for name, value in about.metrics.items()}
+    return dataclasses.replace(about, metrics=metrics)
+
+
+def is_one(path: Path) -> bool:
+    """Tell whether a file says that it is a checkpoint of ours; not whether all of it is whole."""
+    try:
+        return bool(describe(path))
+    except UserError:
+        return False
+
+
+def fingerprint(path: Path) -> str:
+    """Name the content of a checkpoint: the first 16 digits of its sha256."""
+    return sha256_of(path)[:16]
+
+
+def whole(path: Path) -> bool:
+    """Tell whether a file is what was written, to the last bit."""
+    try:
+        return all(_read(path, part) is not None for part in PARTS)
+    except UserError:
+        return False
+
+
+def check_parts(path: Path) -> None:
+    """Raise UserError unless every part of a file is what its hash says, and finite."""
+    for part in PARTS:
+        _check_finite(path, _read(path, part))
+
+
+def resumes(path: Path) -> bool:
+    """Tell whether training can go on from a file: it is whole, and was not stripped."""
+    if not whole(path):
+        return False
+    with _opened(path) as file:
+        return any(name.startswith("gan.") for name in _names(file))
+
+
+def load_served(path: Path, gan: GAN[Any]) -> None:
+    """Read the averaged networks, and nothing else of the file, into a pruned GAN."""
+    tensors = _read(path, "ema")
+    _check(path, gan, tensors)
+    _fill(gan, tensors)
+
+
+@torch.no_grad()
+def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> Clock:
+    """Read everything back in place; returns where training stood.
+
+    Raises UserError, before anything has changed, for what does not fit.
+    """
+    weights, served, remembered = (_read(path, part) for part in PARTS)
+    _check(path, gan, weights)
+    _check(path, ema.gan, served)
+    clock = Clock(**describe(path).clock)
+    try:
+        fitted = states.fitting(gan, players, remembered, trained=clock.step > 0)
+    except ValueError as error:
+        raise UserError(f"{path} does not fit its own description: {error}") from None
+    _fill(gan, weights)
+    _fill(ema.gan, served)
+    states.put(players, fitted)
+    return clock
+
+
+def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
+    """Put everything back in place to where a fresh GAN begins."""
+    gan.load_state_dict(fresh.state_dict())
+    ema.gan.load_state_dict({name: gan.state_dict()[name] for name in ema.gan.state_dict()})
+    for player in players.values():
+        states.forget(player)
+
+
+def _read(path: Path, part: str) -> dict[str, Tensor]:
+    """Read one part of a file; raises UserError when it is not what its hash says."""
+    with _opened(path) as file:
+        about = _described(path, file)
+        names = [name for name in _names(file) if name.startswith(f"{part}.")]
+        tensors = {name: file.get_tensor(name) for name in names}
+    found = {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items()}
+    if about.sha256 and about.sha256.get(part) != _hash(found):
+        raise UserError(f"{path} is damaged: its {part} tensors are not what their hash says")
+    return found
+
+
+def _below(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
+    return {name.removeprefix(head): tensor for name, tensor in tensors.items() if name.startswith(head)}
+
+
+def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
+    return tensor.shape, tensor.dtype
+
+
+def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Raise UserError for tensors that are not the module's, or no numbers."""
+    own = module.state_dict()
+    wrong = sorted(
+        name
+        for name in {*own, *tensors}
+        if name not in own or name not in tensors or _form(own[name]) != _form(tensors[name])
+    )
+    if wrong:
+        raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])}")
+    _check_finite(path, tensors)
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
+
+
+@torch.no_grad()
+def _fill(module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in module.state_dict().items():
+        tensor.copy_(tensors[name])

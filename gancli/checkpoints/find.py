@@ -1,0 +1,73 @@
+"""MODEL on the command line to the checkpoint that it names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gancli.checkpoints import checkpoint, published
+from gancli.checkpoints.run_folder import CHECKPOINTS, RUNS, Folder, runs
+from gancli.errors import UserError, missing
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint and what it says."""
+
+    path: Path
+    about: checkpoint.About
+    fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """A name for people: the run's, or the file's."""
+        run = self.path.resolve().parent.parent.name if self.path.parent.name == CHECKPOINTS else ""
+        return run or self.path.stem
+
+
+def find_model(model: str, *, best: bool = False) -> Model:
+    """Find the checkpoint that MODEL names: a file, a run folder (its newest), a run under ./runs, a published name."""
+    return _opened(local(model, best=best) or _published(model))
+
+
+def find_local(model: str) -> Model:
+    """Find the checkpoint that MODEL names, where nobody has asked for it by name: nothing is fetched."""
+    if path := local(model):
+        return _opened(path)
+    raise UserError(f"there is no model '{model}' here")
+
+
+def _opened(path: Path) -> Model:
+    return Model(path, checkpoint.describe(path), checkpoint.fingerprint(path))
+
+
+def local(model: str, *, best: bool = False) -> Path | None:
+    """Find the file that MODEL names on this machine: itself, or that of a run; None for other names."""
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    folder = run_folder(model)
+    return _in_folder(folder, best) if folder else None
+
+
+def run_folder(model: str) -> Folder | None:
+    """Find the folder that MODEL names: itself, or a run under ./runs; None for other names."""
+    found = (path for path in (Path(model).expanduser(), RUNS / model) if path.is_dir())
+    return next(map(Folder, found), None)
+
+
+def _published(model: str) -> Path:
+    """A published model, which is fetched the first time."""
+    if known := published.find(model):
+        return published.fetch_checkpoint(*known)
+    raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])
+
+
+def _in_folder(folder: Folder, best: bool) -> Path:
+    folder.check()
+    if best:
+        if not folder.best.is_file():
+            raise UserError(f"{folder.path} has no best checkpoint: train with --metrics and --eval-every")
+        return folder.best
+    found = folder.checkpoints()
+    if not found:
+        raise UserError(f"{folder.path} holds no checkpoint: give a run folder or a {checkpoint.SUFFIX} file")
+    return found[-1]

@@ -1,0 +1,85 @@
+"""Other people's generators: the state dicts of the CycleGAN and pix2pix repository and of CUT's, made into ours.
+
+What a file holds is told from the names and shapes of its tensors, never from options. Nothing in it is run.
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import gancli
+from gancli import registry
+from gancli.checkpoints import checkpoint
+from gancli.checkpoints.checkpoint import About
+from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.importers.cyclegan_pix2pix import domains_of, from_resnet, from_unet
+from gancli.checkpoints.importers.state_dict import State, read_state_dict
+from gancli.checkpoints.run_folder import RUNS, Folder
+from gancli.errors import UserError
+from gancli.gan import GAN
+from gancli.system import atomic
+from gancli.system.digests import sha256_of
+
+
+def import_file(file: Path, name: str | None) -> Path:
+    """Import a file as the run `name` under ./runs; returns its checkpoint."""
+    name = name or _name(file)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise UserError(f"--as {name}: give a name of letters, digits, dots, dashes and underscores")
+    folder = Folder(RUNS / name)
+    if folder.path.exists():
+        raise UserError(f"--as {name}: {folder.path} is already there")
+    converted = convert(file, folder.checkpoint(0), name)
+    about = checkpoint.describe(converted)
+    atomic.write_json(folder.about, {"variant": about.variant, "hparams": about.hparams, **about.run})
+    return converted
+
+
+def _name(file: Path) -> str:
+    """latest_net_G.pth is what they all are called: the folder says more."""
+    stem = file.resolve().parent.name if re.fullmatch(r"(latest|\d+)_net_G(_[AB])?", file.stem) else file.stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "imported"
+
+
+def convert(file: Path, out: Path, name: str) -> Path:
+    """Write a checkpoint of what a state dict holds; raises UserError for a file that is none of those known."""
+    gan, variant = to_gan(read_state_dict(file), file, name)
+    kept = {"imported": file.name, "sha256": sha256_of(file), "data": name}
+    hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
+    clock = {"step": 0, "images": 0, "total": 0}
+    about = About(variant, hp, spec, clock, kept | {"gancli": gancli.__version__}, {})
+    checkpoint.save(out, about, gan, {}, EMA(gan))
+    checkpoint.strip(out)
+    return out
+
+
+# -------------------------------------------------------------------------------- what it is, by its tensors
+
+
+def to_gan(state: State, file: Path, name: str) -> tuple[GAN[Any], str]:
+    """Make the GAN whose G a state dict is, and say which variant that is."""
+    kinds = {"model.1.weight": from_resnet, "model.model.0.weight": from_unet}
+    reader = next((kinds[first] for first in kinds if first in state), None)
+    if reader is None:
+        raise _unknown(file, f"its tensors are {', '.join(list(state)[:3]) or 'none'} …")
+    try:
+        variant, options, spec, tensors = reader(state)
+    except (KeyError, IndexError, ValueError) as error:
+        raise _unknown(file, f"it lacks {error}") from None
+    spec = dataclasses.replace(spec, domains=domains_of(name))
+    kind = registry.load(variant)
+    gan = kind(kind.hparams(**options), spec)
+    own: Any = gan.get_submodule("G").state_dict()
+    wrong = [k for k in {**own, **tensors} if k not in own or k not in tensors or own[k].shape != tensors[k].shape]
+    if wrong:
+        raise _unknown(file, f"{wrong[0]} does not fit")
+    gan.get_submodule("G").load_state_dict(tensors)
+    return gan, variant
+
+
+def _unknown(file: Path, found: str) -> UserError:
+    return UserError(
+        f"{file} is no generator that is known ({found}): a ResNet (model.1.weight …) or U-Net "
+        "(model.model.0.weight …) of pytorch-CycleGAN-and-pix2pix, or CUT's"
+    )

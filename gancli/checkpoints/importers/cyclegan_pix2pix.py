@@ -1,0 +1,71 @@
+"""Generators of the CycleGAN and pix2pix repository and of CUT's, told by the names and shapes of their tensors."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from gancli.checkpoints.importers.state_dict import State
+from gancli.data.spec import DataSpec
+
+RESNET_SIZE, UNET_DEPTHS = 256, range(2, 11)
+
+
+Found = tuple[str, dict[str, Any], DataSpec, State]
+
+
+def domains_of(name: str) -> tuple[str, ...]:
+    """Read the two domains off a name such as horse2zebra."""
+    parts = re.sub(r"_(yosemite|flower)$", "", name).split("2")
+    return (parts[0].split("_")[-1], parts[1]) if len(parts) == 2 and all(parts) else ()
+
+
+def from_resnet(state: State) -> Found:
+    """A translator that goes one way, as CUT's is: without its blurs, it is CycleGAN's.
+
+    The biases in front of its norms go: a norm takes them out again.
+    """
+    top = sorted({int(k.split(".")[1]) for k in state if k.startswith("model.") and k.split(".")[1].isdigit()})
+    blocks = [i for i in top if f"model.{i}.conv_block.1.weight" in state]
+    width, channels = state["model.1.weight"].shape[:2]
+    plain = [i for i in top if i not in blocks and f"model.{i}.weight" in state]
+    if len(plain) != 6 or not blocks or state["model.1.weight"].dim() != 4:
+        return "cut", {"blocks": 1}, DataSpec(3, RESNET_SIZE, RESNET_SIZE), {}
+    antialias = plain[2] - plain[1] == 4  # conv, norm, ReLU, blur; without a blur the next one comes after three
+    names = ["encoder.stem.0", "encoder.down.0.0", "encoder.down.1.0"]
+    names += [f"decoder.up.{i}.{int(antialias)}" for i in (0, 1)] + ["decoder.head"]
+    tensors = {f"{new}.weight": state[f"model.{old}.weight"] for new, old in zip(names, plain)}
+    tensors["decoder.head.bias"] = state.get(f"model.{plain[-1]}.bias", torch.empty(0))
+    for i, old in enumerate(blocks):
+        second = 5 if f"model.{old}.conv_block.5.weight" in state else 6  # after a dropout
+        for new, at in (("0", 1), ("3", second)):
+            weight = state.get(f"model.{old}.conv_block.{at}.weight", torch.empty(0))
+            tensors[f"encoder.blocks.{i}.net.{new}.weight"] = weight
+    options = {"width": int(width), "blocks": len(blocks), "antialias": antialias}
+    return "cut", options, DataSpec(int(channels), RESNET_SIZE, RESNET_SIZE), tensors
+
+
+def from_unet(state: State) -> Found:
+    """A U-Net with batch norm, as pix2pix has it."""
+    width, channels = state["model.model.0.weight"].shape[:2]
+    tensors, at, level = {"down.0.0.weight": state["model.model.0.weight"]}, "model.model", 0
+    up: list[State] = []
+    while f"{at}.{1 if level == 0 else 3}.model.1.weight" in state:
+        at, level = f"{at}.{1 if level == 0 else 3}.model", level + 1
+        inner = f"{at}.3.model.1.weight" not in state
+        tensors[f"down.{level}.0.weight"] = state[f"{at}.1.weight"]
+        norm = {"1.weight": f"{at}.{4 if inner else 6}.weight", "1.bias": f"{at}.{4 if inner else 6}.bias"}
+        if not inner:
+            tensors |= {f"down.{level}.1.{k}": state.get(f"{at}.2.{k}", torch.empty(0)) for k in ("weight", "bias")}
+        up.append({"0.weight": state[f"{at}.{3 if inner else 5}.weight"]} | _present(state, norm))
+    for i, layers in enumerate(reversed(up)):
+        tensors |= {f"up.{i}.{name}": tensor for name, tensor in layers.items()}
+    tensors |= _present(state, {f"head.{k}": f"model.model.3.{k}" for k in ("weight", "bias")})
+    side = 2 ** (level + 1)
+    spec = DataSpec(int(channels), side, side)
+    return "pix2pix", {"width": int(width)}, spec, tensors if level + 1 in UNET_DEPTHS else {}
+
+
+def _present(state: State, names: Mapping[str, str]) -> State:
+    return {new: state[old] for new, old in names.items() if old in state}

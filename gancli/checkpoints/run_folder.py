@@ -1,0 +1,199 @@
+"""The folder that holds all of a run, and how runs are named. Imports no torch."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypedDict
+
+from msgspec import Meta
+
+from gancli.checkpoints import ticks
+from gancli.errors import UserError
+from gancli.system import atomic
+from gancli.system.untrusted.door import (
+    LARGEST_JSON,
+    check_folder,
+    check_regular,
+    held_to,
+    parse_nulled,
+    read_bytes,
+    reading,
+    to_json,
+)
+
+RUNS = Path("runs")
+CHECKPOINTS, SAMPLES = "checkpoints", "samples"  # folders of a run
+NUMBER = re.compile("[0-9]{9,18}")  # images seen, by which their files are called
+RESUMABLE = 2  # the newest checkpoints that keep all that training needs; older ones keep what is served
+
+
+class _HParams(TypedDict):
+    """What is read of a run's hyperparameters before they are compared."""
+
+    batch: Annotated[int, Meta(ge=1, le=2**31)]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What run.json says of a run, as far as it is read again; those of before lack some of it."""
+
+    variant: str
+    hparams: dict[str, Any]
+    data: str | None = None
+    digest: str | None = None  # of what the data held
+    folder: str | None = None  # where relative paths began
+    spec: dict[str, Any] | None = None
+    seed: int | None = None
+    precision: Literal["fp32", "bf16"] | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        held_to(self.hparams, _HParams)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of a run."""
+
+    path: Path
+
+    @property
+    def about(self) -> Path:
+        """All that is needed to repeat the run."""
+        return self.path / "run.json"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a tick."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def reals(self) -> Path:
+        """A grid of the data."""
+        return self.path / "reals.png"
+
+    @property
+    def curves(self) -> Path:
+        """Terms and metrics over the images seen."""
+        return self.path / "curves.png"
+
+    @property
+    def best(self) -> Path:
+        """The best checkpoint by metric."""
+        return self.path / CHECKPOINTS / "best.safetensors"
+
+    def grid(self, images: int) -> Path:
+        """A grid of samples, by images seen."""
+        return self.path / SAMPLES / f"{images:09d}.png"
+
+    def checkpoint(self, images: int) -> Path:
+        """A checkpoint, by images seen."""
+        return self.path / CHECKPOINTS / f"{images:09d}.safetensors"
+
+    def checkpoints(self) -> list[Path]:
+        """List the numbered ones, oldest first."""
+        found = (self.path / CHECKPOINTS).glob("*.safetensors")
+        return sorted((path for path in found if NUMBER.fullmatch(path.stem)), key=seen)
+
+    def check(self) -> None:
+        """Raise UserError when anything of the run is a link, a pipe or the like: it would lead elsewhere, or block."""
+        for name in (CHECKPOINTS, SAMPLES):
+            check_folder(self.path / name)
+        numbered = (path for name in (CHECKPOINTS, SAMPLES) for path in (self.path / name).glob("[0-9]*"))
+        files = (path for path in numbered if NUMBER.fullmatch(path.stem))
+        for path in (self.about, self.log, self.reals, self.curves, self.best, *files):
+            if os.path.lexists(path):
+                check_regular(path, follow=False)
+
+    def read_about(self) -> Recorded | None:
+        """Read run.json; None when the folder holds nothing of a run.
+
+        Raises UserError for one that is damaged, and for none beside what only a run writes.
+        """
+        try:
+            if os.path.lexists(self.about):
+                check_regular(self.about, follow=False)
+                with reading(str(self.about)):
+                    return parse_nulled(read_bytes(self.about, LARGEST_JSON), Recorded)
+        except UserError as error:
+            raise UserError(f"{error}: restore it{self._or_else()}") from None
+        if written := self._written():
+            raise UserError(f"{self.path} holds {', '.join(written)} but no run.json: restore it{self._or_else()}")
+        return None
+
+    def _written(self) -> list[str]:
+        """Name what stands where a run writes, run.json apart; empty folders are nothing."""
+        files = [path.name for path in (self.log, self.reals, self.curves) if os.path.lexists(path)]
+        folders = [path for path in (self.path / CHECKPOINTS, self.path / SAMPLES) if os.path.lexists(path)]
+        return [*files, *(path.name for path in folders if not path.is_dir() or any(path.iterdir()))]
+
+    def _or_else(self) -> str:
+        kept = self.checkpoints()
+        use = f"; gancli sample {kept[-1]} needs no more than that file" if kept else ""
+        return f", or give another --out to begin a new run{use}"
+
+    def append(self, ticks: Sequence[dict[str, Any]]) -> None:
+        """Add lines to the log."""
+        atomic.append_text(self.log, _lines(ticks))
+
+    def ticks(self) -> list[dict[str, Any]]:
+        """Read the log, but for lines that are damaged."""
+        return ticks.read(self.log).ticks
+
+    def rewind(self, step: int) -> str | None:
+        """Forget the ticks after a step: the run goes on from there. Returns what there is to say of a damaged log."""
+        log, said = ticks.read(self.log), None
+        if log.broken:
+            aside = atomic.copy_aside(self.log)
+            lines = ", ".join(map(str, log.broken[:3])) + (" …" if len(log.broken) > 3 else "")
+            said = f"{self.log.name}: line {lines} cannot be read: kept as {aside.name}, the run goes on without"
+        atomic.write_text(self.log, _lines(tick for tick in log.ticks if tick["step"] <= step))
+        return said
+
+    def tidy(self) -> None:
+        """Remove what writers that were killed have left; only for the process that has the folder's lock.
+
+        Nothing is removed from a folder that holds no run.
+        """
+        if self.read_about():
+            for folder in (self.path, self.path / CHECKPOINTS, self.path / SAMPLES):
+                atomic.remove_leftovers(folder)
+
+
+def seen(path: Path) -> int:
+    """Say how many images had been seen, by the name of a numbered checkpoint."""
+    return int(path.stem)
+
+
+def _lines(found: Iterable[dict[str, Any]]) -> str:
+    return "".join(to_json(tick) + "\n" for tick in found)
+
+
+def runs() -> list[str]:
+    """List the runs under ./runs."""
+    return sorted(path.parent.name for path in RUNS.glob("*/run.json") if path.is_file() and not path.is_symlink())
+
+
+def next_folder(variant: str, data: str) -> Folder:
+    """Name a new run: runs/VARIANT-DATA-N with the next free number."""
+    stem = _stem(variant, data)
+    return Folder(RUNS / f"{stem}-{max(_numbers(stem), default=0) + 1}")
+
+
+def newest_folder(variant: str, data: str) -> Folder | None:
+    """Find the newest run of a variant on some data."""
+    stem = _stem(variant, data)
+    numbers = _numbers(stem)
+    return Folder(RUNS / f"{stem}-{max(numbers)}") if numbers else None
+
+
+def _stem(variant: str, data: str) -> str:
+    name = Path(variant).stem if variant.endswith(".py") else variant
+    return f"{name}-{re.sub(r'[^A-Za-z0-9._-]+', '-', data).strip('-.') or 'data'}"
+
+
+def _numbers(stem: str) -> list[int]:
+    after = (path.name[len(stem) + 1 :] for path in RUNS.glob(f"{stem}-*"))
+    return [int(number) for number in after if re.fullmatch("[0-9]{1,9}", number)]

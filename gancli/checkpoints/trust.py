@@ -1,0 +1,30 @@
+"""Variants that are files of the user's: a checkpoint may ask for one only if the user has named it before."""
+
+from gancli import registry
+from gancli.checkpoints import checkpoint
+from gancli.errors import UserError
+from gancli.system.untrusted import terminal
+from gancli.system.untrusted import trusted_code as trusting
+from gancli.system.untrusted.door import reason
+
+
+def check_trusted(about: checkpoint.About) -> None:
+    """Raise UserError for code that the user does not trust."""
+    if not about.variant.endswith(".py"):
+        raise UserError(f"{about.variant} is not the file that this checkpoint was trained with: it is built in")
+    trusting.check(trusting.read(registry.source(about.variant)), about.source)
+
+
+def trust(variant: str) -> None:
+    """Remember that the user has named a file of code, as it is now: checkpoints may ask for it from now on."""
+    if not variant.endswith(".py"):
+        return
+    try:
+        trusting.allow(trusting.read(registry.source(variant)))
+    except (OSError, UserError) as error:  # a home that is full, read-only or not there stops no training
+        terminal.warn(f"that you trust {variant} cannot be remembered ({reason(error)}): its checkpoints will ask")
+
+
+def source_hash(variant: str) -> str:
+    """Name the content of a variant that is a file of the user's; empty for all others."""
+    return trusting.read(registry.source(variant)).sha256 if variant.endswith(".py") else ""

@@ -1,0 +1,77 @@
+"""`gancli bench VARIANT`: how fast it trains here."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from gancli.cli.variants import VariantCommand, Variants
+from gancli.system.untrusted.terminal import say, say_json
+from gancli.training.options import BenchOptions
+
+BEGAN = time.monotonic()  # nothing heavy is imported yet
+
+
+class Bench(VariantCommand):
+    """Times a variant."""
+
+    options = BenchOptions
+
+    def run(self, variant: str, values: dict[str, Any], options: BenchOptions) -> int:
+        """Time it, and print the report."""
+        from gancli.benchmark.benchmark import bench
+        from gancli.training.display import display_for
+
+        report = bench(variant, values, options, BEGAN, display_for(quiet=False, json=True))
+        if options.json:
+            say_json(report)
+        else:
+            _print_table(report)
+        return 0
+
+
+class Benches(Variants):
+    """What can be timed."""
+
+    command = Bench
+
+
+app = typer.Typer(cls=Benches, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def _bench() -> None:
+    """Time the training of a variant, alone or beside another program; `gancli bench VARIANT --help` shows how."""
+
+
+def _print_table(report: Mapping[str, Any]) -> None:
+    data, stages = report["data"], report["seconds_to_first_step"]
+    sizes = ", ".join(f"{name} {count:,}" for name, count in report["parameters"].items() if count)
+    parts = ", ".join(f"{name.replace('_', ' ')} {took:.2f}" for name, took in stages.items() if name != "all")
+    peaks = ", ".join(f"{name} {rate:,.0f}" for name, rate in report["peak_gflop_per_second"].items())
+    rows = {
+        "variant": f"{report['variant']}, batch {report['hparams']['batch']}, {sizes} parameters",
+        "data": f"{data['name']}, {data['images']:,} images, {data['width']}x{data['height']}",
+        "device": f"{report['device']}, {report['threads']} threads",
+        "precision": f"{report['precision']}: {report['chosen']}",
+        "speed": _speed(report),
+        "memory": f"{report['peak_memory_mib']:,} MiB at most",
+        "first step": f"after {stages['all']:.2f} s: {parts}",
+        "work": f"{report['gflop_per_step']:,.1f} GFLOP a step, {report['gflop_per_second']:,.0f} GFLOP/s: "
+        f"{report['share_of_peak']:.0%} of what was measured here ({peaks} GFLOP/s)",
+        "overhead": f"{report['overhead']:.1%} beside forward, backward and optimiser; "
+        f"{report['data_wait']:.2%} waiting for data",
+    }
+    for name, other in report["against"].items():
+        rows[name] = f"{_speed(other)}, {other['peak_memory_mib']:,} MiB: {report['variant']} is {other['ratio']:.2f}x"
+        rows[name] += f", {other['cpu_ratio']:.2f}x by the processors' time" if "cpu" in report["device"] else ""
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        say(f"{name:<{width}}  {text}")
+
+
+def _speed(report: Mapping[str, Any]) -> str:
+    speed = report["images_per_second"]
+    spread = f"{speed['min']:,.1f} to {speed['max']:,.1f} over {len(speed['windows'])} windows"
+    return f"{speed['median']:,.1f} images/s ({spread}), {report['ms_per_step']:,.1f} ms a step"

@@ -1,0 +1,29 @@
+"""`gancli check`: whether a run, a model or the cache is what was written."""
+
+from typing import Annotated
+
+import typer
+
+from gancli.system.untrusted.terminal import say, say_json
+
+
+def command(
+    what: Annotated[str, typer.Argument(metavar="RUN|MODEL|cache", help="A run, a checkpoint, or the word cache.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Look for damage: hashes, numbers, links, and whether a model fits what it says of itself.
+
+    One line a fault, and exit code 2.
+    """
+    from gancli.checkpoints import checking
+
+    found = []
+    for fault in checking.faults(what):
+        found.append(fault)
+        if not json:
+            say(fault)
+    if json:
+        say_json({"checked": what, "faults": found})
+    elif not found:
+        say(f"{what}: no fault found")
+    return 2 if found else 0

@@ -1,0 +1,80 @@
+"""`gancli list` and `gancli info`."""
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from gancli import registry
+from gancli.system.untrusted.terminal import say, say_json
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def list_variants(
+    json: Json = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="List the translators that others have published, with their addresses.")
+    ] = False,
+) -> None:
+    """List the variants that can be trained."""
+    if published:
+        _list_published(json)
+        return
+    entries = [registry.describe(name) for name in registry.names()]
+    if json:
+        say_json([dataclasses.asdict(entry) for entry in entries], indent=2)
+        return
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        say(f"{entry.name:<{width}}  {entry.summary}")
+
+
+def _list_published(json: bool) -> None:
+    """Names that translate and info know, fetched when they are first used."""
+    from gancli.checkpoints import published
+
+    urls = {name: published.url(*known) for name in published.names() if (known := published.find(name))}
+    if json:
+        say_json(urls, indent=2)
+        return
+    width = max(map(len, urls))
+    for name, url in urls.items():
+        say(f"{name:<{width}}  {url}")
+
+
+def info(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, or a run under ./runs.")],
+    json: Json = False,
+) -> None:
+    """Say what a checkpoint is: variant, data, hyperparameters, how long it was trained."""
+    from gancli.checkpoints import checkpoint
+    from gancli.checkpoints.find import find_model
+
+    found = find_model(model)
+    about = dataclasses.asdict(found.about)
+    about |= {"path": str(found.path), "sha256": found.fingerprint, "resumes": checkpoint.resumes(found.path)}
+    if json:
+        say_json(about, indent=2)
+        return
+    spec, clock = found.about.spec, about["clock"]
+    rows = {
+        "checkpoint": f"{found.path} (sha256 {found.fingerprint}…)",
+        "variant": _summary(found.about.variant),
+        "data": f"{about['run'].get('data', '?')}, {spec.width}x{spec.height}, {spec.channels} channels",
+        "trained": f"{_kimg(clock, 'images')} of {_kimg(clock, 'total')} kimg, {clock.get('step', 0):,} steps",
+        "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
+        "can resume": "yes" if about["resumes"] else "no: it keeps only what is used",
+        "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name not in ("data", "digest")),
+        "options": ", ".join(f"{name} {value}" for name, value in about["hparams"].items()),
+    }
+    for name, value in rows.items():
+        say(f"{name:<11} {value}")
+
+
+def _summary(variant: str) -> str:
+    return registry.describe(variant).summary if variant in registry.names() else variant
+
+
+def _kimg(clock: dict[str, int], name: str) -> str:
+    return f"{clock.get(name, 0) / 1000:g}"

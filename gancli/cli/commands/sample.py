@@ -1,0 +1,50 @@
+"""`gancli sample MODEL`: images from a checkpoint, one a seed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gancli.cli.arguments import MODEL, Device
+from gancli.errors import UserError
+from gancli.system.untrusted.terminal import say, say_json
+
+
+def command(
+    model: Annotated[str | None, MODEL] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", help="How many: seeds 0 to n - 1; default: 64, or 8 a class.", min=1)
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, such as 0-15,40: each means one image.")] = None,
+    truncation: Annotated[
+        float | None, typer.Option(help="Draw latents nearer to the middle: quality for variety.", min=0)
+    ] = None,
+    of_class: Annotated[
+        str | None, typer.Option("--class", metavar="NAME|all", help="Draw this class, or all: a row a class.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="A .png (one grid), an .npz, or a folder/ (a file a seed).")] = Path(
+        "samples.png"
+    ),
+    cols: Annotated[int | None, typer.Option(help="Columns of the grid.", min=1)] = None,
+    like: Annotated[Path | None, typer.Option(help="Draw a PNG of gancli sample again.")] = None,
+    best: Annotated[bool, typer.Option("--best", help="The run's best checkpoint, not its newest.")] = False,
+    device: Device = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Draw images from a checkpoint. Seed i means the same image for any number of images."""
+    from gancli.inference.sampling.draw import ALL, parse_seeds
+    from gancli.inference.sampling.like import repeat
+    from gancli.inference.sampling.sample import SampleRequest, sample
+
+    if like is not None:
+        request = repeat(like, model, best=best)
+    elif model is None:
+        raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
+    else:
+        drawn = parse_seeds(seeds, n or (8 if of_class == ALL else 64))
+        request = SampleRequest(model, drawn, truncation, cols, of_class=of_class)
+    written = sample(request, out, device, best=best)
+    if json:
+        say_json({"files": [str(path) for path in written], "seeds": list(request.seeds)})
+    else:
+        say(out if len(written) > 1 else written[0])

@@ -1,0 +1,34 @@
+"""`gancli train VARIANT`: every variant is a command of its own, with exactly its options."""
+
+from typing import Any
+
+import typer
+
+from gancli.cli.variants import VariantCommand, Variants
+from gancli.training.options import RunOptions
+
+
+class Train(VariantCommand):
+    """Trains a variant."""
+
+    options = RunOptions
+
+    def run(self, variant: str, values: dict[str, Any], options: RunOptions) -> int:
+        """Train it."""
+        from gancli.training.launch import launch
+
+        return launch(variant, values, options)
+
+
+class Trains(Variants):
+    """What can be trained."""
+
+    command = Train
+
+
+app = typer.Typer(cls=Trains, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def _train() -> None:
+    """Train a variant; `gancli train VARIANT --help` shows its options."""

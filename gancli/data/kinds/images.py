@@ -1,0 +1,28 @@
+"""Unlabelled images."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from gancli.data.dataset import Batch, Dataset
+from gancli.data.request import Request
+from gancli.data.sources.open import open_source
+from gancli.data.spec import DataSpec
+
+
+@dataclass
+class Images(Batch):
+    """Images alone, whatever labels the source may have."""
+
+    image: Tensor  # (N, C, H, W)
+
+    @classmethod
+    def open(cls, request: Request) -> "Dataset[Self]":
+        """Read them from a source."""
+        pictures = open_source(request)
+        images = torch.from_numpy(pictures.images)
+        channels, height, width = images.shape[1:]
+        spec = DataSpec(channels, height, width)
+        return Dataset(pictures.name, spec, cls, {"image": images}, pictures.notes, content=pictures.digest)

@@ -1,0 +1,161 @@
+"""Images in pairs: what is given and what is wanted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from gancli.data.dataset import Batch, Dataset
+from gancli.data.request import Request
+from gancli.data.sources import archives, builtin, folders
+from gancli.data.sources.decode import Item, decode
+from gancli.data.sources.layouts import split_of, two_of
+from gancli.data.sources.open import open_source
+from gancli.data.spec import DataSpec
+from gancli.data.synthetic.pairs import MAKERS
+from gancli.errors import UserError
+from gancli.images.reading import UNREADABLE
+
+Rows = NDArray[np.uint8]  # (N, C, H, W)
+Open = Callable[[], Image.Image]
+
+
+@dataclass
+class Paired(Batch):
+    """A source and its target, row by row."""
+
+    uses: ClassVar[tuple[str, ...]] = ("data_b", "pairs", "direction")
+
+    source: Tensor  # (N, C, H, W)
+    target: Tensor  # (N, C, H, W)
+
+    @classmethod
+    def open(cls, request: Request) -> "Dataset[Self]":
+        """Read side-by-side images, two sub-folders matched by name, two folders, or one with sources made of it."""
+        if request.pairs is not None:
+            return cls._made(request, request.pairs)
+        found = _open(request)
+        domains, rows = found.domains, found.rows
+        if request.direction == "BA":
+            domains, rows = domains[::-1], rows[::-1]
+        source, target = (torch.from_numpy(images) for images in rows)
+        channels, height, width = source.shape[1:]
+        spec = DataSpec(channels, height, width, domains=domains)
+        content = f"{request.direction or 'AB'} {found.content}"
+        return Dataset(found.name, spec, cls, {"source": source, "target": target}, found.notes, content=content)
+
+    @classmethod
+    def _made(cls, request: Request, pairs: str) -> "Dataset[Self]":
+        if request.data_b or request.direction:
+            raise UserError("--pairs makes the sources: give it without --data-b and --direction")
+        pictures = open_source(request)
+        channels, height, width = pictures.images.shape[1:]
+        spec = DataSpec(channels, height, width, domains=(pairs, pictures.name))
+
+        def make(target: Tensor) -> Self:
+            return cls(MAKERS[pairs](target), target)
+
+        notes = (*pictures.notes, f"sources made of them: {pairs}")
+        columns = {"target": torch.from_numpy(pictures.pixels)}
+        return Dataset(pictures.name, spec, cls, columns, notes, make, content=f"{pairs} {pictures.digest}")
+
+
+class Found(NamedTuple):
+    """Two domains, matched row by row."""
+
+    name: str
+    domains: tuple[str, str]
+    rows: tuple[Rows, Rows]
+    notes: tuple[str, ...]
+    content: str  # a hash of the rows, and of which belong together
+
+
+def _open(request: Request) -> Found:
+    data = request.data
+    if request.data_b is None and builtin.has_domains(data):
+        rows = builtin.domains(data, request.wanted, matched=True)
+        content = builtin.domains_digest(data, request.wanted, matched=True)
+        return Found(data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} pairs drawn",), content)
+    path = Path(split_of(data, request.split)).expanduser()
+    if request.data_b is not None:
+        other = Path(request.data_b).expanduser()
+        (a, _, key), (b, _, key_b) = _listed(path, data), _listed(other, request.data_b)
+        return _decode(f"{path.name}-{other.name}", (path.name, other.name), (a, b), [key, key_b], request)
+    items, folders, key = _listed(path, data)
+    name = Path(data).expanduser().resolve().name.split(".")[0]
+    if folders:
+        first, second = two_of(tuple(folders), request)
+        sides = [item for item in items if item.label == first], [item for item in items if item.label == second]
+        return _decode(name, (folders[first], folders[second]), (_below(sides[0]), _below(sides[1])), key, request)
+    _check_side_by_side(items[0], data)
+    halves = [[item._replace(open=partial(_half, item.open, right)) for item in items] for right in (False, True)]
+    return _decode(name, ("left", "right"), (halves[0], halves[1]), key, request)
+
+
+def _listed(path: Path, given: str) -> tuple[Sequence[Item], list[str], list[object]]:
+    if path.is_dir():
+        return folders.in_folder(path)
+    if path.is_file() and archives.is_archive(path):
+        return archives.in_archive(path)
+    raise UserError(f"--data {given}: pairs come from a folder or an archive of images, or a built-in; there is none")
+
+
+def _below(items: Sequence[Item]) -> list[Item]:
+    """Name the items without their domain's folder."""
+    return [item._replace(name=str(PurePosixPath(*PurePosixPath(item.name).parts[1:]))) for item in items]
+
+
+def _decode(
+    name: str, domains: tuple[str, str], sides: tuple[Sequence[Item], Sequence[Item]], key: object, request: Request
+) -> Found:
+    """Decode both sides at once, so that they share size and channels; a pair with a broken half is left out.
+
+    The label of an item says which pair and which side it is.
+    """
+    by_name = [{str(PurePosixPath(item.name).with_suffix("")): item for item in side} for side in sides]
+    common = sorted(by_name[0].keys() & by_name[1].keys())
+    if not common:
+        raise UserError(f"--data {request.data}: no file of {domains[0]} has the name of one of {domains[1]}")
+    items = [
+        side[stem]._replace(label=2 * i + right) for i, stem in enumerate(common) for right, side in enumerate(by_name)
+    ]
+    pictures = decode(name, items, (), request.wanted, repr(("pairs", key, domains)), request.report)
+    pair, side = pictures.labels // 2, pictures.labels % 2
+    whole = np.flatnonzero((pair[:-1] == pair[1:]) & (side[:-1] == 0))
+    if len(whole) * 2 == len(pictures.images):
+        rows = pictures.pixels[0::2], pictures.pixels[1::2]  # views: nothing is read into memory
+    else:
+        rows = pictures.pixels[whole], pictures.pixels[whole + 1]
+    lonely = len(by_name[0]) + len(by_name[1]) - 2 * len(common)
+    notes = (
+        *pictures.notes,
+        f"{len(rows[0]):,} pairs" + (f"; {lonely} files without a partner left out" if lonely else ""),
+    )
+    return Found(name, domains, rows, notes, pictures.digest)
+
+
+def _half(opened: Open, right: bool) -> Image.Image:
+    with opened() as image:
+        whole = ImageOps.exif_transpose(image)
+        middle = whole.width // 2
+        return whole.crop((middle, 0, 2 * middle, whole.height) if right else (0, 0, middle, whole.height))
+
+
+def _check_side_by_side(item: Item, given: str) -> None:
+    try:
+        with item.open() as image:
+            width, height = image.size
+    except UNREADABLE as error:
+        raise UserError(f"--data {given}: {item.name} cannot be read: {error}") from None
+    if width < 1.5 * height:
+        raise UserError(
+            f"--data {given}: {item.name} is {width}x{height}, no pair side by side: "
+            "give two sub-folders, --data-b FOLDER, or --pairs edges|gray|mosaic|lowres|mask"
+        )

@@ -1,0 +1,197 @@
+"""Images in archives, which are read in place: nothing is ever unpacked to disk."""
+
+import bz2
+import gzip
+import lzma
+import os
+import tarfile
+import tempfile
+import weakref
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import IO, Any, Self, cast
+
+from PIL.Image import Image
+
+from gancli.data.sources.decode import Item
+from gancli.data.sources.folders import SUFFIXES, class_names, label_of
+from gancli.data.sources.listing import MOST_LISTED, MOST_MEMBERS, Modest, too_many
+from gancli.errors import UserError
+from gancli.images.reading import UNREADABLE, open_bytes
+from gancli.system import cache
+from gancli.system.untrusted.door import check_regular, reason
+
+LARGEST = 256 * 2**20  # bytes of one picture in an archive; a larger claim is a bomb or no picture
+LEAST = 2**30  # bytes that an archive may unpack to, whatever its size
+MOST_HEADER = 2**20  # bytes of a name in a tar
+RATIO = 200  # of unpacked to packed bytes: no picture packs so well
+COMPRESSED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"\xfd7zXZ\0": lzma.open,
+    b"BZh": bz2.open,
+}  # by how their files begin
+DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError)
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+
+
+def is_archive(path: Path) -> bool:
+    """Tell an archive by its name."""
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
+    """The same for a zip or tar."""
+    check_regular(path)
+    try:
+        read = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
+    except (*DAMAGED, *UNREADABLE) as error:
+        raise UserError(f"{path} is not a readable archive: {reason(error)}") from None
+    pictures = ((name.lstrip("/"), opener) for name, opener in read)
+    members = sorted(member for member in pictures if PurePosixPath(member[0]).suffix.lower() in SUFFIXES)
+    if not members:
+        raise UserError(f"no images in {path}: it should hold .png, .jpg, .webp or the like, flat or nested")
+    prefix = os.path.commonpath([str(PurePosixPath(name).parent) for name, _ in members])
+    names = [str(PurePosixPath(name).relative_to(prefix or ".")) for name, _ in members]
+    classes = class_names(names)
+    labels = {name: i for i, name in enumerate(classes)}
+    items = [Item(name, label_of(name, labels), opener) for name, (_, opener) in zip(names, members)]
+    about = path.stat()
+    return items, classes, [str(path.resolve()), about.st_size, about.st_mtime_ns]
+
+
+def _zip_members(path: Path) -> list[tuple[str, "_Member"]]:
+    file = Modest(path, MOST_LISTED)
+    archive = zipfile.ZipFile(file)
+    file.most = None
+    if len(archive.filelist) > MOST_MEMBERS:
+        raise too_many()
+    lock = Lock()
+
+    def read(member: zipfile.ZipInfo) -> bytes:
+        with lock, archive.open(member) as opened:
+            return opened.read(LARGEST)
+
+    members = (member for member in archive.infolist() if not member.is_dir())
+    return [(m.filename, _Member(partial(read, m), m.file_size, m.compress_size)) for m in members]
+
+
+def _tar_members(path: Path) -> list[tuple[str, "_Member"]]:
+    with path.open("rb") as file:
+        head = file.read(6)
+    packed = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), None)
+    tar = _Tar(path, packed)
+    # links and devices are left out
+    return [(m.name, _Member(partial(tar.read, m), m.size, m.size)) for m in tar.members() if m.isfile()]
+
+
+class _Tar:
+    """A tar, compressed or not.
+
+    A compressed one is read once from its beginning to list it, and once more into a file without a name, which can be
+    read in any order: to go back in a compressed stream is to begin again.
+    """
+
+    def __init__(self, path: Path, packed: Callable[..., IO[bytes]] | None) -> None:
+        self._path, self._packed = path, packed
+        self._most = max(LEAST, RATIO * path.stat().st_size)
+        self._lock = Lock()
+
+    def members(self) -> Iterator[tarfile.TarInfo]:
+        """List it; raises UserError for too many, and for one that unpacks to more than it can honestly hold."""
+        with _Bounded(self._stream(), self._most, MOST_HEADER) as stream:
+            archive = tarfile.open(fileobj=stream.as_file(), mode="r:")  # noqa: SIM115 the stream is what is open
+            for _ in range(MOST_MEMBERS + 1):
+                if (member := archive.next()) is None:
+                    return
+                vars(archive)["members"].clear()  # it would keep them all
+                yield member
+        raise too_many()
+
+    def read(self, member: tarfile.TarInfo) -> bytes:
+        """Read a member whole; one thread does at a time."""
+        with self._lock:
+            opened = self._seekable.extractfile(member)
+            return opened.read(LARGEST) if opened else b""
+
+    @cached_property
+    def _seekable(self) -> tarfile.TarFile:
+        file = self._unpacked() if self._packed else self._stream()
+        weakref.finalize(self, file.close)
+        return tarfile.open(fileobj=file, mode="r:")
+
+    def _stream(self) -> IO[bytes]:
+        return (self._packed or open)(self._path, "rb")
+
+    def _unpacked(self) -> IO[bytes]:
+        """Unpack it as far as it goes."""
+        root = cache.root()
+        with cache.full_is_said(root), _Bounded(self._stream(), self._most) as stream:
+            file = tempfile.TemporaryFile(dir=root)  # noqa: SIM115 members are read from it later
+            while block := stream.next_or_end():
+                file.write(block)
+            file.seek(0)
+        return file
+
+
+class _Bounded:
+    """An unpacked stream that must end before `most` bytes, and of which `at_once` are read at once."""
+
+    def __init__(self, file: IO[bytes], most: int, at_once: int = 2**20) -> None:
+        self.file, self.most, self.at_once = file, most, at_once
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def as_file(self) -> IO[bytes]:
+        """It has what is asked of a file here."""
+        return cast(IO[bytes], self)
+
+    def read(self, count: int = -1) -> bytes:
+        if count > self.at_once:
+            raise OSError(f"the name of a member has {count:,} bytes")
+        self._check(self.file.tell() + max(count, 0))
+        return self.file.read(count)
+
+    def next_or_end(self) -> bytes:
+        """Read what comes next, and take damage for the end: what lies before it is there."""
+        try:
+            self._check(self.file.tell())
+            return cast(Any, self.file).read1(2**20)
+        except (*DAMAGED, *UNREADABLE):
+            return b""
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        self._check(place)
+        return self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def _check(self, place: int) -> None:
+        if place > self.most:
+            raise OSError(f"it unpacks to more than {self.most:,} bytes")
+
+
+class _Member:
+    """Opens one picture of an archive."""
+
+    def __init__(self, read: Callable[[], bytes], size: int, packed: int) -> None:
+        self.read, self.size, self.packed = read, size, packed
+
+    def __lt__(self, other: object) -> bool:
+        return False  # members of one name keep their order
+
+    def __call__(self) -> Image:
+        if self.size > LARGEST or self.size > max(2**26, RATIO * self.packed):
+            raise ValueError(f"{self.size:,} bytes")
+        try:
+            data = self.read()
+        except (*DAMAGED, RuntimeError) as error:
+            raise OSError(str(error)) from None  # encrypted, cut or of an unknown compression
+        return open_bytes(data)

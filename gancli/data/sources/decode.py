@@ -1,0 +1,197 @@
+"""Pictures from anywhere, decoded once: files of any image mode become rows of one uint8 array."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gancli.data.request import Report, Wanted
+from gancli.data.spec import halvings
+from gancli.errors import UserError
+from gancli.images.reading import ORIENTATION, UNREADABLE, to_array
+from gancli.images.sizes import LARGEST_COMMON, Size
+from gancli.system import cache, cache_room
+from gancli.system.untrusted.door import held_to, printable, reason
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger pictures need --size for more
+AHEAD, AHEAD_BYTES = 256, 64 * 2**20  # pictures that are decoded before they are written, at most
+TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
+IMAGES, LABELS = "images.bin", "labels.bin"  # of an entry of the cache: rows, and nothing else that could be wrong
+LABEL = np.dtype("<i8")
+
+
+class Item(NamedTuple):
+    """A picture that can be opened."""
+
+    name: str
+    label: int  # -1 for none
+    open: Callable[[], Image.Image]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures: uint8 (N, C, H, W), memory-mapped from the cache, and what there is to say of them.
+
+    Points are float32 (N, 2, 1, 1): nothing scales them.
+    """
+
+    name: str
+    images: NDArray[np.uint8] | NDArray[np.float32]
+    labels: NDArray[np.int64]  # (N,), -1 for none
+    classes: tuple[str, ...]
+    content: str  # a hash of the images, made where they were
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A sha256 of all of it but names of files and folders: images, labels, names of classes."""
+        said = sha256(repr((self.images.shape, self.classes, self.content)).encode(errors="backslashreplace"))
+        said.update(self.labels.astype("<i8").tobytes())
+        return said.hexdigest()
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The images; raises UserError for points, which not every kind of data can be."""
+        if not np.issubdtype(self.images.dtype, np.uint8):
+            raise UserError(f"{self.name} holds points, and images are wanted here: give another --data")
+        return cast("NDArray[np.uint8]", self.images)
+
+
+def decode(
+    name: str, items: Sequence[Item], classes: Sequence[str], wanted: Wanted, key: str, report: Report | None = None
+) -> Pictures:
+    """Decode every item to one size and number of channels, once: the result is cached under `key`.
+
+    Unreadable items are skipped and named; raises UserError when they are more than 1 %, or all.
+    """
+    entry = cache.entry("images", key, wanted.size, wanted.channels)
+    found = entry.read(_read)
+    if found is None:
+        shape = _shape(items, wanted)
+        with entry.write(len(items) * (math.prod(shape) + LABEL.itemsize)) as draft:
+            draft.seal({"shape": shape, "notes": _fill(draft.path, items, shape, wanted.threads, report)})
+        found = entry.read(_read)
+    if found is None:
+        raise UserError(f"the cache {cache.root()} does not keep what is written to it: name another with GANCLI_CACHE")
+    images, labels, content, notes = found
+    return Pictures(name, images, labels, tuple(classes), content, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _About:
+    """What an entry of the cache says of pictures."""
+
+    shape: Shape
+    notes: list[str]
+
+
+def _read(kept: cache.Kept) -> tuple[NDArray[np.uint8], NDArray[np.int64], str, list[str]]:
+    about = held_to(kept.about, _About)
+    labels = np.frombuffer(kept.load(LABELS), LABEL).astype(np.int64)
+    images = kept.map(IMAGES, np.uint8, (len(labels), *about.shape))
+    return images, labels, kept.files[IMAGES].sha256, about.notes
+
+
+def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, report: Report | None) -> list[str]:
+    """Write images and labels, and give what there is to say of them."""
+    channels, *size = shape
+    labels: list[int] = []
+    broken: list[str] = []
+
+    def read(item: Item) -> NDArray[np.uint8] | str:
+        try:
+            with item.open() as image:
+                return to_array(image, (size[0], size[1]), channels)
+        except UNREADABLE as error:
+            cache.raise_if_full(error)
+            return f"{item.name} ({reason(error)[:80]})"
+
+    ahead = max(threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
+    cache_room.allocate(folder / IMAGES, len(items) * math.prod(shape))
+    with (folder / IMAGES).open("r+b") as file:  # not mapped: what finds no room raises, and does not kill
+        for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads, ahead)), start=1):
+            if isinstance(result, str):
+                broken.append(result)
+            else:
+                file.write(result.tobytes())
+                labels.append(item.label)
+            if report and (done % 200 == 0 or done == len(items)):
+                report(done, len(items))
+        file.truncate()
+    if not labels or len(broken) > TOLERATED * len(items):
+        raise UserError(f"{len(broken)} of {len(items)} images cannot be read: {_listed(broken)}")
+    (folder / LABELS).write_bytes(np.array(labels, LABEL).tobytes())
+    return [_found(items), *([f"skipped {len(broken)} unreadable: {_listed(broken)}"] if broken else [])]
+
+
+def _ordered(
+    function: Callable[[Item], NDArray[np.uint8] | str], items: Sequence[Item], threads: int, ahead: int
+) -> Iterator:
+    """Map in threads, in order, with at most `ahead` results waiting."""
+    with ThreadPoolExecutor(threads) as pool:
+        for i in range(0, len(items), ahead):
+            yield from pool.map(function, items[i : i + ahead])
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return printable(", ".join(names[:most])) + more
+
+
+# ------------------------------------------------------------------------------------------ size and mode
+
+
+def _shape(items: Sequence[Item], wanted: Wanted) -> tuple[int, int, int]:
+    """Channels, height and width that the data ask for, where the user has not."""
+    sizes, modes = _survey(items) if wanted.size is None or wanted.channels is None else (Counter(), Counter())
+    channels = wanted.channels or (1 if all(_is_grey(mode) for mode in modes) else 3)
+    return channels, *(wanted.size or natural_size(sizes))
+
+
+def natural_size(sizes: "Counter[Size]") -> Size:
+    """The size to train at: the pictures' own when they share one that halves evenly, else a square power of two."""
+    if len(sizes) == 1:
+        (height, width), *_ = sizes
+        if halvings(height, width) and min(height, width) <= LARGEST_COMMON:
+            return height, width
+    shorter = int(median([min(size) for size in sizes.elements()]))
+    side = 1 << (max(8, min(shorter, LARGEST_DEFAULT)).bit_length() - 1)
+    return side, side
+
+
+def _survey(items: Iterable[Item]) -> tuple["Counter[Size]", "Counter[str]"]:
+    """Count sizes and modes by reading headers only; unreadable items are left to the decoding to name."""
+    sizes: Counter[Size] = Counter()
+    modes: Counter[str] = Counter()
+    for item in items:
+        try:
+            with item.open() as image:
+                turned = image.getexif().get(ORIENTATION, 1) >= 5  # the sides are swapped
+                sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
+                modes[image.mode] += 1
+        except UNREADABLE as error:
+            cache.raise_if_full(error)
+    if not sizes:
+        raise UserError(f"none of {sum(1 for _ in items)} images can be read: {_listed([i.name for i in items])}")
+    return sizes, modes
+
+
+def _found(items: Sequence[Item]) -> str:
+    sizes, _ = _survey(items[:2000])
+    common = ", ".join(f"{width}x{height}" for (height, width), _ in sizes.most_common(3))
+    return f"{len(items):,} images, {common}{' …' if len(sizes) > 3 else ''}"
+
+
+def _is_grey(mode: str) -> bool:
+    return mode in ("1", "L", "LA", "La", "F") or mode.startswith("I")

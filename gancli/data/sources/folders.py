@@ -1,0 +1,79 @@
+"""Images in folders."""
+
+import os
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from gancli.data.sources.decode import Item
+from gancli.data.sources.listing import Items
+from gancli.errors import UserError
+from gancli.images.reading import open_picture
+
+COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+RARE = (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".avif", ".jp2")
+SUFFIXES = frozenset(COMMON + RARE)
+
+
+class Files(Items):
+    """The pictures of a folder."""
+
+    def __init__(self, folder: Path, names: list[str], classes: list[str]) -> None:
+        self._folder, self._names, self._labels = folder, names, {name: i for i, name in enumerate(classes)}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def item(self, index: int) -> Item:
+        """Make an item."""
+        name = self._names[index]
+        return Item(name, label_of(name, self._labels), lambda: open_picture(self._folder / name))
+
+
+def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
+    """List the pictures below a folder, sorted by name; their classes; and a key that changes when any file does.
+
+    Folders of pictures are classes when there are at least two of them and no pictures beside them.
+    """
+    names: list[str] = []
+    digest = sha256()
+    for name, size, changed in _below(str(folder), "", ()):
+        names.append(name)
+        digest.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
+    if not names:
+        raise UserError(f"no images in {folder}: it should hold .png, .jpg, .webp or the like, flat or nested")
+    classes = class_names(names)
+    return Files(folder, names, classes), classes, [str(folder.resolve()), digest.hexdigest()]
+
+
+def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int]]:
+    """Give name, size and time of change of every picture: those of a folder before those of the folders in it.
+
+    A link to a folder that it lies in is left out: it would have no end.
+    """
+    about = os.stat(folder)
+    if (here := (about.st_dev, about.st_ino)) in above:
+        return
+    with os.scandir(folder) as found:
+        entries = sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
+    folders = []
+    for entry in entries:
+        if entry.name[entry.name.rfind(".") :].lower() in SUFFIXES and not entry.is_dir():
+            if entry.is_file():  # not a link to nowhere, nor a pipe that would wait for ever
+                about = entry.stat()
+                yield path + entry.name, about.st_size, about.st_mtime_ns
+        elif entry.is_dir():
+            folders.append(entry.name)
+    for name in folders:
+        yield from _below(f"{folder}/{name}", f"{path}{name}/", (*above, here))
+
+
+def class_names(names: list[str]) -> list[str]:
+    """Find the classes among paths: their top folders, if there are two at least and nothing beside them."""
+    tops = {top if below else "" for top, below, _ in (name.partition("/") for name in names)}
+    return sorted(tops) if len(tops) > 1 and "" not in tops else []
+
+
+def label_of(name: str, classes: dict[str, int]) -> int:
+    """Give the class of a path, -1 where there are none."""
+    return classes[name.partition("/")[0]] if classes else -1

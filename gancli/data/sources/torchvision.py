@@ -1,0 +1,75 @@
+"""Data sets that torchvision fetches, by name."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gancli.data.sources.decode import Item
+from gancli.errors import UserError
+from gancli.system import cache
+from gancli.system.untrusted.terminal import warn
+
+
+@dataclass(frozen=True)
+class NamedData:
+    """A class of torchvision.datasets, and how it says train and test."""
+
+    dataset: str
+    train: dict[str, Any] = field(default_factory=lambda: {"train": True})
+    test: dict[str, Any] = field(default_factory=lambda: {"train": False})
+
+
+SPLIT = ({"split": "train"}, {"split": "test"})
+NAMED = {
+    "mnist": NamedData("MNIST"),
+    "fashion-mnist": NamedData("FashionMNIST"),
+    "kmnist": NamedData("KMNIST"),
+    "emnist": NamedData("EMNIST", {"split": "balanced", "train": True}, {"split": "balanced", "train": False}),
+    "usps": NamedData("USPS"),
+    "cifar10": NamedData("CIFAR10"),
+    "cifar100": NamedData("CIFAR100"),
+    "stl10": NamedData("STL10", *SPLIT),
+    "svhn": NamedData("SVHN", *SPLIT),
+    "celeba": NamedData("CelebA", *SPLIT),
+    "flowers102": NamedData("Flowers102", *SPLIT),
+    "oxford-pets": NamedData("OxfordIIITPet", {"split": "trainval"}, {"split": "test"}),
+    "food101": NamedData("Food101", *SPLIT),
+}
+
+
+def root() -> Path:
+    """Where torchvision keeps its data sets."""
+    return cache.root() / "torchvision"
+
+
+def open_named(name: str, split: str) -> tuple[list[Item], list[str]]:
+    """Open a split of a data set, fetching it into the user's cache when it is not there yet.
+
+    Raises UserError when it cannot be fetched, with the place to put it.
+    """
+    from torchvision import datasets  # takes seconds to import
+
+    known = NAMED[name]
+    if split not in ("train", "test"):
+        raise UserError(f"{name} has no split '{split}': give --split train or test")
+    make = getattr(datasets, known.dataset)
+    options = getattr(known, split)
+    try:
+        data = make(str(root()), download=False, **options)
+    except (RuntimeError, OSError):
+        data = _fetch(name, make, options)
+    labels = next((getattr(data, a) for a in ("targets", "labels", "_labels") if hasattr(data, a)), [])
+    marks = [int(label) for label in labels] if len(labels) == len(data) else [-1] * len(data)
+    items = [Item(f"#{i}", mark, lambda i=i: data[i][0]) for i, mark in enumerate(marks)]
+    return items, [str(c).replace("/", " ") for c in getattr(data, "classes", [])]
+
+
+def _fetch(name: str, make: Any, options: dict[str, Any]) -> Any:
+
+    warn(f"fetching {name} into {root()}")
+    try:
+        return make(str(root()), download=True, **options)
+    except Exception as error:  # whatever its downloaders raise: the network, a mirror, an archive
+        place = getattr(make, "base_folder", None) or f"{make.__name__}/raw"
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{name} cannot be fetched ({reason}): put torchvision's files into {root() / place}") from None

@@ -1,0 +1,41 @@
+"""The choice of how steps are computed: precision, and eager, as CUDA graphs, or with compiled terms."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gancli.engine.compile import CompileWhenLong, compile_terms
+from gancli.engine.cuda_graphs import Cuda, Graphs
+from gancli.engine.step import Amp, play_step
+from gancli.gan import GAN, Clock
+
+
+def stepper(
+    gan: GAN[Any], players: Mapping[str, Optimizer], context: Amp, compile: str, graph: str, note: Callable[[str], None]
+) -> Callable[..., dict[str, Tensor]]:
+    """Choose how steps are played: eagerly, as CUDA graphs, with compiled terms."""
+
+    def eagerly(parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> dict[str, Tensor]:
+        return play_step(gan, players, parts, clock, context, slower)
+
+    cuda = gan.device.type == "cuda"
+    graphs = Graphs(gan, players, context, Cuda(gan.device), note) if cuda and graph == "auto" else None
+    play = graphs or eagerly
+
+    def begin() -> None:
+        compile_terms(gan, players, note)
+        if graphs:
+            graphs.forget()
+
+    if compile == "on":
+        begin()
+    return CompileWhenLong(play, begin) if cuda and compile == "auto" else play
+
+
+def amp(precision: str, device: torch.device) -> Callable[[], Any]:
+    """Give the context in which turns are played."""
+    return nullcontext if precision == "fp32" else lambda: torch.autocast(device.type, torch.bfloat16)

@@ -1,0 +1,184 @@
+"""The whole step as a CUDA graph: what eager play launches one by one from Python, a replay launches at once.
+
+A graph does what was captured, and no Python. So it stands for steps of one kind only: those that give the same
+answers to all that the game asks of the clock, under the same settings of the optimisers. Rates that change are tensors
+on the device; batches are copied into the tensors that were captured.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gancli.engine.step import Amp, follow_schedule, play_turns
+from gancli.gan import GAN, Clock
+from gancli.system import dist
+
+WARM_UP = 3  # steps of a kind that are played eagerly first: they create the optimisers' state, and count as any other
+MOST = 8  # kinds of steps; more are no rhythm
+
+Log = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class AskedClock(Clock):
+    """Notes what a game asks of it. Whether something is due can be told beforehand; all else changes in every step."""
+
+    rhythms: set[int] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+
+    def every(self, n: int) -> bool:
+        """Tell whether this step is one in `n`."""
+        object.__getattribute__(self, "rhythms").add(n)
+        return object.__getattribute__(self, "step") % n == 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("step", "images", "progress"):
+            object.__getattribute__(self, "read").add(name)
+        return object.__getattribute__(self, name)
+
+
+class Engine(Protocol):
+    """What captures: CUDA, or a stand-in."""
+
+    def warm(self, play: Callable[[], Log]) -> Log:
+        """Play eagerly, where a capture would."""
+        ...
+
+    def capture(self, play: Callable[[], Log]) -> tuple[Callable[[], object], Log]:
+        """Record what `play` would do, without doing it: how to do it, and the tensors that then hold what it gave."""
+        ...
+
+
+class Cuda:
+    """CUDA's graphs, which share a pool of memory: nothing but what is on hand is read after the next replay."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream, self._pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
+
+    def warm(self, play: Callable[[], Log]) -> Log:
+        """Play on the stream that is captured later: what libraries set up for a stream is then set up."""
+        now = torch.cuda.current_stream()
+        self._stream.wait_stream(now)
+        with torch.cuda.stream(self._stream):
+            log = play()
+        now.wait_stream(self._stream)
+        return log
+
+    def capture(self, play: Callable[[], Log]) -> tuple[Callable[[], object], Log]:
+        """Capture on that stream."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+            log = play()
+        return graph.replay, log
+
+
+@dataclass
+class _Graph:
+    parts: Sequence[Any]  # the batch that it reads
+    replay: Callable[[], object]
+    log: Log
+
+
+class Graphs:
+    """Plays steps as `gancli.engine.step.play_step` does, by graphs where it can; `why_not` says why it cannot."""
+
+    def __init__(
+        self,
+        gan: GAN[Any],
+        players: Mapping[str, Optimizer],
+        amp: Amp,
+        engine: Engine,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._gan, self._players, self._amp, self._engine = gan, players, amp, engine
+        self._rhythms: set[int] = set()
+        self._seen: dict[Hashable, int] = {}
+        self._graphs: dict[Hashable, _Graph] = {}
+        self._note, self.why_not = note, ""
+        if dist.world() > 1:
+            self._stay_eager("the processes meet within a step")
+        for player in players.values():
+            rates_on_device(player, gan.device)
+
+    def __call__(self, parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> Log:
+        """Play one step."""
+        follow_schedule(self._gan, self._players, clock, slower)
+        if self.why_not:
+            return self._play(parts, clock)
+        kind = self._kind(clock), tuple(map(len, parts))
+        if kind not in self._graphs:
+            self._seen[kind] = self._seen.get(kind, 0) + 1
+            if self._seen[kind] <= WARM_UP:
+                return self._watched(parts, clock)
+            if not self._captured(kind, parts, clock):
+                return self._play(parts, clock)
+        graph = self._graphs[kind]
+        for own, part in zip(graph.parts, parts):
+            for name, tensor in vars(part).items():
+                getattr(own, name).copy_(tensor)
+        graph.replay()
+        return dict(zip(graph.log, torch.stack(list(graph.log.values())).unbind()))  # the next replay writes to its own
+
+    def forget(self) -> None:
+        """Capture anew: what is played has changed, or state was restored to other tensors."""
+        self._graphs.clear()
+        self._seen.clear()
+
+    def _play(self, parts: Sequence[Any], clock: Clock) -> Log:
+        return play_turns(self._gan, self._players, parts, clock, self._amp)
+
+    def _kind(self, clock: Clock) -> Hashable:
+        due = tuple(clock.every(n) for n in sorted(self._rhythms))
+        settings = (group.items() for player in self._players.values() for group in player.param_groups)
+        return due, tuple((k, v) for items in settings for k, v in items if isinstance(v, float | int | bool | tuple))
+
+    def _watched(self, parts: Sequence[Any], clock: Clock) -> Log:
+        """Play eagerly, and learn what the game asks of the clock."""
+        asked = AskedClock(clock.step, clock.images, clock.total)
+        log = self._engine.warm(lambda: self._play(parts, asked))
+        read, rhythms = vars(asked)["read"], vars(asked)["rhythms"]
+        if read:
+            self._stay_eager(f"the game reads the clock ({', '.join(sorted(read))})")
+        if not rhythms <= self._rhythms:  # there are more kinds of steps than were told apart so far
+            self._rhythms |= rhythms
+            self._graphs.clear()
+            self._seen = {self._kind(clock): 1}
+        if len(self._seen) > MOST:
+            self._stay_eager("hardly two steps are of one kind")
+        return log
+
+    def _captured(self, kind: Hashable, parts: Sequence[Any], clock: Clock) -> bool:
+        own = [part.map(torch.clone) for part in parts]
+        before = self._state()
+        try:
+            replay, log = self._engine.capture(lambda: self._play(own, clock))
+        except RuntimeError as error:  # a kernel or a read that a capture does not allow
+            return self._stay_eager(f"its capture failed: {str(error).splitlines()[0]}")
+        if self._state() != before:
+            return self._stay_eager("a player forgets its optimiser's state")
+        self._graphs[kind] = _Graph(own, replay, log)
+        return True
+
+    def _stay_eager(self, reason: str) -> bool:
+        self.why_not = reason
+        self._graphs.clear()
+        self._note(f"no CUDA graph: {reason}; every step is launched from Python")
+        return False
+
+    def _state(self) -> list[int]:
+        """Where all that outlives a step lies: a graph writes there, and nowhere else."""
+        values = [v for p in self._players.values() for state in p.state.values() for v in state.values()]
+        kept = [*self._gan.parameters(), *self._gan.buffers(), *(v for v in values if isinstance(v, Tensor))]
+        return [tensor.data_ptr() for tensor in kept]
+
+
+def rates_on_device(player: Optimizer, device: torch.device) -> None:
+    """Make an optimiser's rates tensors on the device, so that a graph reads what they are and not what they were."""
+    for group in player.param_groups:
+        group["lr"] = torch.as_tensor(float(group["lr"]), device=device)
+        if "capturable" in group:
+            group["capturable"] = device.type == "cuda"

@@ -1,0 +1,130 @@
+"""In which precision a run computes. On a CPU both are timed, once for each machine and each shape of networks."""
+
+import json
+import math
+import os
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import gancli
+from gancli.engine import rates
+from gancli.engine.rates import BF16, FP32, PRECISIONS, Rates
+from gancli.gan import GAN
+from gancli.system import atomic, cache, dist
+from gancli.system.devices import has_bf16
+from gancli.system.seeds import aside
+
+MARGIN = 1.1  # bf16 must be so many times as fast: fp32 is the safer one, and no timing is exact
+KNOWN_BY = ("vendor_id", "cpu family", "model", "model name", "flags", "CPU implementer", "CPU part", "Features")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A precision, and why it was taken."""
+
+    precision: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.precision}: {self.why}"
+
+
+Part = Callable[[int], Any]  # makes a micro-batch of so many rows
+
+
+def choose(asked: str, before: str | None, gan: GAN[Any], rows: int, part: Part) -> Choice:
+    """Take the precision that was asked for, else that of the run `before`, else the faster; the first process decides.
+
+    `rows` are those of a micro-batch in one process.
+    """
+    if asked != "auto":
+        return Choice(asked, "as given")
+    return dist.gathered(_chosen(before, gan, rows, part) if dist.rank() == 0 else None)[0]
+
+
+def of_accelerator(asked: str, device: torch.device) -> str:
+    """Take the precision that was asked for, or bf16 where an accelerator has it natively.
+
+    There nothing is timed: on tensor cores bf16 is at least as fast as anything else, and a step that is too small to
+    gain by it spends its time on launches, which are the same in both and become one CUDA graph.
+    """
+    if asked != "auto":
+        return asked
+    return BF16 if has_bf16(device) else FP32
+
+
+def faster(found: Rates) -> Choice:
+    """Take bf16 where it is faster by the margin."""
+    if not found:
+        return Choice(FP32, "no layer to measure it by")
+    chosen = BF16 if found[BF16] > MARGIN * found[FP32] else FP32
+    other = FP32 if chosen == BF16 else BF16
+    return Choice(chosen, f"measured {_said(found[chosen])} GFLOP/s, {other} {_said(found[other])}")
+
+
+def _said(rate: float) -> str:
+    return f"{rate / 1e9:,.0f}" if rate >= 1e10 else f"{rate / 1e9:.2g}"
+
+
+def _chosen(before: str | None, gan: GAN[Any], rows: int, part: Part) -> Choice:
+    if before in PRECISIONS:  # with the other one it would become another run
+        return Choice(str(before), "as the run began")
+    if gan.device.type != "cpu":
+        precision = of_accelerator("auto", gan.device)
+        return Choice(precision, "native to this device" if precision == BF16 else "this device has no bf16")
+    if not has_bf16(gan.device):
+        return Choice(FP32, "this CPU has no bf16")
+    return faster(_measured(gan, rows, part))
+
+
+# ----------------------------------------------------------------------------------------- what is kept of it
+
+
+def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
+    """Measure, unless this machine has done so before, for such networks and such a micro-batch."""
+    key = _key(gan, rows)
+    file = cache.root() / "precision" / f"{sha256(key.encode()).hexdigest()[:32]}.json"
+    if kept := _kept(file):
+        return kept
+    with aside("precision"):
+        if not (most := rates.layers(gan, part(rows))):
+            return {}
+        found = rates.measure(gan, most)
+    with suppress(OSError):  # it is measured again the next time
+        atomic.write_json(file, found)
+    return found
+
+
+def _kept(file: Path) -> Rates | None:
+    """Read rates; None where there are none that make sense."""
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        found = {precision: float(said[precision]) for precision in PRECISIONS}
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+    return found if all(math.isfinite(rate) and rate > 0 for rate in found.values()) else None
+
+
+def _key(gan: GAN[Any], rows: int) -> str:
+    """Say all that the rates depend on."""
+    machine = _cpu(), torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA")
+    image = gan.spec.channels, gan.spec.height, gan.spec.width
+    shapes = [(name, tuple(weight.shape)) for name, weight in gan.named_parameters()]
+    return repr((gancli.__version__, torch.__version__, machine, torch.get_num_threads(), image, rows, shapes))
+
+
+@lru_cache(maxsize=1)
+def _cpu() -> str:
+    """Name the model of the CPU, and what it can do: virtual machines give many models one name."""
+    with suppress(OSError):
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
+        return repr([line for line in first.splitlines() if line.split(":")[0].strip() in KNOWN_BY])
+    return f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,132 @@
+"""One step of training: the game of a batch, turn by turn. It names no variant, no network and no loss."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gancli.engine.finite import not_finite, step_unless
+from gancli.gan import GAN, Clock, Turn
+from gancli.system import dist
+
+SKIPPED = "skipped"  # in the log of a step: 1 when a turn of it was, for its loss or gradient was not finite
+
+Amp = Callable[[], AbstractContextManager[Any]]
+
+
+def parameters(player: Optimizer) -> list[nn.Parameter]:
+    """List what a player moves."""
+    return [p for group in player.param_groups for p in group["params"]]
+
+
+def play_step(
+    gan: GAN[Any],
+    players: Mapping[str, Optimizer],
+    parts: Sequence[Any],
+    clock: Clock,
+    amp: Amp = nullcontext,
+    slower: float = 1.0,
+) -> dict[str, Tensor]:
+    """Play one step on a batch given in micro-batches; return every term and stat by name.
+
+    `slower` scales every learning rate that a schedule gives.
+    """
+    follow_schedule(gan, players, clock, slower)
+    return play_turns(gan, players, parts, clock, amp)
+
+
+def follow_schedule(gan: GAN[Any], players: Mapping[str, Optimizer], clock: Clock, slower: float = 1.0) -> None:
+    """Give the optimisers the settings of now; those that are tensors are filled, for a CUDA graph may read them."""
+    for name, options in gan.schedule(clock).items():
+        for group in players[name].param_groups:
+            for key, value in {**options, **({"lr": options["lr"] * slower} if "lr" in options else {})}.items():
+                if isinstance(group[key], Tensor):
+                    group[key].fill_(value)
+                else:
+                    group[key] = value
+
+
+def play_turns(
+    gan: GAN[Any], players: Mapping[str, Optimizer], parts: Sequence[Any], clock: Clock, amp: Amp = nullcontext
+) -> dict[str, Tensor]:
+    """Play the turns of a step.
+
+    The micro-batches' games advance in lockstep: each turn is accumulated over all of them before its
+    player moves. It does not move when the loss or the gradient is not finite.
+    """
+    log: dict[str, Tensor] = {}
+    games = [gan.play(part, clock) for part in parts]
+    while turns := list(_next_turns(games, amp, players, log)):
+        player = players[turns[0][0].player]
+        dist.average_gradients(parameters(player))
+        loss = torch.stack([loss for _, loss in turns]).sum()
+        bad = not_finite(loss, [p.grad for p in parameters(player) if p.grad is not None])
+        step_unless(bad, player)
+        log[SKIPPED] = torch.maximum(log[SKIPPED], bad) if SKIPPED in log else bad
+    return log
+
+
+def _next_turns(
+    games: Sequence[Iterator[Turn]], amp: Amp, players: Mapping[str, Optimizer], log: dict[str, Tensor]
+) -> Iterator[tuple[Turn, Tensor]]:
+    """Play every game up to its next turn, and accumulate that turn's gradients."""
+    for i, game in enumerate(games):
+        with amp():
+            turn = next(game, None)
+        if turn is None:
+            continue
+        player = players[turn.player]
+        if i == 0:
+            player.zero_grad(set_to_none=True)
+            if turn.fresh:
+                player.state.clear()
+        loss = torch.stack([term.float() for term in turn.terms.values()]).sum() / len(games)
+        loss.backward(inputs=parameters(player))  # this player's gradients and no other's
+        for name, value in (turn.terms | turn.stats).items():
+            key, share = f"{turn.player}/{name}", value.detach().float() / len(games)
+            log[key] = log[key] + share if key in log else share
+        yield turn, loss.detach()
+
+
+def slow_down(players: Mapping[str, Optimizer], slower: float) -> None:
+    """Scale the learning rates that no schedule gives."""
+    for player in players.values():
+        for group in player.param_groups:
+            group["lr"] *= slower
+
+
+def check_game(gan: GAN[Any], players: Mapping[str, Optimizer]) -> None:
+    """Raise ValueError for a weight that no player moves: a variant has forgotten it."""
+    moved = {p for player in players.values() for p in parameters(player)}
+    idle = [name for name, p in gan.named_parameters() if p not in moved and p.requires_grad]
+    if idle:
+        raise ValueError(f"{type(gan).__name__}: no player moves {', '.join(idle[:3])}")
+
+
+class Meter:
+    """Means of terms and stats since the last reading, summed on the device: only reading them waits for it."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, log: Mapping[str, Tensor]) -> None:
+        """Add one step."""
+        for name, value in log.items():
+            if name in self._sums:
+                self._sums[name] += value
+            else:
+                self._sums[name] = value.clone()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def read(self) -> dict[str, float]:
+        """Return the means over steps and processes, and start anew."""
+        if not self._sums:
+            return {}
+        totals = dist.mean_over_ranks(torch.stack(list(self._sums.values()))).tolist()
+        means = {name: total / self._counts[name] for name, total in zip(self._sums, totals)}
+        self._sums, self._counts = {}, {}
+        return means

@@ -1,0 +1,155 @@
+"""What `gancli eval` compares with what: its inputs, and the real images that each should look like."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gancli.checkpoints.checkpoint import SUFFIX
+from gancli.checkpoints.find import Model, find_model
+from gancli.checkpoints.load import kind_of, load_model
+from gancli.checkpoints.run_folder import RUNS
+from gancli.data.dataset import Dataset
+from gancli.data.feed import Feed
+from gancli.data.kinds.images import Images
+from gancli.data.kinds.paired import Paired
+from gancli.data.request import Request, Wanted
+from gancli.errors import UserError
+from gancli.evaluation.extractors import extractor_table
+from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet, open_images, reals_of
+from gancli.evaluation.translations import Translation, open_domains
+from gancli.gan import GAN, Translates
+from gancli.images.sizes import parse_size
+from gancli.metrics import table
+
+DEFAULT = 50_000  # images that a model draws
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What was asked."""
+
+    inputs: tuple[str, ...]
+    data: str | None
+    metrics: tuple[str, ...]
+    n: int | None = None
+    reals: int | None = None
+    split: str = "train"
+    size: str | None = None
+    extractor: str = extractor_table.DEFAULT
+    weights: Path | None = None
+    fast: bool = False
+    stats: Path | None = None
+    seed: int = 0
+    best: bool = False
+    neighbours: Path | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The scores that need features."""
+        found = [name for name in self.metrics if table.of_features(name)]
+        return [*found, *(["copies"] if self.neighbours else [])]
+
+    @property
+    def of_truth(self) -> list[str]:
+        """The scores that compare each image with the one that it should be."""
+        return [name for name in self.metrics if table.of_pairs(name)]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An input and what it is compared with."""
+
+    fake: ImageSet
+    real: ImageSet | None
+    gan: GAN[Any] | None = None  # a translator, whose `direction` this is
+    direction: str = ""
+    matched: bool = False  # image i of one side should be image i of the other
+
+
+def is_model(name: str) -> bool:
+    """Tell a checkpoint, a run folder or the name of a run from a source of images."""
+    path = Path(name).expanduser()
+    run = (path / "run.json").is_file() or (path / "checkpoints").is_dir()
+    return path.suffix == SUFFIX or run or (not path.exists() and (RUNS / name).is_dir())
+
+
+def open_trials(options: Options, device: torch.device) -> list[Trial]:
+    """Open every input and the reals, which they share unless a model has some of its own.
+
+    Raises UserError for what is not there, or does not fit.
+    """
+    found = {name: find_model(name, best=options.best) for name in options.inputs if is_model(name)}
+    size = _size(options, found)
+    trials: list[Trial] = []
+    for name in options.inputs:
+        if name not in found:
+            trials.append(Trial(open_images(name, options.split, size, options.n), None))
+            continue
+        gan = _load(found[name], size, device)
+        if isinstance(gan, Translates):
+            trials += _translations(name, found[name], gan, options)
+        else:
+            trials.append(_drawn(name, found[name], gan, options))
+    shared = next((trial.real for trial in trials if trial.real and not trial.direction), None)
+    if shared is None and options.data and not all(trial.real for trial in trials):
+        shared = open_images(options.data, options.split, size, options.reals)
+    trials = [trial if trial.direction else dataclasses.replace(trial, real=shared) for trial in trials]
+    if options.of_truth and not all(trial.matched for trial in trials):
+        raise UserError(f"--metrics {options.of_truth[0]} knows the truth of translators only, whose --data is pairs")
+    return trials
+
+
+def _size(options: Options, found: dict[str, Model]) -> tuple[int, int] | None:
+    """The size that both sides are brought to before any extractor sees them; None: each picture's own."""
+    if options.size:
+        return parse_size(options.size)
+    sizes = {(model.about.spec.height, model.about.spec.width) for model in found.values()}
+    if len(sizes) > 1:
+        said = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
+        raise UserError(f"these models draw at {said}: say at which to compare them with --size")
+    return next(iter(sizes), None)
+
+
+def _load(model: Model, size: tuple[int, int] | None, device: torch.device) -> GAN[Any]:
+    spec = model.about.spec
+    if size and size != (spec.height, spec.width):
+        raise UserError(f"--size: {model.name} draws at {spec.width}x{spec.height}; leave it out")
+    return load_model(model).to(device)
+
+
+def _drawn(name: str, model: Model, gan: GAN[Any], options: Options) -> Trial:
+    dataset = _dataset(options, kind_of(model.about).data, gan.spec)
+    feed = Feed(dataset, DRAWN, options.seed, gan.device)
+    count = options.n or DEFAULT
+    drawn = GeneratedImages(name, lambda first: gan.fakes(feed.at(first)), count, options.seed, model.fingerprint)
+    return Trial(drawn, reals_of(dataset, options.split, options.reals) if options.data else None)
+
+
+def _dataset(options: Options, kind: type[Any], spec: Any) -> Dataset[Any]:
+    if options.data:
+        wanted = Wanted((spec.height, spec.width), spec.channels)
+        return kind.open(Request(options.data, wanted, options.split))
+    if kind is not Images:
+        raise UserError("this model draws from data: name it with --data, beside --stats")
+    blank = torch.zeros((DRAWN, spec.channels, spec.height, spec.width), dtype=torch.uint8)
+    return Dataset("none", spec, kind, {"image": blank})
+
+
+def _translations(name: str, model: Model, gan: Any, options: Options) -> Iterator[Trial]:
+    """Score each direction on all pictures of the domain that it comes from, against those of the other."""
+    if options.data is None or options.stats:
+        raise UserError(f"{name} translates between two domains: give both with --data, and no --stats")
+    kind = Paired if options.of_truth else kind_of(model.about).data
+    domains = open_domains(gan, kind, options.data, options.split, options.seed)
+    for direction in gan.directions:
+        source, target = domains.way(direction)
+        draw = Translation.of(gan, direction, domains.rows[source], options.n)
+        called = f"{name} {direction}" if len(gan.directions) > 1 else name
+        fake = GeneratedImages(called, draw, len(draw.rows), options.seed, model.fingerprint)
+        n = options.n if domains.matched else options.reals
+        real = Arrays(f"{domains.name} {domains.names[target]}", domains.rows[target], options.split, n=n)
+        yield Trial(fake, real, gan, direction, domains.matched)

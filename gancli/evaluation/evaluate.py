@@ -1,0 +1,139 @@
+"""`gancli eval`: the same numbers for a checkpoint, a folder, an archive or an array, and how they came about."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gancli.data.sources import builtin
+from gancli.data.synthetic.shapes import PRESETS
+from gancli.errors import UserError
+from gancli.evaluation import extract, neighbour_sheet, stats_files
+from gancli.evaluation.comparisons import Options, Trial, open_trials
+from gancli.evaluation.extract import Tell
+from gancli.evaluation.extractors.extractor import Extractor
+from gancli.evaluation.extractors.extractor_table import make_extractor
+from gancli.evaluation.image_sets import DRAWN, ImageSet
+from gancli.evaluation.known_truth import domains, shapes
+from gancli.evaluation.protocol import Against, Result, cautions, check_counts, check_like, extractor_facts, protocol_of
+from gancli.images.writing import save_png
+from gancli.metrics import neighbours, scores, table
+from gancli.metrics.features import Features
+from gancli.system.devices import has_bf16
+
+MEMORISED = 0.02  # share of copies above which a model is called out
+
+
+def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[[str], None]) -> list[Result]:
+    """Score every input against the reference; raises UserError for sides that are empty or do not compare."""
+    if options.data is None and options.stats is None:
+        raise UserError("give the real images with --data, or their statistics with --stats")
+    trials = open_trials(options, device)
+    if options.neighbours and len(trials) > 1:
+        raise UserError("--neighbours draws the picture of one model that goes one way: name one")
+    against = {id(real): _against(options, real, device, tell) for real in _reals(trials)}
+    results = [_result(trial, against[id(trial.real)], options, tell) for trial in trials]
+    for direction in {trial.direction: None for trial in trials}:
+        check_counts([result for result, trial in zip(results, trials) if trial.direction == direction])
+    if options.fast and not has_bf16(device):
+        note("--fast: this device has no bf16 of its own, so it is slower here than without")
+    sides = [*(trial.fake for trial in trials), *filter(None, _reals(trials))]
+    for text in [*_copying(results), *cautions(next(iter(against.values())), sides)]:
+        note(text)
+    return results
+
+
+def _reals(trials: list[Trial]) -> list[ImageSet | None]:
+    """The references, each once."""
+    return list({id(trial.real): trial.real for trial in trials}.values())
+
+
+def _against(options: Options, real: ImageSet | None, device: torch.device, tell: Tell) -> Against | None:
+    if not options.names:
+        return None
+    extractor = make_extractor(options.extractor, real, device, weights=options.weights, fast=options.fast)
+    return Against(extractor, *_reference(options, real, extractor, tell))
+
+
+def _result(trial: Trial, against: Against | None, options: Options, tell: Tell) -> Result:
+    fake, real = trial.fake, trial.real
+    found: dict[str, float] = {}
+    if table.KNOWN_TRUTH in options.metrics:
+        found |= _shapes(trial, options.data)
+    found |= _pixels(trial, [name for name in options.metrics if name in scores.PIXELS])
+    if against is None:
+        by = table.KNOWN_TRUTH if table.KNOWN_TRUTH in options.metrics else "none"
+        return Result(fake.name, found, protocol_of({"extractor": by}, fake, real.about() if real else {}))
+    features = extract.collect(fake, against.extractor, options.names, tell)
+    wanted = [name for name in options.metrics if table.of_features(name)]
+    found |= scores.measure(wanted, features, against.features, inception=against.extractor.inception)
+    if options.neighbours:
+        found |= _show_neighbours(options.neighbours, fake, real, features, against.features)
+    return Result(fake.name, found, protocol_of(extractor_facts(against.extractor), fake, against.about))
+
+
+def _shapes(trial: Trial, data: str | None) -> dict[str, float]:
+    """Read the built-in shapes of a side by drawing them again."""
+    if data not in PRESETS:
+        raise UserError(f"--metrics shapes reads the built-in shapes: give --data {', '.join(PRESETS)}")
+    preset = PRESETS[data]
+    if trial.gan is not None and set(trial.gan.spec.domains) == set(builtin.DOMAINS):
+        return domains.score_direction(preset, trial.gan, trial.direction)
+    parts = [batch[:, : preset.channels] for batch in trial.fake.batches(DRAWN)]
+    sizes = {part.shape[1:] for part in parts}
+    if len(sizes) != 1:
+        raise UserError("--metrics shapes reads images of one size: give --size")
+    return shapes.score(preset, torch.cat(parts).numpy())
+
+
+def _pixels(trial: Trial, names: list[str]) -> dict[str, float]:
+    """Compare each image with its truth, pixel by pixel: means over the images."""
+    if not names or trial.real is None:
+        return {}
+    sums = dict.fromkeys(names, 0.0)
+    for fake, real in zip(trial.fake.batches(DRAWN), trial.real.batches(DRAWN), strict=True):
+        for name in names:
+            sums[name] += float(scores.PIXELS[name](fake, real).sum())
+    return {name: total / trial.fake.count for name, total in sums.items()}
+
+
+# ---------------------------------------------------------------------------------------------- features
+
+
+def _reference(
+    options: Options, real: ImageSet | None, extractor: Extractor, tell: Tell
+) -> tuple[Features, dict[str, Any]]:
+    """The features of the reals and what the protocol says of them; read from, or written to, --stats."""
+    stats = options.stats
+    if real is None:
+        assert stats is not None
+        features, said = stats_files.read(stats)
+        check_like(said, extractor_facts(extractor), stats)
+        return features, said.get("real", {}) if said else {"data": stats.name, "origin": "another tool"}
+    features = extract.cached(real, extractor, options.names, tell)
+    about = real.about() | {"images": features.count, "content": real.content()}
+    if stats:
+        stats_files.write(stats, features, extractor_facts(extractor) | {"real": about})
+    return features, about
+
+
+# ---------------------------------------------------------------------------------------------- protocol
+
+
+def _show_neighbours(
+    path: Path, fake: ImageSet, real: ImageSet | None, features: Features, reference: Features
+) -> dict[str, float]:
+    if real is None or features.rows is None or reference.rows is None:
+        raise UserError("--neighbours shows real images: name them with --data")
+    found = neighbours.nearest(features.rows, reference.rows)
+    save_png(neighbour_sheet.picture(fake, real, found), path, {"of": fake.name, "beside": real.name})
+    return {"copies": found.copies}
+
+
+def _copying(results: list[Result]) -> list[str]:
+    return [
+        f"{result.name} replays its reference: {share:.0%} of its images are copies of real ones"
+        for result in results
+        if (share := result.metrics.get("copies", 0)) > MEMORISED
+    ]

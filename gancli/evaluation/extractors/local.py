@@ -1,0 +1,161 @@
+"""A small network trained here and now on the reference data, for machines without Inception's weights.
+
+Its Frechet distance compares models of the same data with each other; it is not FID and is never called so.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from safetensors.torch import load, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gancli.evaluation.image_sets import ImageSet
+from gancli.images.pixels import to_floats
+from gancli.system import cache
+from gancli.system.seeds import aside
+from gancli.system.untrusted.door import held_to
+
+SIDE, CHANNELS = 32, (32, 64, 128)
+SAMPLE = 20_000  # images of the reference that it is trained on, at most
+STEPS, BATCH, RATE = 500, 64, 2e-3
+SPOILT = 4  # ways in which images are spoilt: it learns to tell those too, or noise would look like anything
+LEAST = 0.1  # of the median deviation of a stage's features: what hardly moves on reals must not decide alone
+VERSION = 3  # of all of the above: a change makes new networks
+
+
+class Local:
+    """224 features of a network that learnt the classes of the reference, or which way up its images are.
+
+    They are the means over the image of every stage's channels, in units of their deviation over the reference. The
+    last stage alone knows what an image shows and is blind to how: it put noise nearer to the reals than blurs of them.
+    """
+
+    name = "local"
+    inception, official = False, True
+    resize = "antialiased bilinear to 32x32"
+    precision = "fp32"
+    batch = 256
+
+    def __init__(self, real: ImageSet, device: torch.device) -> None:
+        content = real.content()
+        self.weights = f"{content}-v{VERSION}"
+        self._device = device
+        entry = cache.entry("local", content, VERSION)
+        found = entry.read(_stored)
+        if found is None:
+            with aside("local"), entry.write() as draft:
+                found = _learn(real, device)
+                save_file(found[0].state_dict(), draft.path / "network.safetensors")
+                draft.seal({"task": found[1], "outputs": found[0].head.out_features})
+        network, self.task = found
+        self._network = network.to(device).eval()
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, 224) and logits of what it learnt."""
+        stages = self._network.stages_of(_prepared(images).to(self._device))
+        logits = self._network.head(stages[-1])[:, :-SPOILT]
+        return (torch.cat(stages, 1) - self._network.mean) / self._network.deviation, logits
+
+
+class _Network(nn.Module):
+    """Three convolutions of stride 2, and what their features are on the reference."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+            for before, after in zip((3, *CHANNELS), CHANNELS)
+        )
+        self.head = nn.Linear(CHANNELS[-1], outputs)
+        self.register_buffer("mean", torch.zeros(sum(CHANNELS)))
+        self.register_buffer("deviation", torch.ones(sum(CHANNELS)))
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def stages_of(self, x: Tensor) -> list[Tensor]:
+        """Channel means (N, C) of every stage for images (N, 3, 32, 32) in [-1, 1]."""
+        found = []
+        for stage in self.stages:
+            x = stage(x)
+            found.append(x.mean((2, 3)))
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, outputs)."""
+        return self.head(self.stages_of(x)[-1])
+
+    @torch.no_grad()
+    def standardise(self, images: Tensor) -> None:
+        """Measure the features of the reference."""
+        parts = [self.stages_of(part) for part in images.split(BATCH)]
+        stages = [torch.cat(stage) for stage in zip(*parts)]
+        deviations = [stage.std(0) for stage in stages]
+        self.mean.copy_(torch.cat([stage.mean(0) for stage in stages]))
+        self.deviation.copy_(torch.cat([d.clamp_min(LEAST * float(d.median()) + 1e-6) for d in deviations]))
+
+
+def _stored(kept: cache.Kept) -> tuple[_Network, str]:
+    network = _Network(held_to(kept.about["outputs"], int))
+    network.load_state_dict(load(kept.load("network.safetensors")))
+    return network, held_to(kept.about["task"], str)
+
+
+def _prepared(images: Tensor) -> Tensor:
+    if images.shape[2:] != (SIDE, SIDE):
+        images = F.interpolate(images.float(), (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+    return to_floats(images)
+
+
+def _learn(real: ImageSet, device: torch.device) -> tuple[_Network, str]:
+    images, labels = _sample(real)
+    classes = int(labels.max()) + 1 if labels is not None else 0
+    task, outputs = ("classes", classes) if classes > 1 else ("rotation", 4)
+    network = _Network(outputs + SPOILT).to(device).train()
+    optimiser = torch.optim.Adam(network.parameters(), RATE)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS)
+    for index in _indices(len(images)):
+        x, y = images[index], torch.randint(4, (len(index),))
+        if labels is not None and task == "classes":
+            y = labels[index]
+        else:
+            x = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, y)])
+        bad, kind = _spoilt(x[: len(x) // 2])
+        x, y = torch.cat([x, bad]), torch.cat([y, outputs + kind])
+        optimiser.zero_grad()
+        F.cross_entropy(network(x.to(device)), y.to(device)).backward()
+        optimiser.step()
+        rates.step()
+    network = network.eval().cpu()
+    network.standardise(images)
+    return network, task
+
+
+def _spoilt(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Spoil images, each in one of SPOILT ways: noisy, blurred, cut into tiles that are shuffled, or noise alone."""
+    amount = torch.rand(len(x), 1, 1, 1)
+    noise = torch.rand_like(x) * 2 - 1
+    tiles = F.unfold(x, 8, stride=8)[:, :, torch.randperm(16)]
+    shuffled = F.fold(tiles, (SIDE, SIDE), 8, stride=8)
+    ways = [
+        torch.lerp(x, noise, 0.1 + 0.6 * amount),
+        torch.lerp(x, F.avg_pool2d(x, 5, 1, 2, count_include_pad=False), 0.5 + amount / 2),
+        shuffled,
+        noise,
+    ]
+    kind = torch.randint(SPOILT, (len(x),))
+    return torch.stack(ways)[kind, torch.arange(len(x))], kind
+
+
+def _sample(real: ImageSet) -> tuple[Tensor, Tensor | None]:
+    parts = [_prepared(batch) for batch in real.batches(BATCH)]
+    images = torch.cat(parts)
+    kept = torch.randperm(len(images))[:SAMPLE]
+    whole = real.labels is not None and len(real.labels) == len(images) and int(real.labels.min()) >= 0
+    return images[kept], real.labels[kept] if whole and real.labels is not None else None
+
+
+def _indices(n: int) -> Iterator[Tensor]:
+    for _ in range(STEPS):
+        yield torch.randint(n, (min(BATCH, max(n, 2)),))

@@ -1,0 +1,259 @@
+"""The images of one side of a comparison, as they come: any number, any size, never all in memory."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gancli.data.dataset import Dataset
+from gancli.data.order import order
+from gancli.data.request import Request, Wanted
+from gancli.data.sources import builtin
+from gancli.data.sources.decode import TOLERATED, Item
+from gancli.data.sources.open import list_source
+from gancli.errors import UserError
+from gancli.images.pixels import grey_to_colour, to_pixels
+from gancli.images.reading import to_array, upright
+from gancli.system import cache, dist
+from gancli.system.read_ahead import in_order
+from gancli.system.seeds import aside, seed_of
+from gancli.system.untrusted.door import held_to, reading, why
+
+DRAWN = 100  # images drawn at a time: a part of the protocol, since it decides which noise makes which image
+AHEAD = 64  # pictures that are decoded while the network works on others
+THREADS = 2
+
+Batches = Iterator[Tensor]  # uint8 (n, 3, H, W), images of one size
+Placed = Iterator[tuple[int, Tensor]]  # the same, each with a number that puts it into order
+
+
+class Share(NamedTuple):
+    """Every `of`-th batch, from the `first`: what one of several processes reads."""
+
+    first: int = 0
+    of: int = 1
+
+    def holds(self, place: int) -> bool:
+        """Say whether the batch with this number is one of them."""
+        return place % self.of == self.first
+
+
+WHOLE = Share()
+
+
+class ImageSet(ABC):
+    """What both sides are."""
+
+    name: str
+    count: int  # images that there are, less what turns out to be unreadable
+    labels: Tensor | None
+    notes: list[str]
+
+    @abstractmethod
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
+        """Give a share of the images, up to `size` at a time; all of them once all shares were read to their end."""
+
+    def batches(self, size: int) -> Batches:
+        """Give all images in order, up to `size` at a time."""
+        return (batch for _, batch in self.placed(size))
+
+    @abstractmethod
+    def content(self) -> str:
+        """Name what the images are, whatever they are called; empty when only drawing them would tell."""
+
+    @abstractmethod
+    def about(self) -> dict[str, Any]:
+        """Say what the protocol must tell of them."""
+
+
+def chosen(count: int, n: int | None, seed: int = 0) -> Tensor:
+    """Which images are used: all in their order, or `n` at random but always the same."""
+    if n is None or n >= count:
+        return torch.arange(count)
+    return order(seed_of("eval", seed), count, 0, n).sort().values
+
+
+@dataclass
+class Arrays(ImageSet):
+    """Rows of one uint8 array (N, C, H, W), such as a data set as a model was trained on it."""
+
+    name: str
+    images: Tensor
+    split: str = ""
+    labels: Tensor | None = None
+    notes: list[str] = field(default_factory=list)
+    n: int | None = None
+
+    def __post_init__(self) -> None:
+        self.index = chosen(len(self.images), self.n)
+        self.count = len(self.index)
+        self.labels = None if self.labels is None else self.labels[self.index]
+
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
+        """In order."""
+        for place, index in enumerate(self.index.split(size)):
+            if share.holds(place):
+                yield place, grey_to_colour(self.images[index.to(self.images.device)].cpu())
+
+    def content(self) -> str:
+        """Hash the array."""
+        digest = hashlib.sha256(repr((tuple(self.images.shape), self.n, _marks(self.labels))).encode())
+        for part in self.images.split(4096):
+            digest.update(part.contiguous().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def about(self) -> dict[str, Any]:
+        """Name, split, number, size."""
+        height, width = self.images.shape[2:]
+        return {"data": self.name, "split": self.split, "images": self.count, "size": f"{width}x{height}"}
+
+
+def _marks(labels: Tensor | None) -> list[int] | None:
+    return None if labels is None else labels.tolist()
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What is kept of decoded files."""
+
+    content: str
+    count: int
+    notes: list[str]
+
+
+@dataclass
+class ImageFiles(ImageSet):
+    """Pictures that are decoded as they are needed: each at its own size, or all at one."""
+
+    name: str
+    items: Sequence[Item]
+    key: str
+    split: str = ""
+    size: tuple[int, int] | None = None
+    n: int | None = None
+
+    def __post_init__(self) -> None:
+        self.items = [self.items[int(i)] for i in chosen(len(self.items), self.n)]
+        self.count, self.notes = len(self.items), []
+        marks = torch.tensor([item.label for item in self.items])
+        self.labels: Tensor | None = marks if bool((marks >= 0).any()) else None
+        self._sizes: set[tuple[int, int]] = set()
+
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
+        """In order; a picture of another size begins another batch. Unreadable ones are left out and named.
+
+        Raises UserError when they are more than 1 %.
+        """
+        broken: list[str] = []
+        places = [i for i in range(len(self.items)) if share.holds(i // size)]
+        waiting: list[Tensor] = []
+        begun = 0
+        for place, found in zip(places, in_order(self._decode, (self.items[i] for i in places), THREADS, AHEAD)):
+            if isinstance(found, str):
+                broken.append(found)
+                continue
+            if waiting and (place // size != begun // size or found.shape != waiting[0].shape):
+                yield begun, torch.stack(waiting)
+                waiting = []
+            begun = begun if waiting else place
+            waiting.append(found)
+        if waiting:
+            yield begun, torch.stack(waiting)
+        self._judge([text for part in (dist.gathered(broken) if share.of > 1 else [broken]) for text in part])
+
+    def _judge(self, broken: list[str]) -> None:
+        said = f"{', '.join(broken[:3])}{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}"
+        if len(broken) > TOLERATED * len(self.items):
+            raise UserError(f"{len(broken)} of {len(self.items)} images of {self.name} cannot be read: {said}")
+        self.count = len(self.items) - len(broken)
+        self.notes = [f"skipped {len(broken)} unreadable: {said}"] if broken else []
+        if len(self._sizes) > 1:
+            self.notes.append(f"images of {len(self._sizes)} sizes: each was resized by itself")
+
+    def _decode(self, item: Item) -> Tensor | str:
+        try:
+            with reading(item.name), item.open() as picture:
+                array = to_array(picture, self.size, 3) if self.size else _at_own_size(picture)
+        except UserError as error:
+            cache.raise_if_full(error)
+            return f"{item.name} ({why(error)})"
+        self._sizes.add(array.shape[1:])
+        return torch.from_numpy(np.ascontiguousarray(array))
+
+    def content(self) -> str:
+        """Hash the decoded pictures; done once for files that do not change."""
+        entry = cache.entry("content", self.key, self.size, self.n)
+        if (about := entry.read(lambda kept: held_to(kept.about, _Content))) is None:
+            digest = hashlib.sha256(repr(_marks(self.labels)).encode())
+            for batch in self.batches(1):
+                digest.update(repr(tuple(batch.shape)).encode() + batch.numpy().tobytes())
+            about = _Content(digest.hexdigest()[:16], self.count, self.notes)
+            with entry.write() as draft:
+                draft.seal(asdict(about))
+        self.count, self.notes = about.count, about.notes
+        return about.content
+
+    def about(self) -> dict[str, Any]:
+        """Name, split, number, size."""
+        size = f"{self.size[1]}x{self.size[0]}" if self.size else "own"
+        return {"data": self.name, "split": self.split, "images": self.count, "size": size}
+
+
+def _at_own_size(picture: Image.Image) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    return np.asarray(upright(picture).convert("RGB")).transpose(2, 0, 1)
+
+
+@dataclass
+class GeneratedImages(ImageSet):
+    """Images that a model draws, batch after batch, from noise that the seed decides."""
+
+    name: str
+    draw: Callable[[int], Tensor]  # the images (N, C, H, W) in [-1, 1] from a place on, DRAWN of them or what is left
+    count: int
+    seed: int
+    checkpoint: str = ""
+    labels: Tensor | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @torch.no_grad()
+    def placed(self, size: int, share: Share = WHOLE) -> Placed:
+        """Draw; which images come does not depend on `size`."""
+        for first in range(0, self.count, DRAWN):
+            if not share.holds(first // DRAWN):
+                continue
+            with aside("eval", self.seed, first):
+                fakes = self.draw(first)
+            pixels = torch.from_numpy(to_pixels(fakes)).permute(0, 3, 1, 2)[: self.count - first]
+            yield from ((first + i * size, part) for i, part in enumerate(grey_to_colour(pixels).split(size)))
+
+    def content(self) -> str:
+        """Nothing: it is never the reference."""
+        return ""
+
+    def about(self) -> dict[str, Any]:
+        """Model and seed."""
+        return {"model": self.name, "checkpoint": self.checkpoint, "images": self.count, "seed": self.seed, "ema": True}
+
+
+def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | None) -> Arrays | ImageFiles:
+    """Open a folder, archive, array, data set or built-in; raises UserError when there is nothing in it."""
+    if src in builtin.names():
+        pictures = builtin.open_builtin(src, Wanted(size))
+        return Arrays(src, torch.from_numpy(pictures.images), "", torch.from_numpy(pictures.labels), n=n)
+    found = list_source(Request(src, Wanted(size), split))
+    if not found.items:
+        raise UserError(f"{src} holds no images")
+    return ImageFiles(found.name, found.items, found.key, found.split, size, n)
+
+
+def reals_of(dataset: Dataset[Any], split: str, n: int | None) -> Arrays:
+    """The images of a data set that a model's images should look like: those, the targets, or the second domain."""
+    column = next(dataset.columns[name] for name in ("image", "target", "b") if name in dataset.columns)
+    labels = dataset.columns.get("label")
+    return Arrays(dataset.name, column, split, labels, n=n)

@@ -1,0 +1,97 @@
+"""Mean and covariance in files, as other tools write and read them: `mu` and `sigma`, in npz or safetensors.
+
+The sums that StyleGAN's code keeps in a .pkl are read too, and nothing in it is run.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from gancli.errors import UserError
+from gancli.metrics.features import Features, Moments
+from gancli.system import atomic
+from gancli.system.untrusted import torch_files
+from gancli.system.untrusted.door import check_regular, reason
+from gancli.system.untrusted.pickles import named
+
+WRITTEN = (".npz", ".safetensors")
+READ = (*WRITTEN, ".pkl")
+KEY = "protocol"
+BROKEN = (zipfile.BadZipFile, SafetensorError, AttributeError, IndexError)
+
+
+def write(path: Path, features: Features, protocol: dict[str, Any]) -> None:
+    """Write them, with how they came about; raises UserError for another ending."""
+    _check(path, WRITTEN)
+    moments, said = features.moments, json.dumps(protocol)
+    with atomic.replacing(path) as temporary:
+        if path.suffix == ".npz":
+            np.savez(temporary, mu=moments.mean.numpy(), sigma=moments.covariance.numpy(), protocol=np.array(said))
+        else:
+            tensors = {"mu": moments.mean.contiguous(), "sigma": moments.covariance.contiguous()}
+            save_file(tensors, temporary, metadata={KEY: said})
+
+
+def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
+    """Read them and what is said of them, if anything; raises UserError for anything else."""
+    _check(path, READ)
+    check_regular(path)
+    try:
+        with np.errstate(all="ignore"):  # what is not finite then is said below, in one line
+            mu, sigma, said = READERS[path.suffix](path)
+        mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
+        protocol = json.loads(said) if said else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, *BROKEN) as error:
+        raise UserError(f"--stats {path} holds no mu and sigma: {reason(error)}") from None
+    if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
+        raise UserError(f"--stats {path}: mu {list(mean.shape)} and sigma {list(covariance.shape)} do not belong")
+    if not mean.isfinite().all() or not covariance.isfinite().all():
+        raise UserError(f"--stats {path} holds numbers that are not finite")
+    return Features(Moments(2, mean, covariance)), protocol  # with a count of 2 the scatter is the covariance
+
+
+def _check(path: Path, suffixes: tuple[str, ...]) -> None:
+    if path.suffix not in suffixes:
+        raise UserError(f"--stats {path}: give a {' or '.join(suffixes)} file")
+
+
+def _from_npz(path: Path) -> tuple[Any, Any, str]:
+    with np.load(path, allow_pickle=False) as file:
+        return file["mu"], file["sigma"], str(file[KEY]) if KEY in file else ""
+
+
+def _from_safetensors(path: Path) -> tuple[Any, Any, str]:
+    with safe_open(path, "np") as file:
+        return file.get_tensor("mu"), file.get_tensor("sigma"), (file.metadata() or {}).get(KEY, "")
+
+
+def _from_pickle(path: Path) -> tuple[Any, Any, str]:
+    """Read sums of features and of their outer products, as StyleGAN2-ADA's `FeatureStats` saves them."""
+    held = torch_files.load(path)
+    if not isinstance(held, dict):
+        raise TypeError(f"it holds {named(held)}, which is not run")
+    if "mu" in held:
+        return _array(held, "mu"), _array(held, "sigma"), ""
+    count, mean, products = held["num_items"], _array(held, "raw_mean"), _array(held, "raw_cov")
+    if not isinstance(count, int | float | np.number) or not 0 < count < np.inf:
+        raise ValueError("num_items is no count")
+    if mean.ndim != 1 or products.shape != (len(mean), len(mean)):
+        raise ValueError(f"raw_mean {list(mean.shape)} and raw_cov {list(products.shape)} do not belong together")
+    mean = mean / count
+    return mean, products / count - np.outer(mean, mean), ""
+
+
+def _array(held: dict[Any, Any], name: str) -> Any:
+    """Give an array as float64. Nothing else is turned into one: lists of lists can be without end."""
+    if not isinstance(held[name], np.ndarray):
+        raise TypeError(f"{name} is {named(held[name])}, and only arrays are read")
+    return held[name].astype(np.float64)
+
+
+READERS = {".npz": _from_npz, ".safetensors": _from_safetensors, ".pkl": _from_pickle}

@@ -1,0 +1,119 @@
+"""The family that translates one way, and keeps content by finding each patch again: no cycle, no second generator."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from gancli.data.kinds.unpaired import Unpaired
+from gancli.data.spec import DataSpec
+from gancli.families.translators import ResnetHParams, Translator, halves
+from gancli.gan import Clock, Turn
+from gancli.hparams import hparam
+from gancli.nets import resnet_translator
+from gancli.nets.patchgan import PatchGAN
+from gancli.ops import losses
+from gancli.ops.crop_flip import jitter
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastiveHParams(ResnetHParams):
+    """Park et al. 2020, section 4 and the authors' code, which trains with --batch 1, --width 64, --blocks 9."""
+
+    antialias: bool = hparam(True, "blur before halving, interpolate when enlarging, as the authors' code does")
+    nce: float = hparam(1.0, "weight of finding patches again, lambda_X in eq. 5", min=0)
+    patches: int = hparam(256, "places looked at in each layer of an image (section 3)", min=2)
+    features: int = hparam(256, "size of a patch's feature after the two-layer head (section 3)", min=1)
+    temperature: float = hparam(0.07, "temperature tau in eq. 2", min=0.001)
+
+
+class Heads(nn.Module):
+    """H_l: a two-layer network for each layer looked at, to unit features."""
+
+    def __init__(self, channels: list[int], features: int) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(
+            nn.Sequential(nn.Linear(c, features), nn.ReLU(inplace=True), nn.Linear(features, features))
+            for c in channels
+        )
+        self.apply(resnet_translator.initialise)
+
+    def forward(self, layers: list[Tensor], places: list[Tensor]) -> list[Tensor]:
+        """Features of layers (N, C, H, W) at places (S,), each (N, S, F)."""
+        rows = [layer.flatten(2)[:, :, place].transpose(1, 2) for layer, place in zip(layers, places)]
+        return [F.normalize(net(row).float(), dim=2) for net, row in zip(self.nets, rows)]
+
+
+class OneWay(Translator[ContrastiveHParams]):
+    """G's own encoder says what a patch is: a fake's patch must be most like the patch it came from (section 3)."""
+
+    data = Unpaired
+    directions = ("AB",)
+    adversarial = losses.LEAST_SQUARES
+    # without momentum: with it, fakes chase D from one colour to the next
+    on_small: ClassVar = {
+        "down": 1,
+        "layers": 2,
+        "lr": 5e-4,
+        "beta1": 0.0,
+        "beta2": 0.99,
+        "patches": 64,
+        "features": 64,
+    }
+
+    def __init__(self, hp: ContrastiveHParams, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.multiple = 1 << hp.down
+        self.G = resnet_translator.ResnetTranslator(hp.width, hp.blocks, spec, down=hp.down, antialias=hp.antialias)
+        self.D = PatchGAN(hp.width, hp.layers, spec)
+        looked_at = [hp.width << i for i in range(1, hp.down + 1)] + [hp.width << hp.down] * min(-(-hp.blocks // 2), 2)
+        self.F = Heads([spec.channels, *looked_at], hp.features)
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """The heads move with G, at the same rate."""
+        return {"D": self.adam(self.D), "G": self.adam(self.G, self.F)}
+
+    def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
+        """D, then G and F, on one fake."""
+        del clock
+        (a,), (b,) = (jitter(x, enlarge=self.hp.enlarge, mirror=self.hp.mirror) for x in (batch.a, batch.b))
+        drawn = self.draw(a, b)
+        fake = drawn["fake"]
+        yield Turn("D", {"adversarial": self.adversarial.d(*halves(self.D, b, fake.detach()))})
+        adversarial = 2 * self.adversarial.g(self.D(fake))  # the authors' G has no half
+        yield Turn("G", {"adversarial": adversarial} | self.content_terms(a, b, drawn))
+
+    def draw(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+        """Make the fake, and whatever else the content terms need."""
+        del b
+        return {"fake": self.G(a).float()}
+
+    def content_terms(self, a: Tensor, b: Tensor, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What keeps the content."""
+        raise NotImplementedError
+
+    def nce(self, source: Tensor, query: list[Tensor]) -> Tensor:
+        """Find the patches of `query`, features of a translation, among those of its source (eq. 4)."""
+        key = self.G.encoder.features(source)
+        sizes = [layer.shape[2] * layer.shape[3] for layer in key]
+        places = [torch.randperm(size, device=source.device)[: self.hp.patches] for size in sizes]
+        keys = [k.detach() for k in self.F(key, places)]
+        found = [losses.patch_nce(q, k, self.hp.temperature) for q, k in zip(self.F(query, places), keys)]
+        return torch.stack(found).mean()
+
+    def translate(self, image: Tensor, direction: str = "AB") -> Tensor:
+        """Send images through G."""
+        del direction
+        return self.G(image).float()
+
+    def fakes(self, batch: Unpaired) -> Tensor:
+        """What becomes of A's images."""
+        return self.translate(batch.a)
+
+    def panels(self, batch: Unpaired) -> list[Tensor]:
+        """A, A as B."""
+        return [batch.a, self.fakes(batch)]

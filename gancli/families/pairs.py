@@ -1,0 +1,73 @@
+"""The family that learns from pairs: one generator, and a D that sees what it was given."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gancli.data.kinds.paired import Paired
+from gancli.data.spec import DataSpec
+from gancli.families.translators import H, Translator
+from gancli.gan import Clock, Turn
+from gancli.nets.patchgan import PatchGAN
+from gancli.ops import losses
+from gancli.ops.crop_flip import jitter
+
+
+class SourceToTarget(Translator[H]):
+    """D tells (source, target) from (source, fake), then G plays. A variant changes networks and terms."""
+
+    data = Paired
+    directions = ("AB",)
+    adversarial = losses.NONSATURATING
+
+    def __init__(self, hp: H, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.G, self.D = self.generator(), self.discriminator()
+
+    def generator(self) -> nn.Module:
+        """Build G: (N, C, H, W) -> (N, C, H, W)."""
+        raise NotImplementedError
+
+    def discriminator(self) -> nn.Module:
+        """Build D: source and image (N, 2C, H, W) -> logits of patches."""
+        return PatchGAN(self.hp.width, self.hp.layers, self.spec, given=self.spec.channels)
+
+    def players(self) -> Mapping[str, Optimizer]:
+        """Adam for both."""
+        return {"D": self.adam(self.D), "G": self.adam(self.G)}
+
+    def play(self, batch: Paired, clock: Clock) -> Iterator[Turn]:
+        """D, then G, on one fake; source and target are cut alike."""
+        del clock
+        source, target = jitter(batch.source, batch.target, enlarge=self.hp.enlarge, mirror=self.hp.mirror)
+        fake = self.G(source).float()
+        yield Turn("D", self.d_terms(source, target, fake.detach()))
+        yield Turn("G", self.g_terms(source, target, fake))
+
+    def judge(self, source: Tensor, image: Tensor) -> Tensor:
+        """Logits of D for images that are said to come from sources."""
+        return self.D(torch.cat([source, image], 1))
+
+    def d_terms(self, source: Tensor, target: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """What D minimises."""
+        return {"adversarial": self.adversarial.d(self.judge(source, target), self.judge(source, fake))}
+
+    def g_terms(self, source: Tensor, target: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """What G minimises."""
+        del target
+        return {"adversarial": self.adversarial.g(self.judge(source, fake))}
+
+    def translate(self, image: Tensor, direction: str = "AB") -> Tensor:
+        """Send images through G."""
+        del direction
+        return self.G(image).float()
+
+    def fakes(self, batch: Paired) -> Tensor:
+        """What becomes of the sources."""
+        return self.translate(batch.source)
+
+    def panels(self, batch: Paired) -> list[Tensor]:
+        """Source, fake, target."""
+        return [batch.source, self.fakes(batch), batch.target]

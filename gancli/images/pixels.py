@@ -1,0 +1,54 @@
+"""Between the bytes of images and the numbers that networks see: uint8, and float32 in [-1, 1]."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+Pixels = NDArray[np.uint8]  # (N, H, W, C)
+GAP = 2  # pixels between the pictures of a grid
+SMALL = 32  # pictures with a shorter side than this are enlarged in grids, by whole factors
+
+
+def to_floats(pixels: Tensor) -> Tensor:
+    """Scale values in [0, 255] of any type to new float32 in [-1, 1], on their device and in their memory layout."""
+    return pixels.to(torch.float32, copy=True).div_(127.5).sub_(1)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Round values in [-1, 1] to uint8; what is outside of the range is clipped."""
+    return images.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def to_pixels(images: Tensor) -> Pixels:
+    """Round images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C); what is outside of the range is clipped."""
+    return to_bytes(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def to_picture(pixels: Pixels) -> Image.Image:
+    """Make a picture of one image (H, W, C) with 1, 3 or 4 channels."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
+    """Lay images out in rows of `columns` (as square as can be by default), on white with a gap between."""
+    count, height, width, channels = pixels.shape
+    columns = min(columns or int(np.ceil(np.sqrt(count))), count)
+    rows = -(-count // columns)
+    zoom = max(1, SMALL // min(height, width))
+    pixels = pixels.repeat(zoom, 1).repeat(zoom, 2)
+    cell = height * zoom + GAP, width * zoom + GAP
+    sheet = np.full((rows * cell[0] + GAP, columns * cell[1] + GAP, channels), 255, np.uint8)
+    for i, image in enumerate(pixels):
+        top, left = (GAP + place * side for place, side in zip(divmod(i, columns), cell))
+        sheet[top : top + height * zoom, left : left + width * zoom] = image
+    return to_picture(sheet)
+
+
+def grey_to_colour(images: Tensor) -> Tensor:
+    """Images (N, C, H, W) of 1, 3 or 4 channels as (N, 3, H, W); alpha is laid on white."""
+    if images.shape[1] == 4:
+        colour, alpha = images[:, :3].float(), images[:, 3:].float() / 255
+        return (colour * alpha + 255 * (1 - alpha) + 0.5).to(torch.uint8)
+    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images

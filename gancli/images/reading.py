@@ -1,0 +1,102 @@
+"""Image files of any mode, read upright and within bounds."""
+
+import io
+import struct
+import warnings
+import zlib
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from gancli.images.sizes import LARGEST_COMMON, Size
+from gancli.system.untrusted.door import check_regular
+
+LARGE = 2**22  # pixels: threads take turns with such pictures, which need memory
+ORIENTATION = 0x0112  # of EXIF
+MOST_PIXELS = 2**26  # of a picture, all of its frames together: what claims more is refused before it takes memory
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "AVIF", "JPEG2000")  # EPS is a program
+UNREADABLE = (  # what Pillow's readers raise on bad files
+    *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError),
+    *(TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError),
+)
+
+_one_large = Lock()
+
+
+def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
+    """Bring a picture of any mode to uint8 (C, H, W): upright, cut to the aspect round its middle, and resized.
+
+    Transparency is kept with 4 channels, else laid on white. 16-bit values are scaled, not clipped.
+    """
+    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # a JPEG much larger than that is read at a fraction
+    with _one_large if image.width * image.height > LARGE else nullcontext(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged metadata
+        return _to_array(image, size, channels)
+
+
+def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
+    image = upright(image, keep_alpha=channels == 4)
+    mode = {1: "L", 3: "RGB", 4: "RGBa"}[channels]  # RGBa: premultiplied, so that hidden colours do not bleed in
+    image = _in_mode(image, mode)
+    if image.size != (size[1], size[0]):
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
+    if channels == 4:
+        image = image.convert("RGBA")
+    array = np.asarray(image)
+    return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+
+
+def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
+    """Turn a picture as its EXIF says and bring it to RGB, or RGBA; transparency that is not kept is laid on white."""
+    if image.getexif().get(ORIENTATION, 1) != 1:  # each copy of a large picture costs a quarter of a gigabyte
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_to_8_bits(np.asarray(image, np.float32)))
+    has_alpha = image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
+    if keep_alpha or has_alpha:
+        image = _in_mode(image, "RGBA")
+    if has_alpha and not keep_alpha:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGBA" if keep_alpha else "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Scale from the range that holds the values: [0, 1], 8 bits or 16."""
+    top = values.max(initial=0.0)
+    full = 1.0 if top <= 1 else 255.0 if top <= 255 else 65535.0
+    return (np.clip(values / full, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def open_picture(source: Path | IO[bytes]) -> Image.Image:
+    """Open a picture; raises ValueError for no file, such as a pipe, and for too many pixels, before they are read."""
+    if isinstance(source, Path) and source.exists():
+        check_regular(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged EXIF, large pictures and the like: what matters is raised
+        image = Image.open(source, formats=FORMATS)
+    try:
+        check_pixels(image.width * image.height)
+    except ValueError:
+        image.close()
+        raise
+    return image
+
+
+def check_pixels(count: int) -> None:
+    """Raise ValueError for too many pixels."""
+    if count > MOST_PIXELS:
+        raise ValueError(f"{count:,} pixels, more than {MOST_PIXELS:,} are not read")
+
+
+def open_bytes(data: bytes) -> Image.Image:
+    """Open a picture from the bytes of its file."""
+    return open_picture(io.BytesIO(data))

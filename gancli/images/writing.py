@@ -1,0 +1,50 @@
+"""Images out, and what is written into every file of them."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+from gancli.errors import UserError
+from gancli.system import atomic
+from gancli.system.untrusted.door import check_regular, parse_json, reading, to_json
+
+TEXT = "gancli"  # the key of a PNG's text chunk
+
+
+# ---------------------------------------------------------------------------------------------- files
+
+
+def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None:
+    """Write a PNG that says where it comes from."""
+    with atomic.replacing(path) as temporary:
+        picture.save(temporary, "PNG", pnginfo=png_text(about))
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """Read what `save_png` wrote into a picture; raises UserError when there is nothing.
+
+    How much text a chunk may unpack to is bounded by Pillow.
+    """
+    check_regular(path)
+    try:
+        with warnings.catch_warnings(), reading(str(path)):
+            warnings.simplefilter("ignore")  # of its size: no pixel is read
+            with Image.open(path, formats=("PNG",)) as picture:
+                return parse_json(str(picture.info.get(TEXT, "")), dict[str, Any])
+    except UserError:
+        raise UserError(f"{path} is not a PNG that gancli sample wrote") from None
+
+
+def png_text(about: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
+    """Give the text chunk of a PNG that says where it comes from."""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt(TEXT, provenance(about))
+    return text
+
+
+def provenance(about: Mapping[str, Any]) -> str:
+    """Say in JSON where a picture comes from, and that it is synthetic."""
+    return to_json({"synthetic": True, **about})

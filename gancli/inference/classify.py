@@ -1,0 +1,88 @@
+"""Classes of pictures, by models that tell them apart."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gancli.checkpoints.find import find_model
+from gancli.checkpoints.load import load_model
+from gancli.data.sources.decode import Item
+from gancli.data.spec import DataSpec
+from gancli.errors import UserError
+from gancli.gan import Classifies
+from gancli.inference.user_images import pictures_in, read_image
+from gancli.system.devices import choose_device
+from gancli.system.untrusted import terminal
+from gancli.system.untrusted.door import why
+
+PART = 64  # pictures at a time
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a formula can begin with
+
+
+class Prediction(NamedTuple):
+    """What a picture was taken for."""
+
+    file: str
+    of_class: str
+    probability: float
+
+
+def classify(name: str, paths: Sequence[Path], device: str, *, best: bool = False) -> list[Prediction]:
+    """Name the likeliest class of every picture; files that cannot be read are named on stderr and left out.
+
+    Raises UserError when the model tells no classes apart, or no picture can be read.
+    """
+    model = find_model(name, best=best)
+    gan = load_model(model)
+    if not (isinstance(gan, Classifies) and gan.classes):
+        raise UserError(f"{model.about.variant} tells no classes apart: `classify` needs a model with a class head")
+    gan.to(choose_device(device))
+    items = [item for path in paths for item in pictures_in(path)]
+    found = [named for part in _parts(items) for named in _name(gan, model.about.spec, part)]
+    if not found:
+        raise UserError(f"none of {len(items)} images can be read")
+    return found
+
+
+def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[i : i + PART] for i in range(0, len(items), PART))
+
+
+@torch.inference_mode()
+def _name(gan: Any, spec: DataSpec, items: Sequence[Item]) -> list[Prediction]:
+    read = [(item.name, image) for item in items if (image := _tried(item, spec)) is not None]
+    if not read:
+        return []
+    names, images = zip(*read)
+    top = gan.classify(torch.stack(images).to(gan.device)).float().softmax(1).max(1)
+    return [
+        Prediction(name, gan.classes[label], probability)
+        for name, label, probability in zip(names, top.indices.tolist(), top.values.tolist())
+    ]
+
+
+def _tried(item: Item, spec: DataSpec) -> Tensor | None:
+    try:
+        return read_image(item, spec)
+    except UserError as error:
+        terminal.warn(f"skipped {item.name}: {why(error)}")
+        return None
+
+
+def to_csv(found: Sequence[Prediction]) -> str:
+    """Lay it out as CSV: file, class, probability."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["file", "class", "probability"])
+    rows.writerows((_cell(name), _cell(of_class), f"{probability:.6f}") for name, of_class, probability in found)
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Make a cell that is text in a spreadsheet, too, and no formula (OWASP, "CSV injection")."""
+    return terminal.line(f"'{text}" if text.startswith(FORMULA) else text)

@@ -1,0 +1,132 @@
+"""Walks between latents, or between images."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gancli import registry
+from gancli.checkpoints.find import Model
+from gancli.errors import UserError
+from gancli.gan import GAN, Classes, Encodes
+from gancli.images import scatter
+from gancli.images.animation import save_frames
+from gancli.images.pixels import grid, to_picture
+from gancli.images.writing import save_png
+from gancli.inference import user_images
+from gancli.inference.sampling import paths
+from gancli.inference.sampling.draw import (
+    ALL,
+    classes_of,
+    draw,
+    label_named,
+    latents_of,
+    load_sampler,
+    origin_of,
+    plane,
+    points_of,
+)
+from gancli.system.devices import choose_device
+
+SEEDS = (0, 1, 2, 3)  # of a walk
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Which way to go."""
+
+    seeds: tuple[int, ...] | None  # None: wherever it is best to begin
+    photos: tuple[Path, ...]
+    frames: int
+    mode: str
+    axis: int | None
+    reach: float
+    grid: bool
+    strip: bool
+    loop: bool
+    fps: float
+    classes: str | None = None  # NAME, NAME:NAME:…, or ALL
+
+
+def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False) -> Path:
+    """Draw a walk and write it; returns where."""
+    model, gan = load_sampler(name, best)
+    still = walk.grid or walk.strip or gan.spec.points
+    out = out or Path("walk.png" if still else "walk.gif")
+    if still and out.suffix.lower() != ".png":
+        raise UserError(f"--out {out}: a grid, a strip or a walk among points is written as a .png")
+    z, columns = _path(walk, gan, model)
+    gan = gan.to(choose_device(device))
+    said = {name: value for name, value in vars(walk).items() if name != "fps"}
+    about = origin_of(model) | {"walk": said | {"photos": [path.name for path in walk.photos]}}
+    if gan.spec.points:
+        save_png(scatter.plot(path=points_of(gan, z)), out, about)
+        return out
+    pixels = draw(gan, z)
+    if still:
+        save_png(grid(pixels, columns), out, about)
+    else:
+        save_frames([to_picture(image) for image in pixels], out, about, walk.fps)
+    return out
+
+
+def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> tuple[Tensor, Walk]:
+    """One class: all stops get it. Several: the stops are these classes, at the noise of the first seed."""
+    text = str(walk.classes)
+    names = list(gan.classes) if text == ALL else [text] if text in gan.classes else text.split(":")
+    labels = torch.tensor([label_named(gan, name) for name in names])
+    if len(names) == 1:
+        return gan.of_class(stops, labels.expand(len(stops))), walk
+    if walk.grid or walk.axis is not None:
+        raise UserError(f"--class {text} is a way of its own: with --grid or --axis, give one class")
+    # straight: on an arc the noise, which all stops share, would not stay what it is
+    return gan.of_class(stops[:1].repeat(len(names), 1), labels), dataclasses.replace(walk, mode="lerp")
+
+
+def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
+    """The latents of all frames (T, Z), and the columns of a still picture of them."""
+    stops = _stops(walk, gan)
+    if walk.classes is not None:
+        stops, walk = _over_classes(walk, classes_of(gan, model), stops)
+    if walk.grid:
+        return _still(walk, gan, stops)
+    if walk.axis is not None:
+        size = stops.shape[1]
+        if walk.axis >= size:
+            raise UserError(f"--axis {walk.axis}: this model's latents have axes 0 to {size - 1}")
+        z = stops[:1].repeat(walk.frames, 1)
+        z[:, walk.axis] = torch.linspace(-walk.reach, walk.reach, walk.frames)
+        return z, walk.frames
+    if walk.loop:
+        stops = torch.cat([stops, stops[:1]])
+    if len(stops) < 2:
+        raise UserError("a walk needs two stops or more, such as --seeds 3,8,21 or --images a.png b.png")
+    return paths.walk(stops, walk.frames, walk.mode), walk.frames
+
+
+def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
+    """The latents of a square grid: of the whole plane of a 2-D latent, or between four stops."""
+    side = max(2, round(walk.frames**0.5))
+    if stops.shape[1] == 2 and walk.seeds is None and not walk.photos:
+        return plane(gan, side), side
+    if len(stops) != 4:
+        raise UserError(f"--grid goes between four seeds or images, one a corner, not {len(stops)}")
+    left, right = (paths.walk(stops[[i, i + 2]], side, walk.mode) for i in (0, 1))
+    rows = [paths.walk(torch.stack(ends), side, walk.mode) for ends in zip(left, right)]
+    return torch.cat(rows), side
+
+
+@torch.no_grad()
+def _stops(walk: Walk, gan: GAN[Any]) -> Tensor:
+    """The latents (S, Z) of the images or seeds that the walk passes."""
+    if not walk.photos:
+        return latents_of(gan, SEEDS if walk.seeds is None else walk.seeds)
+    if walk.seeds is not None:
+        raise UserError("--images and --seeds both say where to walk: give one")
+    if not isinstance(gan, Encodes):
+        able = ", ".join(registry.able(Encodes))
+        raise UserError(f"--images: {type(gan).__name__} cannot read latents off images; these can: {able}")
+    return gan.encode(user_images.read(walk.photos, gan.spec))

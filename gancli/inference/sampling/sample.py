@@ -1,0 +1,115 @@
+"""Images from trained models, one a seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gancli.checkpoints.find import Model
+from gancli.errors import UserError
+from gancli.gan import GAN, Classes, each_class
+from gancli.images import scatter
+from gancli.images.pixels import Pixels, grid, to_picture
+from gancli.images.writing import save_png
+from gancli.inference.sampling.draw import (
+    ALL,
+    classes_of,
+    draw,
+    label_named,
+    latents_of,
+    load_sampler,
+    origin_of,
+    points_of,
+)
+from gancli.system import atomic
+from gancli.system.devices import choose_device
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What to draw."""
+
+    model: str
+    seeds: tuple[int, ...]
+    truncation: float | None = None
+    columns: int | None = None
+    bare: bool = False  # one image as it is, without the frame of a grid
+    of_class: str | None = None  # a name, or ALL: every seed once a class
+
+
+# ------------------------------------------------------------------------------------------------ drawing
+
+
+def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False) -> list[Path]:
+    """Draw images and write them as `out` says: one grid, an array, or a folder of files. Returns what it wrote."""
+    kind = _kind_of(out)
+    model, gan = load_sampler(request.model, best)
+    z = latents_of(gan, request.seeds, request.truncation)  # drawn before the move: on the CPU, whatever the device
+    z = _with_class(gan, model, z, request.of_class)
+    labels = gan.label_of(z).numpy() if isinstance(gan, Classes) else np.full(len(z), -1)
+    gan = gan.to(choose_device(device))
+    about = origin_of(model) | {"truncation": request.truncation, "class": request.of_class}
+    if gan.spec.points:
+        return _save_points(gan, z, request, out, about)
+    pixels = draw(gan, z)
+    if kind == "npz":
+        with atomic.replacing(out) as temporary:
+            np.savez_compressed(temporary, images=pixels, labels=labels)
+        return [out]
+    if kind == "grid":
+        a_row_a_class = len(request.seeds) if request.of_class == ALL else None
+        said = about | {"seeds": list(request.seeds), "columns": request.columns, "bare": request.bare}
+        sheet = grid(pixels, request.columns or a_row_a_class)
+        save_png(to_picture(pixels[0]) if request.bare else sheet, out, said)
+        return [out]
+    return _save_each(request, gan, pixels, labels, out, about)
+
+
+def _save_each(
+    request: SampleRequest, gan: GAN[Any], pixels: Pixels, labels: NDArray, out: Path, about: dict[str, Any]
+) -> list[Path]:
+    """Write a file a seed, or a file a class and seed."""
+    written = []
+    seeds = request.seeds * (len(pixels) // len(request.seeds))
+    for seed, label, image in zip(seeds, labels, pixels):
+        said = about | {"seeds": [seed], "columns": None, "bare": True}
+        path = out / f"seed{seed:05d}.png"
+        if request.of_class == ALL:
+            said["class"] = cast(Classes, gan).classes[label]
+            path = out / f"class{label:03d}-seed{seed:05d}.png"
+        save_png(to_picture(image), path, said)
+        written.append(path)
+    return written
+
+
+def _save_points(gan: GAN[Any], z: Tensor, request: SampleRequest, out: Path, about: dict[str, Any]) -> list[Path]:
+    """Write points as a scatter plot, or as an array `points` float32 (N, 2)."""
+    drawn = points_of(gan, z)
+    if _kind_of(out) == "npz":
+        with atomic.replacing(out) as temporary:
+            np.savez_compressed(temporary, points=drawn)
+    elif _kind_of(out) == "grid":
+        said = about | {"seeds": list(request.seeds), "columns": request.columns}
+        save_png(scatter.plot(drawn), out, said)
+    else:
+        raise UserError(f"--out {out}: points are drawn together: give a .png (a scatter plot) or an .npz")
+    return [out]
+
+
+def _kind_of(out: Path) -> str:
+    suffix = out.suffix.lower()
+    if suffix in ("", ".png", ".npz"):
+        return {"": "folder", ".png": "grid", ".npz": "npz"}[suffix]
+    raise UserError(f"--out {out}: give a .png (one grid), an .npz, or a folder (a file a seed)")
+
+
+def _with_class(gan: GAN[Any], model: Model, z: Tensor, name: str | None) -> Tensor:
+    """Give latents (N, Z) the class of that name, or every class in turn (K * N, Z)."""
+    if name is None:
+        return z
+    known = classes_of(gan, model)
+    return each_class(known, z) if name == ALL else known.of_class(z, torch.full((len(z),), label_named(known, name)))

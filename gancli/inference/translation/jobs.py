@@ -1,0 +1,97 @@
+"""What to translate, and where each result goes."""
+
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gancli.data.sources.folders import SUFFIXES
+from gancli.errors import UserError
+from gancli.images.animation import ANIMATED
+
+STANDARD = "-"
+
+
+@dataclass(frozen=True)
+class TranslationRequest:
+    """What to translate, and how."""
+
+    model: str
+    sources: tuple[str, ...]
+    direction: str | None = None
+    out: Path | None = None
+    size: str | None = None
+    tile: int = 1024
+    mask: str | None = None
+    seed: int | None = None
+    compare: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture: where from and where to; None: standard input and output."""
+
+    source: Path | None
+    out: Path | None
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return str(self.source) if self.source else "standard input"
+
+
+def plan(request: TranslationRequest, model: str) -> list[Job]:
+    """List what there is to translate and where each goes; raises UserError for nothing, or a clash."""
+    if STANDARD in request.sources:
+        if len(request.sources) > 1:
+            raise UserError("- stands for one picture on standard input: give it alone")
+        return [Job(None, None if request.out in (None, Path(STANDARD)) else request.out)]
+    found = [pair for source in request.sources for pair in _expand(source)]
+    if not found:
+        raise UserError(f"no images in {', '.join(request.sources)}")
+    if len(found) == 1 and not Path(request.sources[0]).is_dir():
+        path, _ = found[0]
+        out = request.out or path.with_name(f"{path.stem}.{_plain(model)}{_suffix(path)}")
+        if not out.suffix or out.is_dir():
+            out = out / (path.stem + _suffix(path))
+        return [Job(path, out)]
+    folder = request.out or Path("translated")
+    if folder.suffix.lower() in SUFFIXES or folder.is_file():
+        raise UserError(f"--out {folder}: {len(found)} pictures want a folder")
+    names = [str(relative.with_suffix("")) + _suffix(path) for path, relative in found]
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    # a.jpg and a.png cannot both become a.png
+    names = [f"{relative}{_suffix(path)}" if name in twice else name for name, (path, relative) in zip(names, found)]
+    if clash := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise UserError(f"two pictures would be written as {folder / clash}: translate their folders one by one")
+    return [Job(path, folder / name) for name, (path, _) in zip(names, found)]
+
+
+def _expand(source: str) -> Iterator[tuple[Path, Path]]:
+    """Pictures that a source names, and what to call them below the output folder."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        for parent, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(names):
+                if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                    yield Path(parent, name), Path(parent, name).relative_to(path)
+    elif path.exists() or not re.search(r"[*?\[]", source):
+        yield path, Path(path.name)  # one that is not there fails alone, as an unreadable one does
+    else:
+        for name in sorted(glob.glob(str(path), recursive=True)):
+            if Path(name).is_file():
+                yield Path(name), Path(Path(name).name)
+
+
+def _suffix(path: Path) -> str:
+    """PNG loses nothing; what may be animated keeps its ending."""
+    return path.suffix.lower() if path.suffix.lower() in ANIMATED else ".png"
+
+
+def _plain(model: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", model)

@@ -1,0 +1,85 @@
+"""Images are decoded ahead and written behind, so that the network never waits."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from PIL import Image
+
+from gancli.errors import UserError
+from gancli.images import roundtrip
+from gancli.images.roundtrip import Loaded
+from gancli.inference.translation.jobs import Job, TranslationRequest
+from gancli.system import atomic
+from gancli.system.read_ahead import in_order
+from gancli.system.untrusted.door import check_regular, reading, reason, why
+
+AHEAD = 4  # pictures that are decoded, or wait to be written, while the network works
+
+
+Draw = Callable[[Image.Image], Image.Image]
+
+
+def pipeline(
+    jobs: Sequence[Job], request: TranslationRequest, draw: Draw, about: dict[str, Any]
+) -> Iterator[tuple[Job, str | None]]:
+    """Decode ahead and write behind in threads, so that the network never waits; give what went wrong, or None."""
+    with ThreadPoolExecutor(2) as writers:
+        behind: list[tuple[Job, Future[None]]] = []
+        for job, loaded in zip(jobs, in_order(lambda job: _read(job, request.size), jobs, 2, AHEAD)):
+            try:
+                if isinstance(loaded, UserError):
+                    raise loaded
+                with reading(job.name):  # no failure of one may stop the others: out of memory, too small, …
+                    frames = [_framed(frame, draw, request.compare) for frame in loaded.frames]
+                behind.append((job, writers.submit(_write, job, loaded, frames, about)))
+            except UserError as error:
+                yield job, why(error).removeprefix(f"{job.name}: ")
+            while len(behind) > AHEAD:
+                yield _settled(*behind.pop(0))
+        for job, future in behind:
+            yield _settled(job, future)
+
+
+def _settled(job: Job, future: "Future[None]") -> tuple[Job, str | None]:
+    try:
+        future.result()
+    except OSError as error:
+        return job, reason(error)
+    return job, None
+
+
+def _read(job: Job, size: str | None) -> Loaded | UserError:
+    try:
+        if job.source:
+            check_regular(job.source)
+        with reading(job.name):
+            return roundtrip.load(job.source or io.BytesIO(sys.stdin.buffer.read()), size)
+    except UserError as error:
+        return error
+
+
+def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:
+    """Draw a frame, with the alpha that it had; beside its source when a comparison is wanted."""
+    drawn = draw(frame)
+    if "A" in frame.getbands() and "A" not in drawn.getbands():
+        drawn = drawn.convert("RGB")
+        drawn.putalpha(frame.getchannel("A"))
+    if not compare:
+        return drawn
+    strip = Image.new(drawn.mode, (frame.width + drawn.width, frame.height), "white")
+    strip.paste(frame.convert(drawn.mode), (0, 0))
+    strip.paste(drawn, (frame.width, 0))
+    return strip
+
+
+def _write(job: Job, loaded: Loaded, frames: list[Image.Image], about: dict[str, Any]) -> None:
+    said = about | {"source": job.source.name if job.source else None}
+    if job.out is None:
+        roundtrip.save(frames, sys.stdout.buffer, ".png", loaded, said)
+        sys.stdout.buffer.flush()
+        return
+    with atomic.replacing(job.out) as temporary:
+        roundtrip.save(frames, temporary, job.out.suffix.lower(), loaded, said)

@@ -1,0 +1,169 @@
+"""Images of any size through a network that wants multiples of something, and those too large for it in tiles.
+
+Letters as in `gancli.gan`; T tiles.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gancli.nets.layers.norms import InstanceNorm2d, Statistics
+
+Network = Callable[[Tensor], Tensor]  # images (N, C, H, W) to images of the same size
+
+SMALLEST = 16  # pixels a side that a network is given at least
+PROBE = 256  # pixels a side of the patches on which a network's reach is measured
+RISE = 16  # tiles are blended over this part of their side
+VISIBLE = 1 / 255  # of values in [-1, 1]: half a grey level
+PATCHES = 4  # the statistics of a picture are taken of patches this much smaller than a tile,
+LEAST = 512  # or than this: in patches below 128 pixels, too much is edge
+
+
+class Tile(NamedTuple):
+    """A rectangle of an image."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, image: Tensor) -> Tensor:
+        """Cut it out of images (N, C, H, W)."""
+        return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def apply(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int) -> Tensor:
+    """Run images (N, C, H, W) of any size through a network, in tiles of `largest` pixels a side if they are larger."""
+    height, width = image.shape[2:]
+    padded = pad(image, multiple)
+    if padded.shape[2] * padded.shape[3] <= largest**2:
+        drawn = network(padded)
+    else:
+        drawn = _tiled(network, modules, padded, multiple, max(largest // multiple, 2) * multiple)
+    return drawn[:, :, :height, :width]
+
+
+def pad(image: Tensor, multiple: int) -> Tensor:
+    """Mirror the right and lower edges outwards until both sides are multiples, and not too small."""
+    sides = [max(-(-side // multiple) * multiple, -(-SMALLEST // multiple) * multiple) for side in image.shape[2:]]
+    for dim, (side, wanted) in enumerate(zip(image.shape[2:], sides), start=2):
+        if side != wanted:
+            image = image.index_select(dim, _mirrored(side, wanted, image.device))
+    return image
+
+
+def _mirrored(side: int, wanted: int, device: torch.device) -> Tensor:
+    """Indices 0 … side - 1 and back again, as often as it takes."""
+    period = max(2 * (side - 1), 1)
+    index = torch.arange(wanted, device=device) % period
+    return torch.where(index < side, index, period - index)
+
+
+# ------------------------------------------------------------------------------------------------- tiles
+
+
+class Seam(NamedTuple):
+    """How tiles meet: `margin` pixels of either are thrown away, over `rise` they are blended."""
+
+    margin: int
+    rise: int
+
+    @property
+    def overlap(self) -> int:
+        """Pixels that neighbours have in common."""
+        return 2 * self.margin + self.rise
+
+
+def _tiled(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int) -> Tensor:
+    """Blend tiles that overlap. Their norms use one picture's statistics, or each tile would show."""
+    with sharing(modules):
+        network(sample(image, multiple, largest))  # what is drawn is not looked at: the norms take note
+        seam = fitted(reach(network, image, multiple, largest), multiple, largest)
+        total, weights = torch.zeros_like(image), torch.zeros_like(image[:1, :1])
+        for tile in cut(image.shape[2], image.shape[3], multiple, largest, seam.overlap):
+            weight = _ramps(tile, image, seam)
+            tile.of(total).add_(network(tile.of(image)) * weight)
+            tile.of(weights).add_(weight)
+    return total / weights
+
+
+def reach(network: Network, image: Tensor, multiple: int, largest: int) -> int:
+    """Measure how many pixels into a tile its edge can be seen: what is cut off there is drawn otherwise.
+
+    Patches of the picture are drawn whole and cut in half; receptive fields are larger than what they look at.
+    """
+    side = max(min(PROBE, largest) // (2 * multiple), 1) * 2 * multiple
+    height, width = (min(side, whole) // multiple * multiple for whole in image.shape[2:])
+    downs, rights = (
+        [int(room * share) // multiple * multiple for share in (0.25, 0.75)]
+        for room in (image.shape[2] - height, image.shape[3] - width)
+    )
+    probes = torch.cat([Tile(top, left, height, width).of(image) for top in downs for left in rights])
+    drawn, found = network(probes), 0
+    for dim in (2, 3):
+        start = probes.shape[dim] // 2 // multiple * multiple
+        rest = probes.shape[dim] - start
+        gap = (network(probes.narrow(dim, start, rest)) - drawn.narrow(dim, start, rest)).abs()
+        seen = (gap.amax((0, 1, 5 - dim)) > VISIBLE).nonzero()
+        found = max(found, int(seen.max()) + 1 if len(seen) else 0)
+    return found
+
+
+def fitted(margin: int, multiple: int, largest: int) -> Seam:
+    """Make a seam as wide as a network's reach asks for, if three quarters of a tile are enough for it."""
+    overlap = -(-(2 * margin + largest // RISE) // multiple) * multiple
+    overlap = min(overlap, max(largest * 3 // 4 // multiple, 1) * multiple)
+    rise = max(min(largest // RISE, overlap), 1)
+    return Seam((overlap - rise) // 2, overlap - (overlap - rise) // 2 * 2)
+
+
+def sample(image: Tensor, multiple: int, largest: int) -> Tensor:
+    """Cut patches (T, C, h, w) evenly out of an image (1, C, H, W), as many pixels as one tile has, or a bit more.
+
+    At the image's own scale: statistics of an image that was shrunk would miss its fine texture.
+    """
+    largest = max(largest, LEAST)
+    side = max(largest // PATCHES // multiple, 1) * multiple
+    height, width = min(side, image.shape[2]), min(side, image.shape[3])
+    wanted = max(largest**2 // (height * width), 1)
+    rows = min(max(round((wanted * image.shape[2] / image.shape[3]) ** 0.5), 1), wanted)
+    places = [
+        [round(i * (whole - part) / max(count - 1, 1)) // multiple * multiple for i in range(count)]
+        for whole, part, count in ((image.shape[2], height, rows), (image.shape[3], width, wanted // rows))
+    ]
+    patches = [Tile(top, left, height, width) for top in dict.fromkeys(places[0]) for left in dict.fromkeys(places[1])]
+    return torch.cat([patch.of(image) for patch in patches])
+
+
+def cut(height: int, width: int, multiple: int, largest: int, overlap: int) -> list[Tile]:
+    """Cover an image with tiles that overlap at least so far; all sizes and places are multiples."""
+    step = max((largest - overlap) // multiple * multiple, multiple)
+    rows, columns = ([*range(0, max(side - largest, 0), step), max(side - largest, 0)] for side in (height, width))
+    return [Tile(top, left, min(largest, height), min(largest, width)) for top in rows for left in columns]
+
+
+def _ramps(tile: Tile, image: Tensor, seam: Seam) -> Tensor:
+    """Weights (1, 1, h, w) that fall to 0 towards the sides where another tile follows, and before they are reached."""
+    ramps, (margin, rise) = [], seam
+    for start, length, side in ((tile.top, tile.height, image.shape[2]), (tile.left, tile.width, image.shape[3])):
+        at = torch.arange(length, device=image.device, dtype=image.dtype)
+        before = (at + 1 - margin) / rise if start else torch.ones_like(at)
+        after = (length - at - margin) / rise if start + length < side else torch.ones_like(at)
+        ramps.append(torch.minimum(before, after).clamp(0, 1))
+    return (ramps[0][:, None] * ramps[1])[None, None]
+
+
+@contextmanager
+def sharing(modules: nn.Module) -> Iterator[None]:
+    """Let all instance norms use, for every batch, the statistics of the first that they see."""
+    norms: Sequence[InstanceNorm2d] = [m for m in modules.modules() if isinstance(m, InstanceNorm2d)]
+    for norm in norms:
+        norm.shared = Statistics()
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.shared = None

@@ -1,0 +1,128 @@
+"""Pictures in, pictures out: files, folders, globs and standard input through a translator."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from gancli.checkpoints.find import find_model
+from gancli.checkpoints.load import load_model
+from gancli.errors import UserError
+from gancli.gan import GAN, Fills, Translates
+from gancli.images import roundtrip
+from gancli.images.pixels import to_picture, to_pixels
+from gancli.inference.translation import tiles
+from gancli.inference.translation.jobs import TranslationRequest, plan
+from gancli.inference.translation.pipeline import Draw, pipeline
+from gancli.system.devices import choose_device
+from gancli.system.seeds import seed_all
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it all."""
+
+    written: list[Path]
+    skipped: list[Path]
+    failed: dict[str, str]  # by name, why
+    hint: str | None  # what may look better, and how
+
+
+def translate(request: TranslationRequest, device: str, progress: Callable[[int, int], None] | None = None) -> Done:
+    """Translate everything that a request names; a picture that fails does not stop the others.
+
+    Raises UserError when there is nothing to translate, or the model cannot.
+    """
+    model = find_model(request.model)
+    gan = load_model(model)
+    draw = _drawing(gan, request, choose_device(device))
+    sides: list[int] = []
+
+    def measured(picture: Image.Image) -> Image.Image:
+        sides.append(min(picture.size))
+        return draw(picture)
+
+    jobs = plan(request, model.name)
+    there = [job.out for job in jobs if job.out and job.out.exists() and not request.overwrite]
+    jobs = [job for job in jobs if job.out not in there]
+    about = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
+    about |= {"direction": request.direction, "mask": request.mask, "seed": request.seed}
+    written, failed = [], {}
+    for job, outcome in pipeline(jobs, request, measured, about):
+        if outcome is None:
+            written += [job.out] if job.out else []
+        else:
+            failed[job.name] = outcome
+        if progress:
+            progress(len(written) + len(failed), len(jobs))
+    known = min(gan.spec.height, gan.spec.width)
+    larger = request.mask is None and request.size is None and max(sides, default=0) >= 2 * known
+    hint = f"{model.name} learnt from pictures of {known} pixels a side: --size {known} may look better"
+    return Done(written, there, failed, hint if larger else None)
+
+
+# ------------------------------------------------------------------------------------------------ the model
+
+
+def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
+    """Make what turns one picture into another; raises UserError for what the model cannot do."""
+    gan = gan.to(device)
+    channels = gan.spec.channels
+    if request.mask is not None:
+        if not isinstance(gan, Fills):
+            raise UserError(f"--mask: {type(gan).__name__} does not fill holes")
+        mask = request.mask
+        return lambda picture: _filled(gan, picture, roundtrip.hole(mask, picture.size), channels)
+    if not isinstance(gan, Translates):
+        what = "fills holes: give --mask x,y,w,h or --mask FILE" if isinstance(gan, Fills) else "does not translate"
+        raise UserError(f"{type(gan).__name__} {what}")
+    direction = choose_direction(request.direction, gan.directions, gan.spec.domains)
+    if request.seed is not None:
+        _make_noisy(gan, request.seed)
+
+    @torch.inference_mode()
+    def draw(picture: Image.Image) -> Image.Image:
+        if request.seed is not None:
+            seed_all("translate", request.seed)  # a picture's noise does not depend on those before it
+        image = roundtrip.to_tensor(picture, channels).to(device)
+        drawn = tiles.apply(lambda x: gan.translate(x, direction), gan, image, gan.multiple, request.tile)
+        return to_picture(to_pixels(drawn)[0])
+
+    return draw
+
+
+def _make_noisy(gan: GAN[Any], seed: int) -> None:
+    noisy = [m for m in gan.modules() if isinstance(m, torch.nn.Dropout) and m.p > 0]
+    if not noisy:
+        raise UserError(f"--seed {seed}: {type(gan).__name__} has no noise")
+    for module in noisy:
+        module.train()
+
+
+@torch.inference_mode()
+def _filled(gan: Any, picture: Image.Image, hole: Image.Image, channels: int) -> Image.Image:
+    """Fill at the size that the model knows, and lay what it drew into the hole: all else stays as it was."""
+    size = gan.spec.width, gan.spec.height
+    image = roundtrip.to_tensor(picture.resize(size, Image.Resampling.LANCZOS), channels).to(gan.device)
+    mask = roundtrip.to_tensor(hole.resize(size, Image.Resampling.BOX), 1).to(gan.device)
+    drawn = to_picture(to_pixels(gan.fill(image, (mask > -1).float()))[0])
+    filled = drawn.convert(picture.mode).resize(picture.size, Image.Resampling.BICUBIC)
+    return Image.composite(filled, picture, hole)
+
+
+def choose_direction(given: str | None, directions: Sequence[str], domains: Sequence[str]) -> str:
+    """Read a direction: AB or BA, the domain to go to, or both as in horse2zebra; the first one by default."""
+    if given is None:
+        return directions[0]
+    known = {direction.lower(): direction for direction in directions}
+    if len(domains) == 2:
+        a, b = (domain.lower() for domain in domains)
+        for direction, (source, target) in {"AB": (a, b), "BA": (b, a)}.items():
+            if direction in directions:
+                known |= {f"{source}2{target}": direction, target: direction}
+    if given.lower() not in known:
+        raise UserError(f"--direction {given}: this model goes {', '.join(known)}")
+    return known[given.lower()]

@@ -1,0 +1,227 @@
+"""Files are written whole or not at all, and nothing is removed that was not made here."""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gancli.system.untrusted.door import to_json
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
+
+PREFIX = ".gancli-tmp-"  # of the folders that hold what is not whole yet: nobody else's are called so
+LEFTOVER = re.compile(re.escape(PREFIX) + r"([0-9]{1,10})-[0-9a-f]{8}")  # the process that made it, and a number
+OPENED = Path("/proc/self/fd")  # where Linux says which path an opened folder has now
+
+
+class Gone(OSError):
+    """The folder that this process has locked is not at its path any more: it was renamed, removed or replaced."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A folder that this process has locked: what is written below its path goes into this folder, or nowhere."""
+
+    path: Path
+    handle: int
+
+    def check(self) -> None:
+        """Raise Gone when its path leads elsewhere, or nowhere."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.samestat(os.stat(self.path), os.fstat(self.handle)):
+                return
+        raise Gone(errno.ENOENT, f"{self.path} was {self._fate()}")
+
+    def _fate(self) -> str:
+        try:
+            now = os.readlink(OPENED / str(self.handle))
+        except OSError:
+            return "renamed or removed"
+        return f"renamed to {now}" if Path(now).is_dir() else "removed"
+
+
+_held: list[_Held] = []
+
+
+def _holder(path: Path) -> _Held | None:
+    return next((held for held in _held if path.is_relative_to(held.path)), None)
+
+
+def check_held(path: Path) -> None:
+    """Raise Gone when a path leads into a folder that this process has locked, and that is elsewhere now."""
+    if held := _holder(path):
+        held.check()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path of the same name; what was written to it is on disk and in place when the block ends well.
+
+    It lies in a folder of its own, for some libraries write beside what they are told to.
+    """
+    _make_parent(path)
+    folder = path.parent / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir()
+    try:
+        temporary = folder / path.name
+        yield temporary
+        _share(temporary, folder.stat().st_mode & 0o666)
+        _sync(temporary, os.O_RDWR)
+        os.replace(temporary, path)
+        _sync(path.parent, os.O_RDONLY)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _share(path: Path, mode: int) -> None:
+    """Let others read a file as the user's mask says, which some libraries overrule."""
+    if stat.S_IMODE(path.stat().st_mode) != mode:
+        with suppress(PermissionError):  # a file system without modes
+            path.chmod(mode)
+
+
+def _make_parent(path: Path) -> None:
+    """Make the folder that a file is written to; one that is held is never made anew."""
+    held = _holder(path)
+    if held is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return
+    held.check()
+    for folder in reversed(path.relative_to(held.path).parents[:-1]):
+        (held.path / folder).mkdir(exist_ok=True)
+
+
+def _sync(path: Path, flags: int) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open folders
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file."""
+    with replacing(path) as temporary:
+        # names of files may hold what UTF-8 does not; in JSON this is an escape that it knows
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file, laid out to be read by people."""
+    write_text(path, to_json(value, indent=2) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add to a text file, all of it or nothing: what a full disk cut short is taken back."""
+    _make_parent(path)
+    with open(path, "ab", buffering=0, opener=_open_to_append) as file:
+        end, data = file.tell(), text.encode(errors="backslashreplace")
+        try:
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(end)
+            raise
+
+
+def _open_to_append(path: str, flags: int) -> int:
+    """Follow no link, and wait for no reader of a pipe: telling the place in one is an error then."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
+def copy_aside(path: Path) -> Path:
+    """Keep a copy of a damaged file beside it; returns its path."""
+    aside = _aside(path)
+    with replacing(aside) as temporary:
+        shutil.copyfile(path, temporary)
+    return aside
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, so that it stands in nobody's way and is not lost; returns its new path."""
+    return path.rename(_aside(path))
+
+
+def _aside(path: Path) -> Path:
+    names = (f"{path.name}.damaged{f'-{n}' if n > 1 else ''}" for n in range(1, 10**9))
+    return next(aside for name in names if not os.path.lexists(aside := path.with_name(name)))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder, which must be one of ours."""
+    for path in folder.glob(f"{PREFIX}*"):
+        found = LEFTOVER.fullmatch(path.name)
+        if found and stat.S_ISDIR(path.lstat().st_mode) and not _writes(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _writes(process: int) -> bool:
+    """Tell whether another process of that number lives: it may be at work on what looks like a leftover."""
+    if os.name == "nt" or process == os.getpid():
+        return False  # on Windows, asking would end it
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
+
+
+def make_folder(path: Path, *, exist_ok: bool) -> list[Path]:
+    """Make a folder; returns those that were not there before, itself first. Raises OSError as `mkdir` does."""
+    missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+    path.mkdir(parents=True, exist_ok=exist_ok)
+    return missing
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Remove folders, the innermost first, up to the first in which there is something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Lock a folder until the block, or this process, ends, however it ends; false when another process has it.
+
+    Until then, whatever is written below its path raises Gone when that is not this folder any more.
+    Where folders cannot be locked (Windows, some network file systems) it is always true.
+    """
+    if fcntl is None:
+        yield True
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        held = _Held(folder, handle)
+        if mine := _lock(handle):
+            _held.append(held)
+        try:
+            yield mine
+        finally:
+            if mine:
+                _held.remove(held)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    assert fcntl is not None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True

@@ -1,0 +1,285 @@
+"""The user's cache: decoded data and what was downloaded. Everything in it can be made again.
+
+What gancli makes lies in entries: folders that appear whole, say what their files must hold, and are made again where
+they do not. A file that somebody cuts while it is mapped still ends the process (SIGBUS): nothing can catch that.
+"""
+
+import atexit
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from gancli.errors import UserError
+from gancli.system import atomic, cache_room
+from gancli.system.untrusted.door import check_folder, check_regular, read_json, reading, reason
+from gancli.system.untrusted.terminal import warn
+
+R = TypeVar("R")
+
+ABOUT = cache_room.ABOUT
+FORMAT = 2  # part of every key: a change of what is stored makes new entries
+
+
+# ------------------------------------------------------------------------------------------------- places
+
+
+@lru_cache(maxsize=1)
+def root() -> Path:
+    """Find the folder to write to: GANCLI_CACHE, or the user's; a temporary one where neither can be written."""
+    base = _base()
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=base).close()
+        cache_room.mark(base)
+    except OSError:
+        return _spare()
+    return base
+
+
+def places(*parts: str) -> list[Path]:
+    """Give the paths where something may lie: in a cache that can only be read, too, such as one that others made."""
+    roots = [*([_spare()] if _spare.cache_info().currsize else []), root(), _base()]
+    return [folder.joinpath(*parts) for folder in dict.fromkeys(roots)]
+
+
+def folder(*parts: str) -> Path:
+    """Make a folder to write to; where it is another user's, one that goes with this process."""
+    for base in (root, _spare):
+        with suppress(OSError):
+            path = base()
+            for part in parts:
+                path /= part
+                cache_room.make_folder(path)
+            tempfile.TemporaryFile(dir=path).close()
+            return path
+    raise nowhere()
+
+
+def nowhere() -> UserError:
+    """Say that there is no place to write to."""
+    return UserError(f"nothing can be written to {root()}, nor to a temporary folder: name another with GANCLI_CACHE")
+
+
+def _base() -> Path:
+    given = os.environ.get("GANCLI_CACHE")
+    try:
+        return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gancli"
+    except RuntimeError:  # no home at all
+        return _spare()
+
+
+@lru_cache(maxsize=1)
+def _spare() -> Path:
+    """A folder that goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="gancli-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    cache_room.mark(folder)
+    return folder
+
+
+# ------------------------------------------------------------------------------------------------ entries
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file of an entry must hold."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Seal:
+    """The content of about.json."""
+
+    about: dict[str, Any]
+    files: dict[str, File]
+    sha256: str  # of the two above
+
+    @classmethod
+    def of(cls, about: dict[str, Any], files: dict[str, File]) -> "_Seal":
+        said = json.dumps([about, {name: asdict(file) for name, file in files.items()}], sort_keys=True)
+        return cls(about, files, hashlib.sha256(said.encode()).hexdigest())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An entry that is there. Its methods raise ValueError for files that are not what was written."""
+
+    path: Path
+    about: dict[str, Any]
+    files: dict[str, File]
+
+    def load(self, name: str) -> bytes:
+        """Read a file whole, and hold it to its hash."""
+        with self._opened(name) as file:
+            data = file.read(self.files[name].size + 1)
+        if hashlib.sha256(data).hexdigest() != self.files[name].sha256:
+            raise ValueError(f"{name} has changed")
+        return data
+
+    def map(self, name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Map a file into memory, which is held to its size alone; while the array lives, the entry is in use."""
+        if int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize != self.files[name].size:
+            raise ValueError(f"{name} is no {np.dtype(dtype)}{list(shape)}")
+        with self._opened(name) as file:
+            cache_room.use(file.fileno())  # the mapping keeps the file open, and so the lock
+            return np.memmap(file, dtype, "c", shape=shape)  # never written to; "c" is what torch takes
+
+    def check(self) -> None:
+        """Read every file and hold it to its hash."""
+        for name, file in self.files.items():
+            with self._opened(name) as opened:
+                if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
+                    raise ValueError(f"{name} has changed")
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Any]:
+        if name not in self.files:
+            raise ValueError(f"{name} is missing")
+        check_regular(self.path / name, follow=False)
+        with (self.path / name).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != self.files[name].size:
+                raise ValueError(f"{name} has {size:,} bytes, not {self.files[name].size:,}")
+            yield file
+
+
+def _kept(path: Path) -> Kept:
+    check_folder(path)  # what a link leads to is somebody else's
+    check_regular(path / ABOUT, follow=False)
+    seal = read_json(path / ABOUT, _Seal)
+    if _Seal.of(seal.about, seal.files) != seal:
+        raise ValueError(f"{ABOUT} has changed")
+    with suppress(OSError):
+        os.utime(path / ABOUT)  # its time says when it was last used; it may be another user's
+    return Kept(path, seal.about, seal.files)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry that is being made."""
+
+    path: Path
+
+    def seal(self, about: dict[str, Any]) -> None:
+        """Say what the entry is, when all of its files are there."""
+        seal = _Seal.of(about, {path.name: _flushed(path) for path in sorted(self.path.iterdir())})
+        atomic.write_json(self.path / ABOUT, asdict(seal))
+
+
+def _flushed(path: Path) -> File:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+        return File(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder of the cache, whole or absent."""
+
+    kind: str
+    name: str
+
+    def read(self, use: Callable[[Kept], R]) -> R | None:
+        """Return what `use` makes of the entry; None when there is none, or it was damaged, which is said."""
+        for path in places(self.kind, self.name):
+            if not os.path.lexists(path):
+                continue
+            try:
+                with reading(f"{path} in the cache"):
+                    return use(_kept(path))
+            except UserError as error:
+                warn(f"{error}; it is made again")
+                cache_room.remove(path)
+        return None
+
+    @contextmanager
+    def write(self, size: int = 0) -> Iterator[Draft]:
+        """Give a folder to fill with `size` bytes and to seal; it becomes the entry when the block ends well.
+
+        Raises UserError when there is no room for it.
+        """
+        with self._drafted() as path, full_is_said(path.parent.parent):
+            cache_room.make_room(path.parent.parent, size)
+            yield Draft(path)
+            with suppress(OSError):  # another process was quicker, with the same
+                path.rename(path.with_name(self.name))
+
+    @contextmanager
+    def _drafted(self) -> Iterator[Path]:
+        """Make a folder beside the entry's, locked while it is one: without a lock it is an orphan."""
+        path, lock = self._new()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+
+    def _new(self) -> tuple[Path, int]:
+        name = f"{cache_room.NEW}{secrets.token_hex(8)}"
+        for base in (root, _spare):
+            kind = base() / self.kind
+            if os.path.lexists(kind / self.name):  # somebody else's, and of no use
+                continue
+            with suppress(OSError):  # somebody else's folder
+                cache_room.make_folder(kind)
+                (kind / name).mkdir()
+                return kind / name, cache_room.claim(kind / name)
+        raise nowhere()
+
+
+def entry(kind: str, *key: object) -> Entry:
+    """Name the entry of a kind that belongs to a key (of values whose repr is stable)."""
+    return Entry(kind, hashlib.sha256(repr((FORMAT, *key)).encode(errors="backslashreplace")).hexdigest()[:32])
+
+
+def check() -> Iterator[str]:
+    """Read all that the cache holds, and give one line for each entry that is not what was written."""
+    for folder in places():
+        for path in cache_room.named(folder):
+            try:
+                with reading(str(path)):
+                    _kept(path).check()
+            except UserError as error:
+                yield f"{error}; remove that folder, and it is made again"
+
+
+# --------------------------------------------------------------------------------------------------- room
+
+
+class Full(UserError):
+    """There is no room in the cache."""
+
+
+def raise_if_full(error: BaseException) -> None:
+    """Raise an error again if it says that there is no room, where others are faults of single pictures."""
+    if isinstance(error, Full):
+        raise error
+
+
+@contextmanager
+def full_is_said(folder: Path) -> Iterator[None]:
+    """Turn what a full disk or quota raises into one UserError that says where, and what can be done."""
+    try:
+        yield
+    except Exception as error:
+        if not cache_room.is_full(error):
+            raise
+        most = cache_room.said(cache_room.bound(folder)[0])
+        raise Full(
+            f"no room in the cache {folder} ({reason(error)}), which may hold {most} (GANCLI_CACHE_SIZE): "
+            "free some, or name a folder on another disk with GANCLI_CACHE"
+        ) from None

@@ -1,0 +1,173 @@
+"""The few collective operations that training needs; on one process all of them do nothing."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as td
+
+from gancli.system.processes.watchdog import PATIENCE, Watch, watch_all
+
+_alone = False
+_watch: Watch | None = None
+
+
+def world() -> int:
+    """Count the processes."""
+    return td.get_world_size() if td.is_initialized() and not _alone else 1
+
+
+def rank() -> int:
+    """Number this process, from 0."""
+    return td.get_rank() if td.is_initialized() else 0
+
+
+def rows(draw: Callable[[int], Tensor], n: int) -> Tensor:
+    """Draw noise for the whole batch and keep this process's `n` rows.
+
+    All processes share one seed a step, so together they draw what a single one would.
+    """
+    if world() == 1:
+        return draw(n)
+    return draw(n * world())[rank() * n : (rank() + 1) * n]
+
+
+def mean_over_ranks(x: Tensor) -> Tensor:
+    """Average a tensor that steers training over the processes; detached."""
+    x = x.detach().clone()
+    if world() > 1:
+        _sum(x)
+        x /= world()
+    return x
+
+
+def all_rows(x: Tensor) -> Tensor:
+    """Put the rows of all processes together, in the order of a single one's batch; detached."""
+    if world() == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(world())]
+    with _together():
+        td.all_gather(parts, x.detach().contiguous())
+    return torch.cat(parts)
+
+
+def sum_with_gradient(x: Tensor) -> Tensor:
+    """Sum over the processes, differentiably: the gradient is summed likewise."""
+    return x if world() == 1 else _Sum.apply(x)  # pyright: ignore[reportReturnType]  apply is untyped
+
+
+class _Sum(torch.autograd.Function):  # ctx is the name that torch calls it by
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        _sum(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return sum_with_gradient(gradients[0])
+
+
+def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over the processes, in one flat all-reduce."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if world() == 1 or not gradients:
+        return
+    flat = torch.cat([g.flatten() for g in gradients])
+    _sum(flat)
+    flat /= world()
+    parts = [part.view_as(g) for g, part in zip(gradients, flat.split([g.numel() for g in gradients]))]
+    torch._foreach_copy_(gradients, parts)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def broadcast(tensors: Sequence[Tensor]) -> None:
+    """Give every process the tensors of the first."""
+    if world() > 1:
+        with _together():
+            for tensor in tensors:
+                td.broadcast(tensor.detach(), 0)
+
+
+def wait() -> None:
+    """Wait until every process is here."""
+    if world() > 1:
+        with _together():
+            td.barrier()
+
+
+def gathered(value: Any) -> list[Any]:
+    """Give every process the values of all, in the order of their ranks."""
+    if world() == 1:
+        return [value]
+    values: list[Any] = [None] * world()
+    with _together():
+        td.all_gather_object(values, value)
+    return values
+
+
+def _sum(x: Tensor) -> None:
+    with _together():
+        td.all_reduce(x)
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Call all processes. When one has broken off, the watch finds out which, and ends this one with its name."""
+    try:
+        yield
+    except RuntimeError:
+        if _watch:
+            time.sleep(PATIENCE + 5)
+        raise
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Join the processes that torchrun started, if it did, and leave them at the end."""
+    global _watch
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or td.is_initialized():
+        yield
+        return
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    with _stdout_elsewhere():
+        td.init_process_group("nccl" if cuda else "gloo")
+    _watch = watch_all()
+    try:
+        yield
+    except BaseException:
+        _watch.stop(well=False)
+        raise
+    _watch.stop(well=True)
+    _watch = None
+    td.destroy_process_group()
+
+
+@contextmanager
+def _stdout_elsewhere() -> Iterator[None]:
+    """Send to stderr what goes to stdout: gloo (of torch 2.9) says there whom it is connected to, before our JSON."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Work as a single process for a while: what one rank draws is not shared out."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before

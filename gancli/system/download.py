@@ -1,0 +1,177 @@
+"""Files from the network: resumed where they were cut, checked, whole or not there."""
+
+import http.client
+import os
+import sys
+import time
+import urllib.error
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gancli.errors import UserError
+from gancli.system import atomic, web
+from gancli.system.digests import sha256_of
+from gancli.system.untrusted.door import printable, read_json, reason
+from gancli.system.untrusted.terminal import warn
+
+TRIES = 4  # connections in a row that bring nothing new
+PAUSE = 0.5  # seconds before the next of them, doubled each time
+MIRROR = "GANCLI_MIRROR"
+
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
+
+
+class Unfetched(UserError):
+    """A file could not be had from the network."""
+
+    def __init__(self, url: str, path: Path, why: str) -> None:
+        self.why = f"{printable(url)} cannot be fetched ({printable(why, 120)})"
+        super().__init__(f"{self.why}: put it at {path}")
+
+
+def mirrored(url: str) -> str:
+    """Where to fetch what lies at a URL: under the same path from the server that GANCLI_MIRROR names, if any."""
+    mirror = os.environ.get(MIRROR)
+    return f"{mirror.rstrip('/')}{urlsplit(url).path}" if mirror else url
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process fetches into a folder, and keep them waiting."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = False
+    while True:
+        with atomic.locked(folder) as mine:
+            if mine:
+                yield
+                return
+        if not told:
+            warn(f"another process fetches into {folder}: waiting for it")
+            told = True
+        time.sleep(PAUSE)
+
+
+def fetch(url: str, path: Path, sha256: str | None = None, progress: Progress | None = None) -> Path:
+    """Bring a file to `path`. What was cut short stays as PATH.part, and the next call goes on from there.
+
+    It goes on only from what is told to be the same by an ETag or a date, or will be by the `sha256`, whole or the
+    first digits of it. Raises UserError when it cannot be fetched, which names the URL and the place to put the file,
+    and when its content is not what was wanted, which is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = _Part(path.with_name(path.name + ".part"), url, trusted=sha256 is not None)
+    try:
+        with web.Deadline() as deadline:
+            _bring(part, deadline, progress)
+        return _keep(part, path, sha256)
+    except web.Refused as error:
+        raise Unfetched(url, path, str(error)) from None
+    except OSError as error:
+        raise Unfetched(url, path, reason(error)) from None
+
+
+def show(done: int, of: int) -> None:
+    """Show on a terminal how far it is."""
+    if sys.stderr.isatty():
+        share = f"{done / of:.0%}" if of else f"{done >> 20} MiB"
+        print(f"\r{share}", end="\n" if done == of else "", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What is said of a part, in a file beside it."""
+
+    url: str
+    validator: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What was fetched so far."""
+
+    path: Path
+    url: str
+    trusted: bool  # a hash will tell whether it is the right file
+
+    @property
+    def about(self) -> Path:
+        return self.path.with_name(self.path.name + ".json")
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def validator(self) -> str:
+        """What it is known to be, "" for nothing."""
+        try:
+            about = read_json(self.about, _About)
+        except UserError:
+            return ""
+        return about.validator if about.url == self.url else ""
+
+    def start(self, validator: str) -> None:
+        atomic.write_json(self.about, asdict(_About(self.url, validator)))
+
+    def remove(self) -> None:
+        for path in (self.path, self.about):
+            path.unlink(missing_ok=True)
+
+
+def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> None:
+    """Connect as often as that brings anything new."""
+    idle, why = 0, "the connection was cut"
+    while idle < TRIES:
+        before = part.size
+        try:
+            if (
+                _go_on(part, deadline, progress) and not deadline.cut
+            ):  # where headers were cut, nothing says what is missing
+                return
+        except web.Stale:
+            part.remove()
+        except (OSError, http.client.HTTPException) as error:
+            if not isinstance(error, web.BROKEN) and not deadline.cut:
+                raise  # of our own disk
+            why = _reason(error)
+            if not deadline.cut and not part.size:
+                raise web.Refused(why) from None
+        if deadline.cut:
+            raise web.Refused(f"it comes at less than {web.SLOWEST:,} bytes/s")
+        idle = 0 if part.size > before else idle + 1
+        time.sleep(PAUSE * 2**idle / 2 if idle else 0)
+    raise web.Refused(f"{why}, {TRIES} times at {part.size:,} bytes")
+
+
+def _reason(error: Exception) -> str:
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    return inner if isinstance(inner, str) else reason(inner)
+
+
+def _go_on(part: _Part, deadline: web.Deadline, progress: Progress | None) -> bool:
+    """Fetch what is missing of a part; true when it is whole."""
+    validator = part.validator()
+    have = part.size if validator or part.trusted else 0
+    with web.get(part.url, deadline, have, validator) as answer:
+        if not answer.start:
+            part.start(answer.validator)
+        done = answer.start
+        with part.path.open("r+b" if done else "wb") as file:
+            file.seek(done)
+            for block in answer.blocks():
+                file.write(block)
+                done += len(block)
+                if progress:
+                    progress(done, answer.total or 0)
+        return answer.total is None or done == answer.total
+
+
+def _keep(part: _Part, path: Path, wanted: str | None) -> Path:
+    if wanted is not None and not (found := sha256_of(part.path)).startswith(wanted):
+        part.remove()
+        raise UserError(f"{part.url} does not hold what it should: sha256 {found}, not {wanted}; removed")
+    os.replace(part.path, path)
+    part.remove()
+    return path

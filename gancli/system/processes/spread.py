@@ -1,0 +1,21 @@
+"""One command on several GPUs: it starts itself under torchrun, once for each."""
+
+import os
+import sys
+
+import torch
+
+from gancli.errors import UserError
+from gancli.system.processes.environment import SAFE_PATH
+
+
+def spread_over(gpus: int) -> None:
+    """Become torchrun with a process for each GPU, unless this is one of those; raises UserError if there are fewer."""
+    there = torch.cuda.device_count()
+    if gpus > there:
+        raise UserError(f"--gpus {gpus}: this machine has {there}")
+    if gpus > 1 and "WORLD_SIZE" not in os.environ:
+        torchrun = ("-m", "gancli.system.processes.torchrun", "--standalone", "--nproc-per-node", str(gpus))
+        sys.stdout.flush()
+        # safe for torchrun, and for what it starts
+        os.execve(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]], os.environ | SAFE_PATH)

@@ -1,0 +1,10 @@
+"""`python -m gancli.system.processes.torchrun`: torchrun, with torch loaded as everywhere in gancli."""
+
+from gancli.system.loading import load_torch
+
+load_torch()
+
+from torch.distributed.run import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()

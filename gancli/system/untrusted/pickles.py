@@ -1,0 +1,300 @@
+"""Pickles read without running them: their opcodes are interpreted here; nothing that they name is imported or called.
+
+What is plain becomes plain values. What a file would import becomes a `Name`, what it would call a `Record` of the
+call, unless one of our own functions stands for that name. Containers may hold themselves: walk them with care.
+"""
+
+import pickletools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from gancli.system.untrusted.bounds import MOST_OPCODES, Bounds
+
+MOST_MARKS = 10_000
+MOST_BITS = 4096
+LONGEST_NAME = 1000
+PROTOCOLS = range(6)
+
+
+# ------------------------------------------------------------------------------------------------ what is read
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a pickle wants imported: a class or a function, of which nothing but the name is known."""
+
+    module: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if len(self.module) + len(self.name) > LONGEST_NAME:
+            raise ValueError(f"a name in it is longer than {LONGEST_NAME:,} characters")
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(eq=False, repr=False, slots=True)
+class Record:
+    """A call that was not made, and what was to be done to its result: an object of somebody's class, as a rule."""
+
+    function: "Name | Record"
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict)  # of a subclass of dict
+    members: list[Any] = field(default_factory=list)  # of a subclass of list or set
+    finish: Callable[[Any], Any] | None = None  # makes the value of the state, where a form knows how
+    name: str = ""  # of the function; of what a function gave, its name
+    place: int = -1  # in the memo
+
+    def __post_init__(self) -> None:
+        self.name = named(self.function)
+
+    def __repr__(self) -> str:
+        return f"Record({self.name})"
+
+    def fields(self) -> dict[str, Any]:
+        """Give the attributes that the object would have, and the items if it is a dict."""
+        found: dict[str, Any] = {}
+        for part in self.state if isinstance(self.state, tuple) else (self.state,):  # a tuple: slots come second
+            found |= part if isinstance(part, dict) else {}
+        return found | self.items
+
+
+def named(value: Any) -> str:
+    """Say what something is: its name if it is a name or a record, else its type. Never more: values can be endless."""
+    if isinstance(value, Name):
+        return str(value)
+    return value.name if isinstance(value, Record) else type(value).__name__
+
+
+# ------------------------------------------------------------------------------------------------ the machine
+
+Form = Callable[..., Any]  # of a Machine and the arguments of the call
+
+
+class Machine:
+    """Reads pickles one after the other. `forms` are the functions of ours that stand for names in them."""
+
+    def __init__(
+        self, forms: Mapping[str, Form], bounds: Bounds, persistent: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.forms, self.bounds = forms, bounds
+        self.persistent = persistent or (lambda said: Record(Name("pickle", "persistent_load"), (said,)))
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []  # the stacks under each mark
+        self.memo: dict[int, Any] = {}
+
+    def read(self, file: BinaryIO) -> Any:
+        """Give what a pickle holds, and leave the file after it; raises ValueError and others for what is none."""
+        self.stack, self.below, self.memo = [], [], {}
+        for opcode, argument, _ in _opcodes(file):
+            self.bounds.step()
+            if opcode.name in VALUES:
+                self.stack.append(_short(argument))
+            elif opcode.name in ACTIONS:
+                ACTIONS[opcode.name](self, argument)
+            else:
+                raise ValueError(f"its opcode {opcode.name} is none of those that are read")
+        return self.pop()
+
+    def push(self, value: Any) -> None:
+        """Put on top of the stack, which is another one after a mark was taken away."""
+        self.stack.append(value)
+
+    def pop(self) -> Any:
+        """Take what is on top."""
+        if not self.stack:
+            raise ValueError("it is damaged: its stack is empty")
+        return self.stack.pop()
+
+    def mark(self) -> None:
+        """Begin a sequence."""
+        if len(self.below) >= MOST_MARKS:
+            raise ValueError(f"it is nested more than {MOST_MARKS:,} deep")
+        self.below.append(self.stack)
+        self.stack = []
+
+    def marked(self) -> list[Any]:
+        """Take everything since the mark."""
+        if not self.below:
+            raise ValueError("it is damaged: a mark is missing")
+        values, self.stack = self.stack, self.below.pop()
+        return values
+
+    def put(self, place: int) -> None:
+        """Remember what is on top."""
+        if not 0 <= place < MOST_OPCODES:
+            raise ValueError(f"its memo has more than {MOST_OPCODES:,} places")
+        self.memo[place] = value = self.peek()
+        if isinstance(value, Record):
+            value.place = place
+
+    def peek(self) -> Any:
+        """Give what is on top, and leave it there."""
+        self.stack.append(self.pop())
+        return self.stack[-1]
+
+    def get(self, place: int) -> None:
+        """Push what was remembered."""
+        if place not in self.memo:
+            raise ValueError("it is damaged: it asks for what it never had")
+        self.stack.append(self.memo[place])
+
+    def call(self, function: Any, args: Any, kwargs: Any = None) -> Any:
+        """Let our own form of a function answer, or record what was to be called with what."""
+        if not isinstance(args, tuple) or not isinstance(kwargs, dict | None):
+            raise ValueError("it is damaged: arguments are no tuple")
+        if not isinstance(function, Name | Record):
+            raise ValueError(f"it calls what is no function ({named(function)})")
+        form = self.forms.get(str(function)) if isinstance(function, Name) else None
+        self.bounds.take(8 * len(args) if form else 0)  # the same ones may come again and again
+        return form(self, *args) if form and not kwargs else Record(function, args, kwargs or {})
+
+    def build(self, state: Any) -> None:
+        """Give an object its state. What dicts have besides their items is of no use."""
+        target = self.peek()
+        if isinstance(target, Record):
+            target.state = state
+            if target.finish:
+                self._settle(target, target.finish(state))
+        elif not isinstance(target, dict):
+            raise ValueError(f"it gives a state to what has none ({named(target)})")
+
+    def _settle(self, record: Record, value: Any) -> None:
+        """Put a value where its record was, of which there is one place in the memo as pickles are written."""
+        self.stack[-1] = value
+        if self.memo.get(record.place) is record:
+            self.memo[record.place] = value
+
+    def extend(self, values: list[Any]) -> None:
+        """Append to a list or a set."""
+        target = self.peek()
+        if isinstance(target, set):
+            target.update(map(self.bounds.key, values))
+        elif isinstance(target, list | Record):
+            (target if isinstance(target, list) else target.members).extend(values)
+        else:
+            raise ValueError(f"it adds to what is no list ({named(target)})")
+
+    def assign(self, values: list[Any]) -> None:
+        """Set items of a dict: keys and values in turns."""
+        target = self.peek()
+        if not isinstance(target, dict | Record) or len(values) % 2:
+            raise ValueError("it is damaged: items without a dict, or without a value")
+        items = target if isinstance(target, dict) else target.items
+        for i in range(0, len(values), 2):
+            items[self.bounds.key(values[i])] = values[i + 1]
+
+    def several(self, count: int) -> list[Any]:
+        """Take the topmost values, in their order."""
+        return [self.pop() for _ in range(count)][::-1]
+
+
+# ------------------------------------------------------------------------------------------------ opcodes
+
+
+def _opcodes(file: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+    try:
+        yield from pickletools.genops(file)
+    except ValueError as error:
+        raise ValueError(f"it is no pickle, or a damaged one: {error}") from None
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise ValueError(f"a number in it has more than {MOST_BITS:,} bits")
+    return value
+
+
+def _check_protocol(_machine: Machine, protocol: int) -> None:
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"its protocol is {protocol}; {PROTOCOLS[0]} to {PROTOCOLS[-1]} are read")
+
+
+def _pop(machine: Machine, _: None) -> None:
+    if machine.stack or not machine.below:
+        machine.pop()
+    else:
+        machine.marked()  # POP takes a mark away too
+
+
+def _global(machine: Machine, said: str) -> None:
+    machine.push(Name(*said.split(" ", 1)))
+
+
+def _stack_global(machine: Machine, _: None) -> None:
+    module, name = machine.several(2)
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise ValueError("it is damaged: a name is no text")
+    machine.push(Name(module, name))
+
+
+def _inst(machine: Machine, said: str) -> None:
+    args = tuple(machine.marked())
+    _global(machine, said)
+    machine.push(machine.call(machine.pop(), args))
+
+
+def _obj(machine: Machine, _: None) -> None:
+    function, *args = machine.marked() or [None]
+    machine.push(machine.call(function, tuple(args)))
+
+
+def _constant(value: Any) -> Form:
+    return lambda machine, _: machine.push(value)
+
+
+def _make(kind: Callable[[Any], Any], taken: Callable[[Machine], list[Any]]) -> Form:
+    """An opcode that pushes something made of the topmost values."""
+    return lambda machine, _: machine.push(kind(taken(machine)))
+
+
+def _call(count: int) -> Form:
+    return lambda machine, _: machine.push(machine.call(*machine.several(count)))
+
+
+def _dict(machine: Machine, _: None) -> None:
+    values = machine.marked()
+    machine.push({})
+    machine.assign(values)
+
+
+VALUES = frozenset({
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
+    "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
+})  # fmt: skip
+ACTIONS: dict[str, Form] = {
+    "PROTO": _check_protocol,
+    **dict.fromkeys(("FRAME", "STOP"), lambda _machine, _: None),
+    "NONE": _constant(None),
+    "NEWTRUE": _constant(True),
+    "NEWFALSE": _constant(False),
+    **{f"EMPTY_{kind.__name__.upper()}": _make(kind, lambda _: []) for kind in (tuple, list, dict, set)},
+    **{kind.__name__.upper(): _make(kind, Machine.marked) for kind in (tuple, list)},
+    **{f"TUPLE{n}": _make(tuple, lambda machine, n=n: machine.several(n)) for n in (1, 2, 3)},
+    "DICT": _dict,
+    "FROZENSET": _make(frozenset, lambda machine: [machine.bounds.key(value) for value in machine.marked()]),
+    "MARK": lambda machine, _: machine.mark(),
+    "POP": _pop,
+    "POP_MARK": lambda machine, _: machine.marked(),
+    "DUP": lambda machine, _: machine.push(machine.peek()),
+    "APPEND": lambda machine, _: machine.extend([machine.pop()]),
+    **{name: lambda machine, _: machine.extend(machine.marked()) for name in ("APPENDS", "ADDITEMS")},
+    "SETITEM": lambda machine, _: machine.assign(machine.several(2)),
+    "SETITEMS": lambda machine, _: machine.assign(machine.marked()),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), Machine.put),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine.get),
+    "MEMOIZE": lambda machine, _: machine.put(len(machine.memo)),
+    "GLOBAL": _global,
+    "STACK_GLOBAL": _stack_global,
+    "INST": _inst,
+    "OBJ": _obj,
+    **{name: _call(count) for name, count in (("REDUCE", 2), ("NEWOBJ", 2), ("NEWOBJ_EX", 3))},
+    "BUILD": lambda machine, _: machine.build(machine.pop()),
+    "PERSID": lambda machine, said: machine.push(machine.persistent(said)),
+    "BINPERSID": lambda machine, _: machine.push(machine.persistent(machine.pop())),
+}

@@ -1,0 +1,185 @@
+"""Whose code may run: files that the user has named. A checkpoint names a file too, and it comes from anyone.
+
+A file of code is read once, as bytes: those bytes are hashed, compared and executed, and no bytecode of it is read or
+written. That the user trusts them is a mark in the user's configuration, named by their SHA-256, so that another
+content is another file: as for `direnv allow` and ssh's known_hosts, given once, listed and withdrawn.
+"""
+
+import os
+import re
+import shlex
+import stat
+import sys
+from dataclasses import dataclass
+from functools import cache, cached_property
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+
+from gancli.errors import UserError
+from gancli.system import atomic
+from gancli.system.untrusted.door import check_regular, read_json, reading, to_json
+
+LARGEST_CODE = 2**24  # bytes of one file
+DIGITS = 8  # of a hash, at least, to name a mark
+
+
+@dataclass(frozen=True)
+class Code:
+    """A file of code, as it was when it was read."""
+
+    path: Path
+    content: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Name the content."""
+        return sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """That a content is trusted, and the file that it was last seen in."""
+
+    sha256: str
+    path: str
+
+
+@dataclass(frozen=True)
+class _Written:
+    path: str
+
+
+# ------------------------------------------------------------------------------------------------- code
+
+
+def read(path: Path) -> Code:
+    """Read a file of code, once in a command: whatever asks for it later gets the same bytes."""
+    return _read(path, path.absolute())
+
+
+@cache
+def _read(path: Path, _where: Path) -> Code:
+    check_regular(path)
+    with reading(str(path)), path.open("rb") as file:
+        content = file.read(LARGEST_CODE + 1)
+    if len(content) > LARGEST_CODE:
+        raise UserError(f"{path} is no file of code: it has more than {LARGEST_CODE:,} bytes")
+    return Code(path, content)
+
+
+def forget() -> None:
+    """Read files anew from now on: another command begins."""
+    _read.cache_clear()
+
+
+def execute(code: Code, name: str = "") -> ModuleType:
+    """Run a file's bytes as a module of their own; what lies beside the file cannot be imported for that."""
+    # by default a name that is nobody else's: a file torch.py must not stand in for torch
+    module = ModuleType(name or f"gancli.file.{code.path.stem}_{code.sha256[:8]}")
+    module.__file__, module.__package__ = str(code.path), ""
+    sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    exec(compile(code.content, str(code.path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    return module
+
+
+# ------------------------------------------------------------------------------------------------- marks
+
+
+def check(code: Code, trained_with: str) -> None:
+    """Raise UserError unless a checkpoint's code is what it was trained with, and the user trusts it."""
+    if code.sha256 != trained_with:
+        raise UserError(f"{code.path} is not the file that this checkpoint was trained with: it has changed")
+    if not trusted(code):
+        raise UserError(
+            f"this checkpoint wants to run {code.path}, which you have never trained: if you trust that file, say so "
+            f"with gancli trust {shlex.quote(str(code.path))}"
+        )
+
+
+def trusted(code: Code) -> bool:
+    """Tell whether the user trusts a file as it is; raises UserError where others could have said so."""
+    mark = folder() / code.sha256
+    if not os.path.lexists(mark):
+        return False
+    _check_private(folder())
+    _check_mark(mark)
+    return True
+
+
+def allow(code: Code) -> None:
+    """Remember that the user trusts a file as it is now: checkpoints may ask for it from now on."""
+    mark = _own_folder() / code.sha256
+    with atomic.replacing(mark) as temporary:
+        temporary.write_text(to_json({"path": str(code.path.absolute())}))
+    mark.chmod(0o600)  # in a folder that is the user's alone
+
+
+def marks() -> list[Mark]:
+    """List what the user trusts."""
+    if not folder().is_dir():
+        return []
+    _check_private(folder())
+    found = sorted(path for path in folder().iterdir() if re.fullmatch(r"[0-9a-f]{64}", path.name))
+    for path in found:
+        _check_mark(path)
+    return [Mark(path.name, read_json(path, _Written).path) for path in found]
+
+
+def withdraw(given: str) -> list[Mark]:
+    """Trust a file no longer, in no version of it, or what a hash begins like; returns the marks that are gone."""
+    gone = [mark for mark in marks() if _names(given, mark)]
+    if not gone:
+        raise UserError(f"{given} is not trusted: gancli trust lists what is")
+    for mark in gone:
+        (folder() / mark.sha256).unlink(missing_ok=True)
+    return gone
+
+
+def _names(given: str, mark: Mark) -> bool:
+    path = Path(given)
+    by_hash = len(given) >= DIGITS and mark.sha256.startswith(given.lower())
+    return by_hash or mark.path == str(path.absolute()) or (path.is_file() and read(path).sha256 == mark.sha256)
+
+
+def folder() -> Path:
+    """Find the folder of the marks, which need not be there; raises UserError where the user has none."""
+    from platformdirs import user_config_path
+
+    found = user_config_path("gancli", appauthor=False) / "trusted"
+    if not found.is_absolute():  # no home at all: the current folder must not stand in for it
+        raise UserError("there is no folder of yours to remember in which code you trust: set HOME or XDG_CONFIG_HOME")
+    return found
+
+
+def _own_folder() -> Path:
+    """Make the folder of the marks, for its owner alone."""
+    made = folder()
+    made.parent.parent.mkdir(parents=True, exist_ok=True)
+    for path in (made.parent, made):
+        path.mkdir(mode=0o700, exist_ok=True)
+    _check_private(made)
+    return made
+
+
+def _check_mark(mark: Path) -> None:
+    check_regular(mark, follow=False)
+    _check_own(mark)
+
+
+def _check_private(marks: Path) -> None:
+    for place in (marks.parent, marks):
+        _check_own(place)
+
+
+def _check_own(path: Path) -> None:
+    """Raise UserError for what somebody else could have written."""
+    if os.name == "nt":  # which has no such bits
+        return
+    found, why = path.stat(), ""
+    if found.st_uid != os.geteuid():
+        why = "it belongs to another user"
+    elif stat.S_IMODE(found.st_mode) & 0o022:
+        why = f"others may write to it (chmod go-w {shlex.quote(str(path))})"
+    if why:
+        raise UserError(f"which code you trust stands in {path}, which cannot be relied on: {why}")

@@ -1,0 +1,201 @@
+"""Answers of web servers, held to what HTTP allows and to a pace: nothing that they say is taken on trust."""
+
+import http.client
+import re
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from gancli.system.untrusted.door import printable, reason
+
+TIMEOUT = 30  # seconds without a byte
+BLOCK = 2**16
+LARGEST = 4 * 2**30  # bytes
+REDIRECTS = 5
+GRACE, SLOWEST = 60, 2**14  # seconds that a file may take, whatever its size; and one more for so many bytes
+BROKEN = (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException)  # another try may help
+SCHEMES = ("http", "https")
+
+
+class Refused(Exception):
+    """An answer that no other try makes better."""
+
+
+class Stale(Exception):
+    """What is there already is not the beginning of what the server has now."""
+
+
+class Deadline:
+    """Cuts connections that are too slow for the time that `gained` bytes may take, at whatever they are."""
+
+    def __init__(self) -> None:
+        self.cut = False
+        self._until, self._sockets, self._done = time.monotonic() + GRACE, [], threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def gained(self, count: int) -> None:
+        """Give the connection the time that so many bytes may take."""
+        self._until += count / SLOWEST
+
+    def over(self, socket: socket.socket) -> None:
+        """Deadline a connection too."""
+        self._sockets.append(socket)
+
+    def _look(self) -> None:
+        while not self._done.wait(min(max(self._until - time.monotonic(), 0.01), 1)):
+            if time.monotonic() > self._until:
+                self.cut = True
+                for each in self._sockets:
+                    with suppress(OSError):  # it is closed already
+                        each.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A file, or the rest of one."""
+
+    start: int  # bytes of the file before those that come
+    total: int | None  # bytes of all of it, if that is said
+    validator: str  # what tells this content from another, "" for nothing
+    _response: http.client.HTTPResponse
+    _watch: Deadline
+
+    def blocks(self) -> Iterator[bytes]:
+        """Read what comes, as it comes."""
+        done = self.start
+        while block := self._response.read1(BLOCK):
+            self._watch.gained(len(block))
+            done += len(block)
+            if done > LARGEST:
+                raise Refused(f"more than {LARGEST:,} bytes")
+            yield block
+
+
+@contextmanager
+def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterator[Answer]:
+    """Ask for a file but its first `have` bytes, if it is still the one that `validator` is of.
+
+    Raises Stale when it is not, Refused for what no other try makes better, and what is in BROKEN for the rest.
+    """
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers |= {"If-Range": validator} if have and validator else {}
+    try:
+        if urlsplit(url).scheme not in SCHEMES:
+            raise Refused("no http address")
+        with _opener(watch).open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
+            yield _answer(response, watch, have, validator)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if have and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise Stale from None
+        raise Refused(f"HTTP {error.code} {printable(' '.join(str(error.reason).split()), 100)}") from None
+    except ValueError as error:  # no port, no host, a location that is no address
+        raise Refused(reason(error)) from None
+
+
+def _answer(response: Any, watch: Deadline, have: int, validator: str) -> Answer:
+    headers = response.headers
+    if headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(f"it comes packed, as {printable(headers['Content-Encoding'], 20)}, which was not asked for")
+    if headers.get_content_type() in ("text/html", "application/xhtml+xml"):
+        raise Refused("a web page came instead: does this network want a login?")
+    found = _validator(headers)
+    length = _number(headers.get_all("Content-Length"), "Content-Length")
+    if response.status == http.client.OK:
+        return Answer(0, None if response.chunked else _bounded(length), found, response, watch)
+    if response.status != http.client.PARTIAL_CONTENT or not have:
+        raise Refused(f"HTTP {response.status}")
+    part = re.fullmatch(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", headers.get("Content-Range", ""))
+    if not part or int(part[1]) != have or int(part[2]) + 1 != int(part[3]) or (validator and found != validator):
+        raise Stale
+    return Answer(have, _bounded(int(part[3])), found, response, watch)
+
+
+def _validator(headers: Any) -> str:
+    """A strong ETag, or the time of the last change."""
+    strong = re.fullmatch(r'"[!#-~]{1,200}"', headers.get("ETag", ""))
+    dated = re.fullmatch(r"[A-Za-z0-9 ,:]{20,40}", headers.get("Last-Modified", ""))
+    return strong[0] if strong else dated[0] if dated else ""
+
+
+def _number(said: list[str] | None, name: str) -> int | None:
+    if said is None:
+        return None
+    if len(set(said)) > 1 or not re.fullmatch(r"\d{1,15}", said[0].strip()):
+        raise Refused(f"its {name} is {printable(', '.join(said), 40)}")
+    return int(said[0])
+
+
+def _bounded(total: int | None) -> int | None:
+    if total is not None and total > LARGEST:
+        raise Refused(f"it has {total:,} bytes, and more than {LARGEST:,} are not fetched")
+    return total
+
+
+# ------------------------------------------------------------------------------------------- connections
+
+
+def _opener(watch: Deadline) -> urllib.request.OpenerDirector:
+    """Know http and https, and no other scheme at all."""
+    opener = urllib.request.OpenerDirector()
+    handlers = (
+        *(urllib.request.ProxyHandler(), _Handler(watch), _SecureHandler(watch), _Redirects()),
+        *(urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor()),
+    )
+    for handler in handlers:
+        opener.add_handler(handler)
+    return opener
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    max_redirections = REDIRECTS
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        """Follow to http and https, and never from the latter to the former."""
+        before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        if after not in SCHEMES or (before == "https" and after != "https"):
+            fp.close()
+            raise Refused(f"it leads from {before} to {printable(newurl, 80)}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Handler(urllib.request.HTTPHandler):
+    def __init__(self, watch: Deadline) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_watched(http.client.HTTPConnection, self.watch), req)
+
+
+class _SecureHandler(urllib.request.HTTPSHandler):
+    def __init__(self, watch: Deadline) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_watched(http.client.HTTPSConnection, self.watch), req)
+
+
+def _watched(kind: type[Any], watch: Deadline) -> Any:
+    class Watched(kind):
+        def connect(self) -> None:
+            super().connect()
+            watch.over(self.sock)
+
+    return Watched

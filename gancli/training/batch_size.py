@@ -1,0 +1,70 @@
+"""The size of the batch: given, measured, and shared among processes."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from gancli.engine.choose import amp
+from gancli.engine.precision import of_accelerator
+from gancli.engine.step import play_step
+from gancli.errors import UserError
+from gancli.gan import Clock
+from gancli.hparams import AUTO
+from gancli.system import dist
+from gancli.training.options import SetUp
+from gancli.training.setup import Data, build_training
+
+MOST = 4096  # images in a batch that is chosen for the user
+
+
+def with_batch(data: Data, options: SetUp, before: Mapping[str, Any] | None = None) -> Data:
+    """Choose the size of the batch, if it is left to us; `before`: the hyperparameters of the run that goes on.
+
+    Raises UserError for one that cannot be shared out.
+    """
+    if data.hp.batch == AUTO:
+        chosen = before["batch"] if before else _fitting_batch(data, options)
+        data = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=chosen))
+    batch, parts, processes = data.hp.batch, options.accumulate, dist.world()
+    if batch % (processes * parts):
+        into = f"{processes} processes" if parts == 1 else f"{processes} x {parts} parts (processes x --accumulate)"
+        raise UserError(f"--batch {batch} does not divide into {into}")
+    return data
+
+
+def _fitting_batch(data: Data, options: SetUp) -> int:
+    """The largest batch of this process that fits, for all processes; a step that is not one of several parts."""
+    if data.device.type != "cuda":
+        raise UserError(f"--batch auto measures the memory of a GPU, and this is the {data.device}: give a number")
+
+    context = amp(of_accelerator(options.precision, data.device), data.device)
+
+    def fits(size: int) -> bool:
+        trial = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=size))
+        try:
+            gan, players, _ = build_training(trial, options.seed)
+            batch = data.dataset.at(options.seed, 0, size, data.device)
+            play_step(gan, players, [batch], Clock(0, 0, 10**12), context)
+            torch.cuda.synchronize()
+        except torch.cuda.OutOfMemoryError:
+            return False
+        finally:
+            torch.cuda.empty_cache()
+        return True
+
+    own = largest(fits, min(len(data.dataset), MOST))
+    if not own:
+        raise UserError(
+            f"--batch auto: not even one image fits into {data.device}'s memory: a smaller --size or --width"
+        )
+    return int(min(dist.gathered(own))) * dist.world() * options.accumulate
+
+
+def largest(fits: Callable[[int], bool], most: int) -> int:
+    """Find the largest power of two, up to `most`, that fits; 0 when not even 1 does."""
+    size = 0
+    while max(1, 2 * size) <= most and fits(max(1, 2 * size)):
+        size = max(1, 2 * size)
+    return size

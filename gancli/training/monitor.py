@@ -1,0 +1,102 @@
+"""What a run measures of itself while it trains, through the same code as `gancli eval`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from gancli.data.feed import Feed
+from gancli.data.kinds.images import Images
+from gancli.data.sources import builtin
+from gancli.data.synthetic.points import MIXTURES
+from gancli.data.synthetic.shapes import PRESETS
+from gancli.errors import UserError
+from gancli.evaluation import extract
+from gancli.evaluation.evaluate import MEMORISED
+from gancli.evaluation.extractors.extractor_table import DEFAULT, EXTRACTORS, LOCAL, make_extractor
+from gancli.evaluation.image_sets import DRAWN, GeneratedImages, reals_of
+from gancli.evaluation.known_truth import accuracy, domains, points, shapes
+from gancli.gan import GAN, Classifies
+from gancli.images import scatter
+from gancli.images.pixels import Pixels, to_pixels
+from gancli.metrics import scores, table
+from gancli.metrics.neighbours import nearest
+from gancli.system import dist
+from gancli.training.diagnostics import warn_if_copied
+from gancli.training.loop import Evaluate
+
+READ = 1000  # images of which shapes are read
+POINTS = 2500  # points of which modes are counted
+FAKES, REALS = 2048, 10_000  # images of each side of all other scores
+
+
+def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate | None:
+    """Choose what to measure; raises UserError, before any training, for what cannot be measured here.
+
+    auto: the built-in shapes are read; other data are scored by a local network if `every` says when.
+    """
+    truths = _truths(feed)
+    if metrics == "auto":
+        metrics = table.KNOWN_TRUTH if truths else LOCAL if every else "none"
+    if metrics == "none":
+        return None
+    if metrics != table.KNOWN_TRUTH:
+        return _features(metrics, feed, note)
+    if not truths:
+        raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
+    return lambda gan: {name: value for truth in truths for name, value in truth(gan).items()}
+
+
+def _truths(feed: Feed[Any]) -> list[Evaluate]:
+    """What can be known without features: the factors of built-in shapes, and the labels of held-out rows."""
+    preset, held_out, found = PRESETS.get(feed.dataset.name), feed.dataset.held_out, list[Evaluate]()
+    if preset is not None and set(feed.dataset.spec.domains) == set(builtin.DOMAINS):
+        found.append(lambda gan: domains.score_gan(preset, gan))
+    elif preset is not None:
+        found.append(lambda gan: shapes.score(preset, draw_pixels(gan, feed, READ).transpose(0, 3, 1, 2)))
+    if (mixture := MIXTURES.get(feed.dataset.name)) is not None:
+        found.append(lambda gan: points.score(mixture, scatter.to_points(gan.fakes(feed.first(POINTS)))))
+    if held_out is not None:
+        found.append(lambda gan: accuracy.accuracy(gan, held_out, feed.device) if isinstance(gan, Classifies) else {})
+    return found
+
+
+def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
+    names = ["fid"] if metrics in EXTRACTORS else table.parse(metrics)  # an extractor stands for its Frechet distance
+    if table.KNOWN_TRUTH in names:
+        raise UserError("--metrics: shapes are read alone, without other metrics")
+    if of_truth := [name for name in names if table.of_pairs(name)]:
+        raise UserError(f"--metrics {of_truth[0]} is for gancli eval")
+    if not table.judging(names):
+        raise UserError(
+            f"--metrics {metrics} says how sure a score is, not how good the model is: name another with it"
+        )
+    real = reals_of(feed.dataset, "", REALS)
+    extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device)
+    note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
+    draws = issubclass(feed.dataset.kind, Images)  # what is made of given images is to be near to them
+    looked_at = [*names, *(["copies"] if draws else [])]
+    with dist.alone():
+        reference = extract.cached(real, extractor, looked_at, _quiet)
+    drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
+
+    def evaluate(gan: GAN[Any]) -> dict[str, float]:
+        fake = GeneratedImages("", lambda first: gan.fakes(drawn_from.at(first)), FAKES, feed.seed)
+        found = extract.collect(fake, extractor, looked_at, _quiet)
+        if draws and found.rows is not None and reference.rows is not None:
+            warn_if_copied(nearest(found.rows, reference.rows, 1).copies, MEMORISED, note)
+        return scores.measure(names, found, reference, inception=extractor.inception)
+
+    return evaluate
+
+
+def _quiet(_name: str, _done: int, _of: int) -> None:
+    """A run has a display of its own."""
+
+
+@torch.no_grad()
+def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> Pixels:
+    """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
+    parts = [feed.dataset.at(feed.seed, i, min(part, n - i), feed.device) for i in range(0, n, part)]
+    return np.concatenate([to_pixels(gan.fakes(batch)) for batch in parts])

@@ -1,0 +1,78 @@
+"""What stands before the first step: the device, the data, the networks and their optimisers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from gancli import registry
+from gancli.checkpoints.ema import EMA
+from gancli.data.dataset import Batch, Dataset
+from gancli.data.request import Report, Request, Wanted
+from gancli.engine.precision import Choice, choose
+from gancli.errors import UserError
+from gancli.gan import GAN
+from gancli.hparams import HParams
+from gancli.images.sizes import parse_size
+from gancli.system import dist
+from gancli.system.devices import choose_device
+from gancli.system.seeds import seed_all
+from gancli.training.options import OF_SOME_DATA, SetUp
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a variant is to be trained on, and with which hyperparameters."""
+
+    kind: type[GAN[Any]]
+    hp: HParams
+    dataset: Dataset[Any]
+    device: torch.device
+    suited: Mapping[str, Any]  # hyperparameters that the data chose
+
+
+def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: Report) -> Data:
+    """Read the data, and give hyperparameters that suit them where `values` names none."""
+    device = choose_device(options.device)
+    kind = registry.load(variant)
+    hp = kind.hparams(**values)  # wrong ones are said before any data is read
+    _check_data_options(variant, kind.data, options)
+    dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
+    suited = {name: value for name, value in kind.suited(dataset.spec).items() if name not in values}
+    return Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited)
+
+
+def fresh(data: Data, seed: int) -> GAN[Any]:
+    """Make the networks with their first weights."""
+    seed_all("init", seed)
+    return data.kind(data.hp, data.dataset.spec)
+
+
+def build_training(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimizer], EMA]:
+    """Make the networks, the same on all processes, their optimisers and their average."""
+    gan = fresh(data, seed)
+    gan = gan.to(data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    dist.broadcast([*gan.parameters(), *gan.buffers()])
+    return gan, gan.players(), EMA(gan)
+
+
+def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | None = None) -> Choice:
+    """Choose the precision of a run: as asked, as in the run `before`, or the faster for its networks and batch."""
+    rows = max(1, data.hp.batch // (dist.world() * options.accumulate))
+    return choose(options.precision, before, gan, rows, lambda n: data.dataset.at(options.seed, 0, n, data.device))
+
+
+def _request(options: SetUp, builtin: str, report: Report) -> Request:
+    wanted = Wanted(parse_size(options.size), options.channels, options.workers)
+    return Request(
+        options.data or builtin, wanted, options.split, report, options.data_b, options.pairs, options.direction
+    )
+
+
+def _check_data_options(variant: str, kind: type[Batch], options: SetUp) -> None:
+    """Raise UserError for an option that belongs to another kind of data than the variant's."""
+    for name in sorted(OF_SOME_DATA):
+        if getattr(options, name) is not None and name not in kind.uses:
+            raise UserError(f"--{name.replace('_', '-')}: {variant} trains on {kind.__name__.lower()}, it has no use")

@@ -1,0 +1,96 @@
+"""What a run says before its first step, and after its last."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gancli.checkpoints import checkpoint
+from gancli.checkpoints.run_folder import Folder
+from gancli.data.dataset import Dataset
+from gancli.engine.precision import Choice
+from gancli.gan import GAN, Clock
+from gancli.images import curves
+from gancli.metrics import table
+from gancli.system import dist
+from gancli.system.processes.signals import Stop
+from gancli.system.untrusted.terminal import say_json
+from gancli.training.display import Quiet, duration
+from gancli.training.loop import Training
+from gancli.training.options import RunOptions
+
+
+def tell_plan(
+    display: Quiet,
+    about: dict[str, Any],
+    choice: Choice,
+    gan: GAN[Any],
+    dataset: Dataset[Any],
+    clock: Clock,
+    folder: Folder,
+    newest: Path | None,
+) -> None:
+    """Say what a run is going to be."""
+    spec, batch = dataset.spec, gan.hp.batch
+    sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
+    threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
+    ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
+    steps, epochs = math.ceil(clock.total / batch), clock.total / len(dataset)
+    start = f", resumed from {newest.name}" if newest else ""
+    display.note(f"variant   {about['variant']}")
+    for i, note in enumerate(dataset.notes):
+        display.note(f"{'data' if i == 0 else '':<10}{dataset.name + ': ' if i == 0 else ''}{note}")
+    size = "points" if spec.points else f"{spec.width}x{spec.height}"
+    display.note(f"image     {size}, {spec.channels} channel{'s' * (spec.channels > 1)}")
+    display.note(f"networks  {sizes} parameters")
+    if about["suited"]:
+        said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
+        display.note(f"suited    {said}: to such data, where no option says otherwise")
+    display.note(f"device    {about['device']}{threads}{ranks}")
+    display.note(f"precision {choice}")
+    display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
+    display.note(f"out       {folder.path}{start}")
+
+
+def _count(network: torch.nn.Module) -> str:
+    return f"{sum(p.numel() for p in network.parameters()):,}"
+
+
+def finish(training: Training, stop: Stop, options: RunOptions, display: Quiet) -> int:
+    """Say how a run ended, and give its exit code."""
+    folder, clock = training.folder, training.clock
+    if dist.rank() == 0:
+        training.saves.attempt("curves.png", lambda: curves.save_curves(folder.ticks(), folder.curves))
+        newest = folder.checkpoints()[-1] if folder.checkpoints() else None
+        seen = f"{clock.images / 1000:g} kimg in {duration(training.seconds)}"
+        said = _said(training.metrics)
+        display.note(f"{'stopped after' if stop() else 'trained'} {seen}{said}")
+        if folder.best.is_file():
+            display.note(f"best      {_best(folder)}")
+        if newest:
+            display.note(f"next      gancli sample {newest}")
+        if options.json:
+            result = {"run": str(folder.path), "checkpoint": newest and str(newest), **dataclasses.asdict(clock)}
+            result |= {
+                "seconds": training.seconds,
+                "metrics": training.metrics,
+                "best": _best_metrics(folder),
+                "stopped": stop(),
+            }
+            say_json(result)
+    return stop.exit_code
+
+
+def _said(metrics: dict[str, float]) -> str:
+    return "".join(f", {name.replace('_', ' ')} {table.shown(name, value)}" for name, value in metrics.items())
+
+
+def _best(folder: Folder) -> str:
+    about = checkpoint.describe(folder.best)
+    return f"{folder.best} at {about.clock['images'] / 1000:g} kimg{_said(about.metrics)}"
+
+
+def _best_metrics(folder: Folder) -> dict[str, float] | None:
+    return checkpoint.describe(folder.best).metrics if folder.best.is_file() else None

@@ -1,0 +1,256 @@
+"""Published generators: what is imported draws what the original drew. Renditions here are written from the layout."""
+
+import os
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gancli.checkpoints import checkpoint
+from gancli.checkpoints.find import Model
+from gancli.checkpoints.importers import state_dict
+from gancli.checkpoints.importers.convert import convert
+from gancli.checkpoints.load import load_model
+from gancli.images.pixels import to_pixels
+from gancli.images.roundtrip import to_tensor
+from tests.conftest import Cli
+
+IN = nn.InstanceNorm2d
+
+
+class Down(nn.Module):
+    """CUT's blur: 1-2-1 after reflection, every second pixel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 2, 1]) / 4
+        self.register_buffer("filt", torch.outer(row, row)[None, None].repeat(channels, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        filt: Any = self.filt
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), "reflect"), filt, stride=2, groups=x.shape[1])
+
+
+class Up(nn.Module):
+    """CUT's enlargement: a transposed 1-3-3-1 convolution of the replicated image, cut to twice its size."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 3, 3, 1]) / 8
+        self.register_buffer("filt", 4 * torch.outer(row, row)[None, None].repeat(channels, 1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        filt: Any = self.filt
+        padded = F.pad(x, (1, 1, 1, 1), "replicate")
+        return F.conv_transpose2d(padded, filt, stride=2, padding=2, groups=x.shape[1])[:, :, 1:-1, 1:-1]
+
+
+class ResBlock(nn.Module):
+    def __init__(self, w: int, dropout: bool) -> None:
+        super().__init__()
+        half = [nn.ReflectionPad2d(1), nn.Conv2d(w, w, 3), IN(w)]
+        noise = [nn.Dropout(0.5)] if dropout else []
+        self.conv_block = nn.Sequential(*half, nn.ReLU(), *noise, nn.ReflectionPad2d(1), nn.Conv2d(w, w, 3), IN(w))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_block(x)
+
+
+class ResNet(nn.Module):
+    def __init__(self, w: int, blocks: int, *, cut: bool = False, dropout: bool = False, c: int = 3) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(c, w, 7), IN(w), nn.ReLU()]
+        for k in (1, 2):
+            conv = nn.Conv2d(k * w, 2 * k * w, 3, 1 if cut else 2, 1)
+            layers += [conv, IN(2 * k * w), nn.ReLU(), *([Down(2 * k * w)] if cut else [])]
+        layers += [ResBlock(4 * w, dropout) for _ in range(blocks)]
+        for k in (2, 1):
+            up = [Up(2 * k * w), nn.Conv2d(2 * k * w, k * w, 3, 1, 1)]
+            layers += up if cut else [nn.ConvTranspose2d(2 * k * w, k * w, 3, 2, 1, output_padding=1)]
+            layers += [IN(k * w), nn.ReLU()]
+        self.model = nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(w, c, 7), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
+
+
+class Level(nn.Module):
+    """One level of the nested U-Net; what it hands over is changed in place by the leaky ReLU after it."""
+
+    def __init__(
+        self, outer: int, inner: int, below: nn.Module | None, *, outermost: bool = False, dropout: bool = False
+    ):
+        super().__init__()
+        self.outermost = outermost
+        down = nn.Conv2d(outer, inner, 4, 2, 1, bias=False)
+        up = nn.ConvTranspose2d(inner * (2 if below else 1), outer, 4, 2, 1, bias=outermost)
+        if outermost:
+            assert below is not None
+            layers = [down, below, nn.ReLU(True), up, nn.Tanh()]
+        elif below is None:
+            layers = [nn.LeakyReLU(0.2, True), down, nn.ReLU(True), up, nn.BatchNorm2d(outer)]
+        else:
+            norm = nn.BatchNorm2d(inner)
+            layers = [nn.LeakyReLU(0.2, True), down, norm, below, nn.ReLU(True), up, nn.BatchNorm2d(outer)]
+            layers += [nn.Dropout(0.5)] if dropout else []
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x) if self.outermost else torch.cat([x, self.model(x)], 1)
+
+
+class UNet(nn.Module):
+    def __init__(self, w: int, depth: int, *, dropout: bool = False) -> None:
+        super().__init__()
+        level = Level(8 * w, 8 * w, None)
+        for _ in range(depth - 5):
+            level = Level(8 * w, 8 * w, level, dropout=dropout)
+        for k in (4, 2, 1):
+            level = Level(k * w, 2 * k * w, level)
+        self.model = Level(3, w, level, outermost=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
+
+
+def rendition(make: Callable[[], nn.Module]) -> nn.Module:
+    """Random weights large enough to tell networks apart, biases too; run as the authors do, less the dropout."""
+    torch.manual_seed(3)
+    net = make().train()
+    for p in net.parameters():
+        nn.init.normal_(p, 0.3 if p.dim() == 1 else 0.0, 0.2 if p.dim() == 1 else 0.05)
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+    return net
+
+
+def old(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """As the first releases saved them: DataParallel's prefix, and norms with statistics."""
+    aged = {f"module.{k}": v for k, v in state.items()}
+    for k, v in state.items():
+        if k.endswith("conv_block.1.weight") or k == "model.1.weight":
+            head = k.rsplit(".", 2)[0]
+            at = int(k.split(".")[-2]) + 1
+            for name in ("running_mean", "running_var"):
+                aged[f"module.{head}.{at}.{name}"] = torch.ones(len(v))
+            aged[f"module.{head}.{at}.num_batches_tracked"] = torch.tensor(7)
+    return aged
+
+
+LAYOUTS: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    "resnet-6": (lambda: ResNet(8, 6), 64),
+    "resnet-9": (lambda: ResNet(8, 9), 64),
+    "resnet-9-dropout": (lambda: ResNet(8, 9, dropout=True), 64),
+    "resnet-9-grey": (lambda: ResNet(8, 9, c=1), 64),
+    "unet-128": (lambda: UNet(4, 7), 128),
+    "unet-256": (lambda: UNet(4, 8), 256),
+    "unet-256-dropout": (lambda: UNet(4, 8, dropout=True), 256),
+    "cut": (lambda: ResNet(8, 9, cut=True), 64),
+}
+
+
+@pytest.mark.parametrize("age", ["new", "old", "zipless"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_imported_draws_what_the_original_draws(layout: str, age: str, tmp_path: Path) -> None:
+    make, side = LAYOUTS[layout]
+    net = rendition(make)
+    state = net.state_dict() if age == "new" else old(net.state_dict())
+    file = tmp_path / "horse2zebra.pth"
+    torch.save(state, file, _use_new_zipfile_serialization=age != "zipless")
+    out = convert(file, tmp_path / "out.safetensors", "horse2zebra")
+    about = checkpoint.describe(out)
+    gan: Any = load_model(Model(out, about, ""))
+    assert about.spec.domains == ("horse", "zebra")
+    x = torch.rand(1, about.spec.channels, side, side) * 2 - 1
+    with torch.no_grad():
+        drawn, expected = gan.translate(x, "AB"), net(x)
+    assert expected.std() > 0.05
+    assert (drawn - expected).abs().max() < 1e-5
+
+
+def test_import_and_translate(cli: Cli, tmp_path: Path) -> None:
+    net = rendition(lambda: ResNet(4, 6))
+    (tmp_path / "maps").mkdir()
+    torch.save(net.state_dict(), tmp_path / "maps" / "latest_net_G.pth")
+    done = cli("import", "maps/latest_net_G.pth")
+    assert done.code == 0, done.err
+    Path("maps").rename("elsewhere")  # a folder here would come before the run of that name
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (24, 32, 3), np.uint8)).save("in.png")
+    assert cli("translate", "maps", "in.png").code == 0
+    with Image.open("in.png") as given, torch.no_grad():
+        expected = to_pixels(net(to_tensor(given, 3)))[0]
+    with Image.open("in.maps.png") as drawn:
+        assert np.abs(np.asarray(drawn).astype(int) - expected).max() <= 1
+    assert cli("import", "elsewhere/latest_net_G.pth", "--as", "maps").code == 2  # the name is taken
+    assert cli("import", "elsewhere/latest_net_G.pth", "--as", "../x").code == 2
+    assert cli("info", "maps").code == 0
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch ran",)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_that_would_run_code_runs_none(cli: Cli, zipped: bool) -> None:
+    state = {"model.1.weight": torch.zeros(4, 3, 7, 7), "x": Malicious()}
+    torch.save(state, "bad.pth", _use_new_zipfile_serialization=zipped)
+    done = cli("import", "bad.pth", "--as", "bad")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert "refused" in done.err
+    assert not Path("ran").exists()
+    assert not Path("runs").exists()
+    torch.load("bad.pth", weights_only=False)  # the control: it would have
+    assert Path("ran").exists()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, 5000, -1])
+def test_damaged_files_are_one_line(cli: Cli, cut: int) -> None:
+    torch.save(rendition(lambda: ResNet(4, 6)).state_dict(), "net.pth")
+    Path("net.pth").write_bytes(Path("net.pth").read_bytes()[:cut])
+    done = cli("import", "net.pth", "--as", "x")
+    assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {},
+        [],
+        {"a": 1},
+        {"weights": torch.zeros(3)},
+        {"model.1.weight": torch.zeros(3)},
+        {"model.1.weight": torch.zeros(4, 3, 7, 7)},
+        {"model.model.0.weight": torch.zeros(4, 3, 4, 4)},
+        {"model.model.0.weight": torch.zeros(4, 3, 4, 4), "model.model.1.model.1.weight": torch.zeros(8, 4, 4, 4)},
+    ],
+)
+def test_other_files_are_one_line(cli: Cli, held: Any) -> None:
+    torch.save(held, "net.pth")
+    done = cli("import", "net.pth", "--as", "x")
+    assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
+
+
+def test_text_and_pickles_and_bombs(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("text.pth").write_text("not a network")
+    Path("plain.pth").write_bytes(pickle.dumps({"a": 1}))
+    with zipfile.ZipFile("bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data", b"\0" * 10_000)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0, 0, 0, 0, 0)  # of an archive that says it lies on two disks
+    Path("disks.pth").write_bytes(b"x" * 100 + struct.pack("<4sLQL", b"PK\6\7", 0, 0, 2) + end)
+    monkeypatch.setattr(state_dict, "LARGEST", 5_000)
+    for name in ("text.pth", "plain.pth", "bomb.pth", "disks.pth", "missing.pth"):
+        done = cli("import", name, "--as", "x")
+        assert (done.code, len(done.err.splitlines())) == (2, 1), done.err

@@ -1,0 +1,205 @@
+"""Published names and downloads, against a server on loopback."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from gancli.checkpoints import published
+from gancli.errors import UserError
+from gancli.evaluation.extractors import weights
+from gancli.system import cache, download
+from tests.checkpoints.test_importers import ResNet, rendition
+from tests.conftest import Cli
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `files`; cuts the first `cuts` answers at half of what was asked for."""
+
+    files: dict[str, bytes]
+    cuts = 0
+    ranges = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
+    asked: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        Handler.asked.append(self.headers.get("Range"))
+        data = self.server.files.get(self.path)
+        if data is None:
+            self.send_error(404)
+            return
+        start = int((self.headers.get("Range") or "bytes=0-")[6:-1]) if self.server.ranges else 0
+        if start > len(data):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("ETag", f'"{hash(data)}"')
+        self.end_headers()
+        cut = self.server.cuts > 0
+        self.server.cuts -= cut
+        self.wfile.write(data[start : start + (len(data) - start) // 2] if cut else data[start:])
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    cache.root.cache_clear()
+    Handler.asked = []
+    server = Server(("127.0.0.1", 0), Handler)
+    server.files = {}
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    monkeypatch.setenv("GANCLI_MIRROR", server.url)
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    cache.root.cache_clear()
+
+
+DATA = bytes(range(256)) * 3000
+
+
+@pytest.mark.parametrize("cuts", [0, 1, 3, 8])
+def test_a_cut_download_goes_on_where_it_stopped(server: Server, tmp_path: Path, cuts: int) -> None:
+    server.files["/x"], server.cuts = DATA, cuts
+    assert download.fetch(f"{server.url}/x", tmp_path / "x").read_bytes() == DATA
+    assert len(Handler.asked) == cuts + 1
+    assert all(asked is not None for asked in Handler.asked[1:])
+    assert not (tmp_path / "x.part").exists()
+
+
+def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) -> None:
+    server.files["/x"], server.cuts, server.ranges = DATA, 1, False
+    assert download.fetch(f"{server.url}/x", tmp_path / "x").read_bytes() == DATA
+
+
+def test_a_part_of_something_else_is_thrown_away(server: Server, tmp_path: Path) -> None:
+    server.files["/x"] = DATA
+    (tmp_path / "x.part").write_bytes(b"?" * (len(DATA) + 9))
+    assert download.fetch(f"{server.url}/x", tmp_path / "x").read_bytes() == DATA
+
+
+def test_wrong_content_is_refused_and_removed(server: Server, tmp_path: Path) -> None:
+    server.files["/x"] = DATA
+    with pytest.raises(UserError, match="does not hold"):
+        download.fetch(f"{server.url}/x", tmp_path / "x", "0" * 64)
+    assert list(tmp_path.glob("x*")) == []
+
+
+def test_a_published_name_is_fetched_once_and_converted(server: Server, cli: Cli, tmp_path: Path) -> None:
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
+    server.files["/cyclegan/pretrained_models/horse2zebra.pth"] = (tmp_path / "net.pth").read_bytes()
+    server.cuts = 2
+    first = cli("info", "horse2zebra")
+    assert first.code == 0, first.err
+    assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" in first.err
+    asked = len(Handler.asked)
+    assert cli("info", "horse2zebra").code == 0
+    assert len(Handler.asked) == asked
+
+
+def test_one_bad_download_bars_no_name(server: Server, cli: Cli, tmp_path: Path) -> None:
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
+    good = (tmp_path / "net.pth").read_bytes()
+    for bad in (b"<html>welcome to the hotel</html>", good[: len(good) // 2], b""):
+        server.files["/cyclegan/pretrained_models/monet2photo.pth"] = bad
+        done = cli("info", "monet2photo")
+        assert (done.code, len(done.err.splitlines())) == (2, 2), done.err
+    server.files["/cyclegan/pretrained_models/monet2photo.pth"] = good
+    assert cli("info", "monet2photo").code == 0
+
+
+def test_the_host_is_asked_by_https_first(
+    server: Server, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GANCLI_MIRROR")
+    monkeypatch.setattr(published, "HOST", server.url)  # speaks no TLS
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
+    server.files["/cyclegan/pretrained_models/horse2zebra.pth"] = (tmp_path / "net.pth").read_bytes()
+    done = cli("info", "horse2zebra")
+    assert done.code == 0, done.err
+    secure, plain = done.err.splitlines()
+    assert secure.endswith("fetching https" + server.url[4:] + "/cyclegan/pretrained_models/horse2zebra.pth")
+    assert "anybody on the way can change" in plain
+    assert "held to what it is this first time" in plain
+
+
+def test_a_mirror_serves_all_under_the_paths_of_their_hosts(server: Server) -> None:
+    assert download.mirrored("https://host.example/a/b.pth") == f"{server.url}/a/b.pth"
+    server.files["/releases/v1/w-315f5bdb.pth"] = b"12345678" * 1000
+    with pytest.raises(UserError, match=r"/releases/v1/w-315f5bdb\.pth does not hold what it should"):
+        weights.fetch_weights("w-315f5bdb.pth", "https://host.example/releases/v1/w-315f5bdb.pth", "--weights")
+
+
+def test_wrong_content_for_a_name(server: Server, cli: Cli, tmp_path: Path) -> None:
+    server.files["/cyclegan/pretrained_models/zebra2horse.pth"] = b"<html>no such thing</html>"
+    done = cli("info", "zebra2horse")
+    assert (done.code, len(done.err.splitlines())) == (2, 2)
+    assert not list((tmp_path / "cache" / "published").rglob("*.pth"))
+
+
+def test_a_file_that_changed_is_refused(server: Server, tmp_path: Path) -> None:
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
+    server.files["/cyclegan/pretrained_models/sat2map.pth"] = (tmp_path / "net.pth").read_bytes()
+    made = published.fetch_checkpoint("cyclegan", "sat2map")
+    made.unlink()
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict() | {"other": torch.zeros(1)}, tmp_path / "other.pth")
+    made.with_suffix(".pth").write_bytes((tmp_path / "other.pth").read_bytes())
+    with pytest.raises(UserError, match="was removed: its sha256 is"):
+        published.fetch_checkpoint("cyclegan", "sat2map")
+    assert not made.with_suffix(".pth").exists()
+    assert published.fetch_checkpoint("cyclegan", "sat2map") == made  # what is there still is right
+
+
+def test_no_network_says_where_to_put_the_file(
+    server: Server, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANCLI_MIRROR", "http://127.0.0.1:9")
+    done = cli("translate", "horse2zebra", "x.png")
+    place = tmp_path / "cache" / "published" / "cyclegan" / "horse2zebra.pth"
+    assert done.code == 2
+    assert "http://127.0.0.1:9/cyclegan/pretrained_models/horse2zebra.pth" in done.err
+    assert str(place) in done.err
+    torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), place)  # what it says helps
+    assert cli("info", "horse2zebra").code == 0
+
+
+def test_a_missing_file_and_an_ambiguous_name(server: Server, cli: Cli) -> None:
+    done = cli("info", "apple2orange")
+    assert (done.code, "404" in done.err) == (2, True)
+    done = cli("info", "sat2map")
+    assert (done.code, "pix2pix/sat2map" in done.err) == (2, True)
+    assert cli("info", "horse2zebr").err.count("horse2zebra") == 1
+    assert published.find("pix2pix/sat2map") == ("pix2pix", "sat2map")
+    assert published.find("edges2shoes") == ("pix2pix", "edges2shoes")
+    assert published.find("cyclegan/edges2shoes") is None
+    assert "horse2zebra" in published.names()
+    assert "cyclegan/sat2map" in published.names()
+
+
+def test_they_are_listed(server: Server, cli: Cli) -> None:
+    lines = cli("list", "--published").out.splitlines()
+    assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[4].split()[1]
+    assert len(lines) == len(published.names()) == 24
+    listed = json.loads(cli("list", "--published", "--json").out)
+    assert list(listed) == published.names()
+    assert not Handler.asked  # nothing is fetched for it

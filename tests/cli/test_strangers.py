@@ -1,0 +1,391 @@
+"""Files from strangers: each gets one line, exit code 2, and nothing is written; none runs anything."""
+
+import gzip
+import io
+import json
+import lzma
+import os
+import pickle
+import random
+import shutil
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load, save_file
+
+from gancli.checkpoints.checkpoint import About
+from gancli.data.sources import archives, arrays
+from gancli.images import reading
+from tests.conftest import Cli, noise_images
+from tests.dev.whole_files import Code, images
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pictures, a model that draws, and one that translates."""
+    from gancli.cli.main import run
+
+    folder = tmp_path_factory.mktemp("whole")
+    noise_images(folder / "data" / "A", 3, (16, 16))
+    noise_images(folder / "data" / "B", 3, (16, 16))
+    for variant, more in {"gan": ("--z-dim", 4), "cyclegan": ("--blocks", 1)}.items():
+        small = ("--steps", 1, "--batch", 4, "--width", 4, "--quiet", "--metrics", "none", *more)
+        words = ("train", variant, "--data", folder / "data", "--out", folder / variant, *small)
+        assert run([str(word) for word in words]) == 0
+    return folder
+
+
+def model(whole: Path, variant: str = "gan") -> Path:
+    return next((whole / variant / "checkpoints").glob("0*"))
+
+
+# --- what they send: a function a file, that is given the whole ones and says what to call
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def png(width: int, height: int, body: bytes = b"") -> bytes:
+    head = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+
+
+def picture(content: bytes, name: str = "x.png") -> Callable[[Path], tuple[Any, ...]]:
+    def send(whole: Path) -> tuple[Any, ...]:
+        Path(name).write_bytes(content)
+        return "translate", model(whole, "cyclegan"), name, "--out", "out.png"
+
+    return send
+
+
+def among_others(content: bytes) -> Callable[[Path], tuple[Any, ...]]:
+    """In a folder with pictures that are whole."""
+
+    def send(_whole: Path) -> tuple[Any, ...]:
+        noise_images(Path("some"), 5)
+        Path("some/x.png").write_bytes(content)
+        return "train", "gan", "--data", "some"
+
+    return send
+
+
+def data(name: str, content: bytes) -> Callable[[Path], tuple[Any, ...]]:
+    def send(_whole: Path) -> tuple[Any, ...]:
+        Path(name).write_bytes(content)
+        return "train", "gan", "--data", name
+
+    return send
+
+
+def many_frames() -> bytes:
+    stream = io.BytesIO()
+    frames = [Image.new("L", (60, 60), i % 2) for i in range(3)]
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    return stream.getvalue()
+
+
+def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def link(kind: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    member = tarfile.TarInfo("x.png")
+    member.type, member.linkname = kind, "/etc/passwd"
+    return member, b""
+
+
+def zip_bomb() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.png", bytes(2**27))
+    return stream.getvalue()
+
+
+def npz_bomb() -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, images=np.zeros((2, 8192, 8192), np.uint8))
+    return stream.getvalue()
+
+
+def idx(*shape: int) -> bytes:
+    return b"\0\0\x08" + bytes([len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+
+
+def npz(**held: Any) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **held)
+    return stream.getvalue()
+
+
+def checkpoint(spoil: Callable[[bytes], bytes], *words: Any) -> Callable[[Path], tuple[Any, ...]]:
+    def send(whole: Path) -> tuple[Any, ...]:
+        Path("x.safetensors").write_bytes(spoil(model(whole).read_bytes()))
+        return words or ("sample", "x.safetensors", "--out", "out.png")
+
+    return send
+
+
+def said(change: Callable[[dict[str, Any]], object], hashed: bool = True) -> Callable[[bytes], bytes]:
+    """Change what a checkpoint says of itself, with a hash that is right."""
+
+    def spoil(content: bytes) -> bytes:
+        size = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + size])
+        about = json.loads(header["__metadata__"]["gancli"])
+        change(about)
+        if hashed:
+            about["sha256"]["about"] = About(**about).hash()
+        header["__metadata__"]["gancli"] = json.dumps(about)
+        text = json.dumps(header).encode()
+        return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+    return spoil
+
+
+def deep(content: bytes) -> bytes:
+    """Lists in lists in lists."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"]["gancli"] = "[" * 100_000
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+
+def flipped(content: bytes) -> bytes:
+    """In the weights that are used."""
+    size = int.from_bytes(content[:8], "little")
+    place = next(v for k, v in json.loads(content[8 : 8 + size]).items() if k.startswith("ema."))["data_offsets"][0]
+    data = bytearray(content)
+    data[8 + size + place] ^= 1
+    return bytes(data)
+
+
+def lost(content: bytes) -> bytes:
+    """Weights that are not numbers, and no hash."""
+    Path("y.safetensors").write_bytes(content)
+    with safe_open("y.safetensors", "pt") as file:
+        about = json.loads(file.metadata()["gancli"]) | {"sha256": {}}
+    tensors = {k: torch.full_like(t, torch.nan) if t.is_floating_point() else t for k, t in load(content).items()}
+    save_file(tensors, "y.safetensors", {"gancli": json.dumps(about)})
+    spoilt = Path("y.safetensors").read_bytes()
+    Path("y.safetensors").unlink()
+    return spoilt
+
+
+def pth(held: bytes, name: str = "x.pth") -> Callable[[Path], tuple[Any, ...]]:
+    def send(_whole: Path) -> tuple[Any, ...]:
+        Path(name).write_bytes(held)
+        return "import", name, "--as", "x"
+
+    return send
+
+
+def saved(held: Any) -> bytes:
+    stream = io.BytesIO()
+    torch.save(held, stream)
+    return stream.getvalue()
+
+
+BIG = {"width": 10_000}
+SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
+    "a bomb": (picture(png(30_000, 30_000)), "900000000 pixels"),
+    "a bomb of a right size": (among_others(png(9000, 9000, bytes(9000))), "81,000,000 pixels, more than"),
+    "a truncated png": (picture(png(8, 8, bytes(20))), "not translated: x.png (image file is truncated"),
+    "an empty file": (picture(b""), "not translated: x.png (cannot identify image file"),
+    "text that is called a png": (picture(b"hello"), "cannot identify image file"),
+    "a program that is called a png": (
+        picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
+        "cannot identify",
+    ),
+    "a broken one among others": (among_others(b"x"), "1 of 6 images cannot be read: x.png"),
+    "a picture that says nothing": (
+        lambda w: ("sample", "--like", w / "data/A/000.png"),
+        "not a PNG that gancli sample",
+    ),
+    "a zip of nothing": (data("x.zip", b""), "is not a readable archive"),
+    "a zip that is a bomb": (data("x.zip", zip_bomb()), "none of 1 images can be read"),
+    "a tar of links": (data("x.tar", tar(link(tarfile.SYMTYPE), link(tarfile.LNKTYPE))), "no images in x.tar"),
+    "a tar.gz cut short": (data("x.tar.gz", gzip.compress(tar(link(b"0")))[:40]), "is not a readable archive"),
+    "a tar.xz that is a bomb": (
+        data("x.tar.xz", lzma.compress(tar((tarfile.TarInfo("x"), bytes(2**20))))),
+        "unpacks to more than 64,000 bytes",
+    ),
+    "an npz that is a bomb": (data("x.npz", npz_bomb()), "too many for a file of"),
+    "an npz with a pickle": (data("x.npz", npz(images=np.array([Code()], object))), "is not an npz of plain arrays"),
+    "an npz of one axis": (data("x.npz", npz(images=np.zeros(9, np.uint8))), "has no uint8 array of images"),
+    "labels without end": (
+        data("x.npz", npz(images=np.zeros((2, 8, 8), np.uint8), labels=np.array([0, 2**60]))),
+        "has labels up to 1,152,921,504,606,846,976",
+    ),
+    "an idx that lies": (data("x-images-idx3-ubyte", idx(2**31, 28, 28)), "says that it holds"),
+    "an idx cut short": (data("x-images-idx3-ubyte", idx(10, 8, 8)), "is damaged: it says 640 bytes and holds 0"),
+    "an idx of one axis": (data("x-images-idx3-ubyte", idx(3) + b"abc"), "holds no images"),
+    "a checkpoint cut short": (checkpoint(lambda c: c[:-9]), "is not a whole safetensors file"),
+    "a checkpoint with a flipped bit": (checkpoint(flipped), "is damaged: its"),
+    "a header that lies about its size": (
+        checkpoint(lambda c: (2**62).to_bytes(8, "little") + c[8:]),
+        "is not a whole safetensors file",
+    ),
+    "an empty checkpoint": (checkpoint(lambda _: b""), "is not a whole safetensors file"),
+    "a description that was changed": (
+        checkpoint(said(lambda a: a["hparams"].update(lr=9), hashed=False)),
+        "it is not what its hash says",
+    ),
+    "wrong types": (checkpoint(said(lambda a: a.update(clock=[]), False)), "its description is damaged"),
+    "metrics in words": (
+        checkpoint(said(lambda a: a["metrics"].update(fid="good")), "info", "x.safetensors"),
+        "its description is damaged: Expected `float | null`, got `str` - at `$.metrics[...]`",
+    ),
+    "a description without end": (checkpoint(deep), "its description is damaged"),
+    "a variant that does not exist": (checkpoint(said(lambda a: a.update(variant="dcgam"))), "no variant 'dcgam'"),
+    "a variant that is a path": (checkpoint(said(lambda a: a.update(variant="../../evil"))), "no variant '../../evil'"),
+    "a variant that is code": (checkpoint(said(lambda a: a.update(variant="./evil.py"))), "is not the file that"),
+    "a format of the future": (checkpoint(said(lambda a: a.update(format=99))), "has format 99"),
+    "a size of no image": (checkpoint(said(lambda a: a["data"].update(width=10**9))), "is no size of images"),
+    "hyperparameters of another": (checkpoint(said(lambda a: a["hparams"].update(tau=1))), "do not fit gan"),
+    "networks without end": (checkpoint(said(lambda a: a["hparams"].update(BIG))), "the file is much smaller"),
+    "networks that are not in it": (checkpoint(said(lambda a: a["hparams"].update(width=5))), "does not fit its own"),
+    "weights that are no numbers": (checkpoint(lost), "holds numbers that are not finite"),
+    "a pth with code": (pth(saved({"a": Code()})), "it wants to run"),
+    "a pickle with code": (pth(pickle.dumps(Code()), "x.pkl"), "is refused"),
+    "a pth cut short": (pth(saved({"a": torch.zeros(9)})[:300]), "x.pth cannot be read: "),
+    "a pth of something else": (pth(saved([1, 2])), "is no state dict"),
+    "a pth of no numbers": (pth(saved({"a": torch.tensor(torch.nan)})), "not finite"),
+}
+
+
+def state() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("what", SENT)
+def test_one_line_exit_code_2_and_nothing_written(
+    cli: Cli, whole: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(archives, "LEAST", 1000)
+    monkeypatch.setattr(arrays, "HONEST", 2**20)
+    Path("evil.py").write_text("open('escaped', 'w')\n")
+    send, says = SENT[what]
+    words = send(whole)
+    before = state()
+    result = cli(*words)
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""
+    assert result.err.startswith("gancli: ")
+    assert len(result.err.splitlines()) == 1
+    assert state() == before
+
+
+@pytest.mark.parametrize("what", [what for what, (_, _) in SENT.items() if "checkpoint" not in what])
+def test_info_on_any_file_is_one_line(cli: Cli, whole: Path, what: str) -> None:
+    send, _ = SENT[what]
+    for word in send(whole):
+        if Path(str(word)).is_file():
+            result = cli("info", word)
+            assert (result.code, len(result.err.splitlines())) in ((2, 1), (0, 0))
+
+
+@pytest.mark.parametrize(
+    "name", ["/dev/zero", "/dev/null", "/", ".", "", "\udcff.safetensors", "~nobody-here/x", "a\nb"]
+)
+def test_info_on_what_is_no_file(cli: Cli, name: str) -> None:
+    result = cli("info", name)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+
+
+def test_whatever_is_whole_is_read_whatever_it_is_called(cli: Cli, whole: Path) -> None:
+    """Every format and mode, animations, a picture of one pixel, and a JPEG that is called a PNG."""
+    Image.new("RGB", (1, 1)).save("one.png")
+    for source in images():
+        Path(source.name).write_bytes(source.content)
+    Path("wrong.png").write_bytes(Path("RGB.jpg").read_bytes())
+    result = cli("translate", model(whole, "cyclegan"), *sorted(Path().glob("*.*")), "--out", "out")
+    assert result.code == 0, result.err
+    assert len(list(Path("out").iterdir())) == len(images()) + 2
+
+
+def test_frames_count_as_pixels(cli: Cli, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_PIXELS", 9000)
+    Path("film.gif").write_bytes(many_frames())
+    result = cli("translate", model(whole, "cyclegan"), "film.gif", "--out", "out.gif")
+    assert (result.code, "10,800 pixels, more than 9,000" in result.err) == (2, True)
+    assert not Path("out.gif").exists()
+
+
+# --- code in a checkpoint
+
+
+PLUGIN = '''"""Mine: Me 2026, "My GAN"."""
+from dataclasses import dataclass
+from pathlib import Path
+from gancli.hparams import hparam
+from gancli.families.noise import NoiseHParams, NoiseToImage
+Path("ran").write_text("x")
+@dataclass(frozen=True, kw_only=True)
+class HParams(NoiseHParams):
+    flips: int = hparam(1, "an option of its own", min=0)
+class Mine(NoiseToImage[HParams]):
+    """My idea."""
+    hparams = HParams
+'''
+
+
+def test_code_runs_only_if_the_user_has_named_it(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.py").write_text(PLUGIN)
+    train = ("train", "./mine.py", "--data", pictures, "--batch", 4, "--width", 4, "--quiet")
+    assert cli(*train, "--steps", 1, "--out", "x").code == 0
+    assert cli("sample", "x", "-n", 1).code == 0
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("someone else").absolute()))
+    Path("ran").unlink()
+    result = cli("sample", "x", "-n", 1)
+    assert result.code == 2
+    assert "wants to run mine.py, which you have never trained" in result.err
+    assert not Path("ran").exists()
+    assert cli(*train, "--dry-run").code == 0
+    assert cli("sample", "x", "-n", 1).code == 0
+
+
+# --- a few of the mutants that tests/dev/fuzz.py makes by the ten thousand
+
+
+@pytest.fixture(scope="session")
+def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from tests.dev.fuzz import Fuzzer
+
+    here = Path.cwd()
+    made = Fuzzer(0)
+    os.chdir(here)
+    yield made
+    shutil.rmtree(made.root)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32))
+def test_mutants(fuzzer: Any, number: int) -> None:
+    here, dice = Path.cwd(), random.getstate()
+    os.chdir(fuzzer.work)
+    try:
+        told = fuzzer.one(number)
+    finally:
+        os.chdir(here)
+        random.setstate(dice)
+    assert told.wrong == ""

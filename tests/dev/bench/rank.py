@@ -1,0 +1,112 @@
+"""Do the scores put what is better first? On a data set of the reader's, with runs of one model trained half and whole.
+
+    python tests/dev/bench/rank.py --data FASHION --pairs half0.safetensors:whole0.safetensors … [--extractor local]
+
+Every pair should come out as: held-out reals < trained < half-trained < noise, by the Frechet distance to the training
+images. Then, for every score, the last whole model against itself with another seed, its training data, and noise. Then
+the share of copies: of 100 training images drawn over and over, of held-out reals and of the model.
+Prints the tables of docs/evaluation.md, and exits with 1 if an order is wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from gancli.checkpoints.find import find_model
+from gancli.checkpoints.load import load_model
+from gancli.data.feed import Feed
+from gancli.data.kinds.images import Images
+from gancli.data.request import Request, Wanted
+from gancli.evaluation import extract
+from gancli.evaluation.evaluate import MEMORISED
+from gancli.evaluation.extractors.extractor_table import EXTRACTORS, LOCAL, make_extractor
+from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet
+from gancli.metrics import fid, scores, table
+from gancli.metrics.features import Features
+
+N, REALS = 2000, 10_000
+CPU = torch.device("cpu")
+ALONE = ("is", "copies", "fid-per-class", "fid-jackknife")  # not distances between two sides
+
+
+def main() -> int:
+    """Rank, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--pairs", nargs="+", required=True, metavar="HALF:WHOLE")
+    parser.add_argument("--extractor", default=LOCAL, choices=list(EXTRACTORS))
+    asked = parser.parse_args()
+
+    train, test = (_reals(asked.data, split) for split in ("train", "test"))
+    extractor = make_extractor(asked.extractor, train, CPU)
+    noise = torch.randint(0, 256, (N, *train.images.shape[1:]), generator=torch.Generator().manual_seed(0))
+
+    def features(side: ImageSet) -> Features:
+        return extract.collect(side, extractor, ["kid", "mode-score"], lambda *_: None)
+
+    real, blank = features(train), features(Arrays("noise", noise.to(torch.uint8)))
+    held_out = features(test)
+    right = _table_of_pairs(asked.pairs, asked.data, features, real, held_out, blank)
+    whole = asked.pairs[-1].split(":")[1]
+    sides = [features(_model(whole, asked.data, seed)) for seed in (0, 1)]
+    right &= _table_of_scores(sides[0], sides[1], real, blank)
+    replay = features(Arrays("replay", train.images[train.index[torch.arange(N) % 100]]))
+    right &= _table_of_copies({"100 training images": replay, "held-out reals": held_out, "model": sides[0]}, real)
+    return 0 if right else 1
+
+
+def _reals(data: str, split: str) -> Arrays:
+    dataset = Images.open(Request(data, Wanted(None), split))
+    return Arrays(
+        data, dataset.columns["image"], split, dataset.columns.get("label"), n=REALS if split == "train" else N
+    )
+
+
+def _model(path: str, data: str, seed: int) -> GeneratedImages:
+    found = find_model(path)
+    dataset = Images.open(Request(data, Wanted((found.about.spec.height, found.about.spec.width)), "train"))
+    gan, feed = load_model(found), Feed(dataset, DRAWN, seed, CPU)
+    return GeneratedImages(Path(path).stem, lambda first: gan.fakes(feed.at(first)), N, seed)
+
+
+def _table_of_pairs(pairs: Sequence[str], data: str, features, real: Features, test: Features, noise: Features) -> bool:
+    print("| models | held-out reals | trained | half-trained | noise | in order |\n|---|---|---|---|---|---|")
+    right = True
+    for pair in pairs:
+        half, whole = (features(_model(path, data, 0)) for path in pair.split(":"))
+        values = [fid.frechet(side, real) for side in (test, whole, half, noise)]
+        right &= (good := values == sorted(values))
+        print(f"| {pair} | {' | '.join(f'{value:.4g}' for value in values)} | {'yes' if good else 'NO'} |")
+    return right
+
+
+def _table_of_scores(model: Features, again: Features, real: Features, noise: Features) -> bool:
+    names = [name for name in scores.SCORES if name not in ALONE]
+    columns = [scores.measure(names, model, other, inception=False) for other in (again, real, noise)]
+    print("\n| score | itself, another seed | its training data | noise | in order |\n|---|---|---|---|---|")
+    right = True
+    for name in columns[0]:
+        if not table.metric(name).judges:
+            continue
+        values = [column[name] for column in columns]
+        right &= (good := values == sorted(values, key=lambda value: -table.selection_score({name: value})))
+        print(f"| {name} | {' | '.join(f'{value:.4g}' for value in values)} | {'yes' if good else 'NO'} |")
+    return right
+
+
+def _table_of_copies(sides: dict[str, Features], real: Features) -> bool:
+    """The first side is a replay and must be called one; the others must not."""
+    print("\n| images | copies of training images | called a replay |\n|---|---|---|")
+    called = []
+    for name, side in sides.items():
+        share = scores.measure(["copies"], side, real, inception=False)["copies"]
+        called.append(share > MEMORISED)
+        print(f"| {name} | {share:.1%} | {'yes' if called[-1] else 'no'} |")
+    return called[0] and not any(called[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

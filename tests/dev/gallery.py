@@ -1,0 +1,233 @@
+"""The gallery: trains variants as a user would, and keeps a picture and the facts of each.
+
+`python -m tests.dev.gallery --runs DIR [NAME…]` trains what is named (default: all that has no picture yet) and
+rewrites the tables of docs/gallery.md from the pictures:
+each carries its command, time and scores in its own text chunk.
+"""
+
+import argparse
+import json
+import resource
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gancli.images.pixels import grid
+from gancli.images.reading import upright
+from gancli.images.writing import TEXT, read_about, save_png
+
+ROOT = Path(__file__).parents[2]
+PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "pictures" / "gallery"
+BEGIN, END = "<!-- {}: written by tests/dev/gallery.py -->", "<!-- end of {} -->"
+MOST_BYTES = 150_000
+COLUMNS = 12  # of held-out pictures
+LOUD = ("mode_kl",)  # scores that say little to a reader
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command and what its picture shows; `high` cuts the picture off below so many pixels."""
+
+    command: str  # after `gancli train`
+    caption: str
+    high: int = 274
+    unseen: str = ""  # a folder of --real whose held-out pictures are shown translated, beside the truth
+
+
+NOISE = "64 draws"
+PAIRS = "a row of sources, a row of what the code keeps of them, a row of draws"
+DEFAULTS = {  # every variant with no other word
+    "aae": Entry("aae", PAIRS, 206),
+    "aae-cluster": Entry("aae-cluster", "a row a cluster, one style a column: no label was read", 560),
+    "aae-labels": Entry("aae-labels", "a row a class: each is a Gaussian of the code's plane", 400),
+    "aae-semi": Entry("aae-semi", "a row a class, one style a column, from ten labels a class", 400),
+    "acgan": Entry("acgan", "a row a class, the same noise in every row", 420),
+    "began": Entry("began", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 274),
+    "bgan": Entry("bgan", "every pixel is exactly black or white; 30 of 65,536 pictures are right", 274),
+    "bigan": Entry("bigan", PAIRS, 206),
+    "ccgan": Entry("ccgan", "rows: what is left, what is filled in, what was there", 206),
+    "cgan": Entry("cgan", "a row a class, the same noise in every row", 420),
+    "cogan": Entry("cogan", "a row of outlines, below it the same latents filled: pairs, though it never saw one", 242),
+    "context-encoder": Entry("context-encoder", "rows: what is left, what is filled in, what was there", 206),
+    "dragan": Entry("dragan", NOISE),
+    "ebgan": Entry("ebgan", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 274),
+    "fgan": Entry("fgan", NOISE),
+    "gan": Entry("gan", NOISE),
+    "improved": Entry("improved", NOISE),
+    "infogan": Entry("infogan", "a row a value of the categorical code: no label was read", 360),
+    "lsgan": Entry("lsgan", NOISE),
+    "ragan": Entry("ragan", NOISE),
+    "rpgan": Entry("rpgan", NOISE),
+    "sgan": Entry("sgan", NOISE + ", from ten labels a class"),
+    "sngan": Entry("sngan", NOISE),
+    "vae": Entry("vae", PAIRS, 206),
+    "wgan": Entry("wgan", NOISE),
+    "wgan-gp": Entry("wgan-gp", NOISE),
+    "wgan-gp-ring8": Entry("wgan-gp --data ring8", "2,500 draws (red) on 2,500 points of the data (grey)", 600),
+}
+BOTH_WAYS = "rows: outlines, what became of them; filled shapes, what became of those"
+TRANSLATORS = {  # every translator with no other word
+    "cyclegan": Entry("cyclegan", BOTH_WAYS),
+    "cyclegan-no-cycle": Entry("cyclegan --cycle 0", f"the control; {BOTH_WAYS}"),
+    "cut": Entry("cut", "rows: outlines, what became of them", 206),
+    "cut-no-nce": Entry("cut --nce 0", "the control; rows: outlines, what became of them", 206),
+    "discogan": Entry("discogan", BOTH_WAYS),
+    "dualgan": Entry("dualgan", BOTH_WAYS),
+    "fastcut": Entry("fastcut", "rows: outlines, what became of them", 206),
+    "pix2pix": Entry("pix2pix", "rows: outlines, what became of them, the truth", 206),
+    "unit": Entry("unit", BOTH_WAYS),
+}
+FASHION, EMOJI = "FASHION", "EMOJI"  # folders of --real
+REAL = {  # on real pictures
+    "fashion-acgan": Entry("acgan --data FASHION", "a row a class of Fashion-MNIST", 360),
+    "fashion-cgan": Entry("cgan --data FASHION", "a row a class of Fashion-MNIST", 360),
+    "fashion-infogan": Entry(
+        "infogan --data FASHION --width 32 --kimg 150", "a row a value of the categorical code, without labels", 360
+    ),
+    "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
+    "fashion-aae": Entry("aae --data FASHION --z-dim 16 --kimg 600", PAIRS, 206),
+    "emoji-ccgan": Entry(
+        "ccgan --data EMOJI/by-class --size 32 --kimg 40", "what is left, what is filled in, what was there", 206
+    ),
+    "emoji-context-encoder": Entry(
+        "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 206
+    ),
+}
+TRUTH = "rows: sources that it never saw, what became of them, the truth"
+UNSEEN = {  # translators on real pictures; HELD is where split() puts them
+    "openmoji": Entry(
+        "pix2pix --data HELD/OPENMOJI --size 64 --layers 2 --lr 4e-4 --kimg 90", f"line art, coloured; {TRUTH}",
+        unseen="OPENMOJI",
+    ),
+    "emoji": Entry(
+        "cyclegan --data HELD/EMOJI --size 64 --width 16 --lr 5e-4 --kimg 16", f"Google's to Twitter's; {TRUTH}",
+        unseen="EMOJI",
+    ),
+}  # fmt: skip
+SECTIONS = {"defaults": DEFAULTS, "translators": TRANSLATORS, "real": REAL, "unseen": UNSEEN}
+
+
+def split(real: Path, held: Path) -> None:
+    """Link two domains of emoji into trainA, trainB, testA and testB: a twentieth of the characters is held out."""
+    for picture in sorted(real.glob("[AB]/*.png")):
+        first = int(picture.stem.split("-")[0], 16)  # all skins, hair and flags of a character go the same way
+        link = held / f"{'test' if first % 20 == 7 else 'train'}{picture.parent.name}" / picture.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(picture.resolve())
+
+
+def show_unseen(entry: Entry, run: Path, held: Path) -> Image.Image:
+    """Translate pictures that were held out, 12 a row, and lay the truth below."""
+    names = sorted(path.name for path in (held / "testA").iterdir())
+    names = names[:: len(names) // (2 * COLUMNS)][: 2 * COLUMNS]
+    size = dict(zip(words := shlex.split(entry.command), words[1:]))["--size"]
+    sources = [str(held / "testA" / name) for name in names]
+    command = [
+        "translate",
+        str(run),
+        *sources,
+        "--out",
+        str(run / "unseen"),
+        "--overwrite",
+        "--direction",
+        "AB",
+        "--size",
+        size,
+    ]
+    subprocess.run([sys.executable, "-m", "gancli", *command], check=True, stdout=subprocess.DEVNULL)
+    rows = []
+    for first in (0, COLUMNS):
+        for folder in (held / "testA", run / "unseen", held / "testB"):
+            for name in names[first : first + COLUMNS]:
+                with Image.open(folder / name) as picture:
+                    rows.append(
+                        np.asarray(upright(picture).convert("RGB").resize((int(size), int(size)), Image.Resampling.BOX))
+                    )
+    return grid(np.stack(rows), COLUMNS)
+
+
+def train(name: str, entry: Entry, runs: Path, real: Path) -> None:
+    """Run the command, and keep the last grid of its run."""
+    run = runs / name
+    if entry.unseen and not (runs / "HELD" / entry.unseen).exists():
+        split(real / entry.unseen, runs / "HELD" / entry.unseen)
+    at = {FASHION: real, EMOJI: real, "HELD": runs}
+    words = [
+        f"{at[first]}/{word}" if (first := word.split("/")[0]) in at else word for word in shlex.split(entry.command)
+    ]
+    command = [sys.executable, "-m", "gancli", "train", *words, "--out", str(run), "--json"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # whatever else the machine does
+    keep(name, entry, run, seconds, json.loads(done.stdout)["metrics"])
+
+
+def keep(name: str, entry: Entry, run: Path, seconds: float, metrics: dict[str, float]) -> None:
+    """Cut the last grid of a run to size and write it with its facts."""
+    with Image.open(max((run / "samples").glob("*.png"))) as grid:
+        about = json.loads(grid.info[TEXT])
+        picture = grid.crop((0, 0, grid.width, min(grid.height, entry.high)))
+    if entry.unseen:
+        picture = show_unseen(entry, run, run.parent / "HELD" / entry.unseen)
+    elif picture.width > 512:
+        picture = picture.resize((512, round(512 * picture.height / picture.width)), Image.Resampling.LANCZOS)
+    about |= {"command": f"gancli train {entry.command}", "seconds": round(seconds, 1), "metrics": metrics}
+    path = PICTURES / f"{name}.png"
+    save_png(picture.quantize(256), path, about)
+    assert path.stat().st_size < MOST_BYTES, path
+
+
+def table(entries: dict[str, Entry]) -> str:
+    """Lay out what there are pictures of."""
+    parts = []
+    for name, entry in entries.items():
+        path = PICTURES / f"{name}.png"
+        if path.is_file():
+            about = read_about(path)
+            parts.append(
+                f"### `{about['command']}`\n\n{said(entry, about)}\n\n![{name}](pictures/gallery/{name}.png)\n"
+            )
+    return "\n".join(parts)
+
+
+def said(entry: Entry, about: dict) -> str:
+    """One line: how much, how long, how good, and what is seen."""
+    minutes, seconds = divmod(round(about.get("seconds", 0)), 60)
+    took = f" in {minutes} min {seconds} s" if minutes else f" in {seconds} s" if seconds else ""
+    scores = "".join(f"; {k.replace('_', ' ')} {v:.3g}" for k, v in about["metrics"].items() if k not in LOUD)
+    return f"{about['images'] / 1000:.3g} kimg{took}{scores}. Shown: {entry.caption}."
+
+
+def write_page() -> None:
+    """Put the tables between their marks in docs/gallery.md."""
+    text = PAGE.read_text(encoding="utf-8")
+    for section, entries in SECTIONS.items():
+        begin, end = BEGIN.format(section), END.format(section)
+        head, rest = text.split(begin)
+        text = f"{head}{begin}\n\n{table(entries)}\n{end}{rest.split(end)[1]}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="entries to train; default: those without a picture")
+    parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--real", type=Path, default=Path("/tmp/data"), help="folder that holds FASHION and EMOJI")
+    parser.add_argument("--page-only", action="store_true", help="train nothing, rewrite docs/gallery.md")
+    options = parser.parse_args()
+    entries = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+    names = options.names or [name for name in entries if not (PICTURES / f"{name}.png").is_file()]
+    for name in [] if options.page_only else names:
+        train(name, entries[name], options.runs, options.real)
+    write_page()
+
+
+if __name__ == "__main__":
+    main()

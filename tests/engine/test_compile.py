@@ -1,0 +1,92 @@
+"""Compiled terms give the gradients that they give uncompiled, and where they would not, nothing is compiled."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gancli.engine.compile import FIRST, LAST, CompileWhenLong, compile_terms
+from gancli.engine.step import play_step
+from gancli.gan import GAN, Clock
+from gancli.system.seeds import seed_all
+from tests.variants.small import feed, make
+
+BACKEND = "aot_eager"  # traces and differentiates as the default does, and needs no C++ compiler
+
+
+def play(gan: GAN[Any], players: Any, steps: int = 3) -> dict[str, Tensor]:
+    data = feed(gan)
+    for step in range(steps):
+        seed_all("step", 0, step)
+        play_step(gan, players, [data.at(step * data.batch)], Clock(step, step * data.batch, 1000))
+    return gan.state_dict()
+
+
+@pytest.mark.filterwarnings("ignore")  # torch 2.9's compiler warns of what it does itself: as errors they would end it
+@pytest.mark.parametrize("name", ["wgan-gp", "dcgan"])
+def test_compiled_terms_train_the_same(name: str) -> None:
+    gan = make(name, n_critic=1)
+    other = copy.deepcopy(gan)
+    players, notes = gan.players(), []
+    made = compile_terms(gan, players, notes.append, BACKEND)
+    assert set(made) == {"d_terms", "g_terms"}
+    found, expected = play(gan, players), play(other, other.players())
+    assert not notes
+    assert not any(terms.why_not for terms in made.values())
+    for key in expected:
+        torch.testing.assert_close(found[key], expected[key], rtol=1e-4, atol=1e-5, msg=key)
+
+
+def test_the_compiled_terms_of_g_compute_no_gradient_of_d() -> None:
+    gan = make("wgan-gp", n_critic=1)
+    players = gan.players()
+    made = compile_terms(gan, players, lambda _: None, BACKEND)
+    fake = torch.rand(8, 3, 16, 16, requires_grad=True)
+    loss = made["g_terms"](fake)["adversarial"]
+    assert loss.requires_grad
+    assert torch.autograd.grad(loss, list(gan.D.parameters()), allow_unused=True)[0] is None  # type: ignore[union-attr]
+    assert all(p.requires_grad for p in gan.parameters())
+
+
+def test_what_cannot_be_compiled_stays_and_says_why() -> None:
+    gan = make("dragan")
+    other = copy.deepcopy(gan)
+    players, notes = gan.players(), []
+    made = compile_terms(gan, players, notes.append, BACKEND)
+
+    def fail(*_: Tensor) -> dict[str, Tensor]:
+        raise RuntimeError("no working C++ compiler\nand so on")
+
+    for terms in made.values():
+        terms._compiled = fail  # type: ignore[assignment]
+    found, expected = play(gan, players), play(other, other.players())
+    why = "is not compiled: RuntimeError: no working C++ compiler"
+    assert notes == [f"d_terms {why}", f"g_terms {why}"]
+    for key in expected:  # the check moved neither weights, nor statistics, nor noise
+        assert torch.equal(found[key], expected[key]), key
+
+
+def test_gradients_that_differ_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    gan = make("wgan-gp", n_critic=1)
+    other = copy.deepcopy(gan)
+    players, notes = gan.players(), []
+    made = compile_terms(gan, players, notes.append, BACKEND)
+    wrong = made["d_terms"]._plain
+    made["d_terms"]._compiled = lambda *given: {k: 1.001 * v for k, v in wrong(*given).items()}  # type: ignore[assignment]
+    made["g_terms"]._compiled = made["g_terms"]._plain  # type: ignore[assignment]
+    found, expected = play(gan, players), play(other, other.players())
+    assert notes == [f"d_terms is not compiled: {made['d_terms'].why_not}"]
+    assert made["d_terms"].why_not == "its gradients differ by 1.0e-03"
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize(("total", "begun"), [(10**15, 1), (1000, 0)])
+def test_auto_compiles_when_the_measured_speed_says_that_it_takes_long(total: int, begun: int) -> None:
+    began: list[int] = []
+    play = CompileWhenLong(lambda *_: {}, lambda: began.append(1))
+    for step in range(LAST + 10):
+        play([], Clock(step, 8 * step, total))
+    assert len(began) == begun
+    assert FIRST < LAST

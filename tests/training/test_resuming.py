@@ -1,0 +1,144 @@
+"""Nothing is lost: a run that stops, by any means, goes on as if it had not."""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from gancli import registry
+from gancli.training.loop import Training
+from tests import forked
+from tests.conftest import Cli, noise_images
+
+QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000)
+
+
+def final(folder: str | Path) -> bytes:
+    return max((Path(folder) / "checkpoints").glob("*.safetensors")).read_bytes()
+
+
+@pytest.fixture
+def two_folders(tmp_path: Path) -> Path:
+    """Data of every kind at once: two classes, two domains, pairs by name."""
+    for name in ("A", "B"):
+        noise_images(tmp_path / "data" / name, size=(16, 16))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_7_steps_and_5_more_are_12(cli: Cli, two_folders: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = registry.hyperparameters(name).__dataclass_fields__
+    small = {
+        "batch": 4,
+        "width": 4,
+        "z_dim": 6,
+        "depth": 1,
+        "blocks": 1,
+        "pool": 8,
+        "patches": 8,
+        "labels_per_class": 4,
+    }
+    options = [o for k, v in small.items() if k in fields for o in (f"--{k.replace('_', '-')}", v)]
+    command = ("train", name, "--data", two_folders, *options, "--steps", 12, "--metrics", "none")
+    result = cli(*command, "--out", "whole")
+    assert result.code == 0, result.err
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_stopped", lambda self: self.clock.step >= 7)
+        assert cli(*command, "--out", "parts").code == 0
+    assert max(Path("parts/checkpoints").iterdir()).stem == "000000028"
+    assert cli(*command, "--out", "parts", "--resume").code == 0
+    assert final("whole") == final("parts")
+    steps = [json.loads(line)["step"] for line in Path("parts/metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+
+
+def test_a_shorter_run_can_be_made_longer(cli: Cli, pictures: Path) -> None:
+    command = ("train", "dcgan", "--data", pictures, *QUICK)
+    assert cli(*command, "--steps", 12, "--out", "whole").code == 0
+    assert cli(*command, "--steps", 7, "--out", "parts").code == 0
+    assert cli(*command, "--steps", 12, "--out", "parts", "--resume").code == 0
+    assert final("whole") == final("parts")
+
+
+def test_resume_without_out_takes_the_newest_of_its_kind(cli: Cli, pictures: Path) -> None:
+    for _ in range(2):
+        cli("train", "gan", "--data", pictures, *QUICK, "--steps", 1)
+    result = cli("train", "gan", "--data", pictures, *QUICK, "--steps", 2, "--resume")
+    assert result.code == 0
+    assert "resumed from 000000004" in result.out
+    assert len(list(Path("runs/gan-pictures-2/checkpoints").iterdir())) == 2
+
+
+def test_a_changed_hyperparameter_is_an_error_that_names_both(cli: Cli, pictures: Path) -> None:
+    cli("train", "gan", "--data", pictures, *QUICK, "--steps", 1, "--out", "x")
+    result = cli("train", "gan", "--data", pictures, *QUICK, "--steps", 2, "--out", "x", "--resume", "--lr", 0.1)
+    assert result.code == 2
+    assert "lr was 0.0005, now 0.1" in result.err
+
+
+def test_a_damaged_checkpoint_is_passed_over(cli: Cli, pictures: Path) -> None:
+    command = ("train", "gan", "--data", pictures, *QUICK, "--save-every", 0.008)
+    cli(*command, "--steps", 6, "--out", "whole")
+    cli(*command, "--steps", 4, "--out", "x")
+    newest = max(Path("x/checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:1000])
+    result = cli(*command, "--steps", 6, "--out", "x", "--resume")
+    assert "resumed from 000000008" in result.out
+    assert final("x") == final("whole")
+
+
+def test_only_the_newest_two_keep_what_training_needs(cli: Cli, pictures: Path) -> None:
+    cli("train", "gan", "--data", pictures, *QUICK, "--save-every", 0.004, "--steps", 8, "--keep", 4, "--out", "x")
+    kept = sorted(Path("x/checkpoints").iterdir())
+    assert len(kept) == 4
+    resumable = [any(name.startswith("opt.") for name in load_file(path)) for path in kept]
+    assert resumable == [False, False, True, True]
+    assert cli("sample", kept[0], "-n", 1).code == 0
+
+
+def start(folder: str, pictures: Path, *options: object, steps: int = 3000) -> forked.Forked:
+    own = ("--steps", steps, "--out", folder, "--precision", "fp32")
+    return forked.start("train", "gan", "--data", pictures, *QUICK, *own, *options)
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not (path.exists() and (path.is_file() or any(path.glob("0*.safetensors")))):
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.02)
+
+
+def test_kill_9_at_a_random_moment_loses_nothing(cli: Cli, pictures: Path) -> None:
+    command = ("train", "gan", "--data", pictures, *QUICK, "--steps", 400, "--save-every", 0.1)
+    command += ("--precision", "fp32")
+    assert cli(*command, "--out", "whole").code == 0
+    process = start("killed", pictures, "--save-every", 0.1, steps=400)
+    wait_for(Path("killed/checkpoints"))
+    time.sleep(random.random() / 2)
+    process.kill()
+    process.communicate()
+    assert cli(*command, "--out", "killed", "--resume").code == 0
+    assert final("killed") == final("whole")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_save_and_stop(cli: Cli, pictures: Path, number: signal.Signals, code: int) -> None:
+    process = start("x", pictures, steps=10**6)
+    wait_for(Path("x/metrics.jsonl"))
+    sent = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert time.monotonic() - sent < 5
+    assert "stopped after" in out
+    assert len(list(Path("x/checkpoints").iterdir())) == 1
+
+
+def test_diverged_training_has_its_own_exit_code(cli: Cli, pictures: Path) -> None:
+    result = cli("train", "lsgan", "--data", pictures, *QUICK, "--lr", 1e30, "--steps", 20, "--out", "x")
+    assert result.code == 3
+    assert "training diverged" in result.err
