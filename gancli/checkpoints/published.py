@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gancli.errors import UserError
-from gancli.system import atomic, cache, download
+from gancli.system import atomic, cache, cache_room, download
 from gancli.system.digests import sha256_of
 from gancli.system.untrusted.terminal import warn
 
@@ -58,6 +58,8 @@ def fetch_checkpoint(family: str, name: str) -> Path:
     with cache.full_is_said(cache.root()), download.alone(source.parent):
         if converted.is_file():  # another process was quicker
             return converted
+        if cache_room.is_marked(cache.root()):
+            atomic.remove_leftovers(source.parent)
         if not source.is_file():
             _fetch(family, name, source)
         _convert(family, name, source, converted)

@@ -4,26 +4,24 @@ The sums that StyleGAN's code keeps in a .pkl are read too, and nothing in it is
 """
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from gancli.errors import UserError
 from gancli.metrics.features import Features, Moments
 from gancli.system import atomic
 from gancli.system.untrusted import torch_files
-from gancli.system.untrusted.door import check_regular, reason
+from gancli.system.untrusted.door import check_regular, reading, why
 from gancli.system.untrusted.pickles import named
 
 WRITTEN = (".npz", ".safetensors")
 READ = (*WRITTEN, ".pkl")
 KEY = "protocol"
-BROKEN = (zipfile.BadZipFile, SafetensorError, AttributeError, IndexError)
 
 
 def write(path: Path, features: Features, protocol: dict[str, Any]) -> None:
@@ -43,12 +41,12 @@ def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
     _check(path, READ)
     check_regular(path)
     try:
-        with np.errstate(all="ignore"):  # what is not finite then is said below, in one line
+        with reading(str(path)), np.errstate(all="ignore"):  # what is not finite then is said below, in one line
             mu, sigma, said = READERS[path.suffix](path)
-        mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
-        protocol = json.loads(said) if said else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, *BROKEN) as error:
-        raise UserError(f"--stats {path} holds no mu and sigma: {reason(error)}") from None
+            mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
+            protocol = json.loads(said) if said else None
+    except UserError as error:
+        raise UserError(f"--stats {path} holds no mu and sigma: {why(error)}") from None
     if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
         raise UserError(f"--stats {path}: mu {list(mean.shape)} and sigma {list(covariance.shape)} do not belong")
     if not mean.isfinite().all() or not covariance.isfinite().all():
@@ -62,7 +60,7 @@ def _check(path: Path, suffixes: tuple[str, ...]) -> None:
 
 
 def _from_npz(path: Path) -> tuple[Any, Any, str]:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # numpy leaves damaged files open
         return file["mu"], file["sigma"], str(file[KEY]) if KEY in file else ""
 
 

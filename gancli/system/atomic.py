@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gancli.system.untrusted.door import to_json
+from gancli.system.untrusted.door import check_regular, to_json
 
 try:
     import fcntl
@@ -69,6 +69,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     It lies in a folder of its own, for some libraries write beside what they are told to.
     """
+    check_place(path)
     _make_parent(path)
     folder = path.parent / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir()
@@ -81,6 +82,12 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync(path.parent, os.O_RDONLY)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_place(path: Path) -> None:
+    """Raise UserError where a file is to be written and something else stands: a folder, a pipe, a device."""
+    if path.exists():
+        check_regular(path)
 
 
 def _share(path: Path, mode: int) -> None:

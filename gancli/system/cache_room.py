@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,11 @@ def mark(root: Path) -> None:
     """Mark a folder as gancli's cache, unless it holds anything else."""
     if not (root / TAG).exists() and all(name in OURS for name in os.listdir(root)):
         (root / TAG).write_text(SIGNATURE)
+
+
+def is_marked(root: Path) -> bool:
+    """Tell whether a folder is gancli's cache, from which it may remove what it made."""
+    return (root / TAG).is_file()
 
 
 def make_folder(kind: Path) -> None:
@@ -78,7 +84,8 @@ def remove(path: Path) -> None:
     away = path.with_name(f"{OLD}{secrets.token_hex(8)}")
     with suppress(OSError):
         path.rename(away)
-        away.unlink() if away.is_symlink() else shutil.rmtree(away)
+        folder = stat.S_ISDIR(away.lstat().st_mode)  # rmtree would wait for who writes to a pipe
+        shutil.rmtree(away) if folder else away.unlink()
 
 
 # -------------------------------------------------------------------------------------------------- locks
@@ -133,7 +140,7 @@ def make_room(root: Path, size: int) -> None:
     most, given = bound(root)
     if given and size > most:
         raise UserError(f"{said(size)} are more than the cache {root} may hold: GANCLI_CACHE_SIZE is {said(most)}")
-    if fcntl is None or not (root / TAG).is_file():
+    if fcntl is None or not is_marked(root):
         return
     for path in _below(root):
         if path.name.startswith((NEW, OLD)):

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.find import Model
 from gancli.checkpoints.importers import state_dict
-from gancli.checkpoints.importers.convert import convert
+from gancli.checkpoints.importers.convert import convert, import_file
 from gancli.checkpoints.load import load_model
 from gancli.images.pixels import to_pixels
 from gancli.images.roundtrip import to_tensor
@@ -195,6 +196,58 @@ def test_import_and_translate(cli: Cli, tmp_path: Path) -> None:
     assert cli("import", "elsewhere/latest_net_G.pth", "--as", "maps").code == 2  # the name is taken
     assert cli("import", "elsewhere/latest_net_G.pth", "--as", "../x").code == 2
     assert cli("info", "maps").code == 0
+
+
+def left_by_a_killed_import(stage: str) -> bytes:
+    """Import net.pth as x, and leave what a kill at some stage leaves; returns the bytes of the whole checkpoint."""
+    converted = import_file(Path("net.pth"), "x")
+    whole = converted.read_bytes()
+    converted.parents[1].joinpath("run.json").unlink()
+    begun = converted.parent / ".gancli-tmp-4194305-0123abcd"
+    if stage != "the checkpoint is there":
+        begun.mkdir()
+        converted.rename(begun / converted.name)
+        os.truncate(begun / converted.name, len(whole) // 2)
+    if stage == "nothing is there":
+        shutil.rmtree(begun)
+    return whole
+
+
+@pytest.mark.parametrize("stage", ["the checkpoint is there", "half of it is there", "nothing is there"])
+def test_an_import_that_was_killed_can_be_repeated(cli: Cli, stage: str) -> None:
+    torch.save(ResNet(1, 1).state_dict(), "net.pth")
+    whole = left_by_a_killed_import(stage)
+    done = cli("import", "net.pth", "--as", "x")
+    assert done.code == 0, done.err
+    assert Path("runs/x/checkpoints/000000000.safetensors").read_bytes() == whole
+    assert sorted(str(path) for path in Path("runs/x").rglob("*") if path.is_file()) == [
+        "runs/x/checkpoints/000000000.safetensors",
+        "runs/x/run.json",
+    ]
+    assert cli("import", "net.pth", "--as", "x").code == 2
+
+
+def _of_another_file() -> None:
+    torch.save(ResNet(1, 2).state_dict(), "net.pth")
+
+
+OTHERS: dict[str, Callable[[], object]] = {
+    "a file of the user's": lambda: Path("runs/x/mine.txt").write_text("x"),
+    "a checkpoint of another": lambda: Path("runs/x/checkpoints/000000008.safetensors").write_text("x"),
+    "a conversion of another file": _of_another_file,
+    "a link": lambda: (Path("runs/x").rename("elsewhere"), Path("runs/x").symlink_to(Path("elsewhere").absolute())),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_nothing_else_is_taken_for_what_a_killed_import_left(cli: Cli, what: str) -> None:
+    torch.save(ResNet(1, 1).state_dict(), "net.pth")
+    left_by_a_killed_import("the checkpoint is there")
+    OTHERS[what]()
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    done = cli("import", "net.pth", "--as", "x")
+    assert (done.code, "is already there" in done.err) == (2, True), done.err
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
 
 class Malicious:

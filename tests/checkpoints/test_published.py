@@ -1,6 +1,7 @@
 """Published names and downloads, against a server on loopback."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from gancli.checkpoints import published
+from gancli.checkpoints.importers.convert import convert
 from gancli.errors import UserError
 from gancli.evaluation.extractors import weights
 from gancli.system import cache, download
@@ -115,6 +117,25 @@ def test_a_published_name_is_fetched_once_and_converted(server: Server, cli: Cli
     asked = len(Handler.asked)
     assert cli("info", "horse2zebra").code == 0
     assert len(Handler.asked) == asked
+
+
+def test_what_a_killed_conversion_left_goes(cli: Cli, server: Server, tmp_path: Path) -> None:
+    torch.save(ResNet(1, 1).state_dict(), tmp_path / "net.pth")
+    server.files["/cyclegan/pretrained_models/horse2zebra.pth"] = (tmp_path / "net.pth").read_bytes()
+    begun = tmp_path / "cache" / "published" / "cyclegan" / ".gancli-tmp-4194305-0123abcd"
+    begun.mkdir(parents=True)
+    (begun / "horse2zebra.safetensors").write_bytes(b"half of it")
+    assert cli("info", "horse2zebra").code == 0
+    assert not begun.exists()
+
+
+def test_a_conversion_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(ResNet(1, 1).state_dict(), tmp_path / "net.pth")
+    written: list[bytes] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (replace(a, b), written.append(Path(b).read_bytes()))[0])
+    out = convert(tmp_path / "net.pth", tmp_path / "x.safetensors", "x")
+    assert written == [out.read_bytes()]
 
 
 def test_one_bad_download_bars_no_name(server: Server, cli: Cli, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from gancli.cli.main import run
 from gancli.cli.variants import Variants
 from gancli.images import curves
 from tests.dev import fuzz_commands, whole_files
-from tests.dev.fuzz_commands import SHARES, Case
+from tests.dev.fuzz_cases import Case
+from tests.dev.fuzz_commands import SHARES
 from tests.dev.fuzz_workers import LANES, Workers
 from tests.dev.whole_files import Source
 

@@ -22,7 +22,8 @@ class _Worker:
     def __init__(
         self, enter: Callable[[], None], call: Callable[[int], tuple[Any, ...]], first: int, last: int
     ) -> None:
-        self.next, self.last, self._begun, self._idle, self._computed = first, last, b"", 0.0, -1
+        self.next, self.last, self._begun = first, last, b""
+        self._idle, self._computed, self._blocked = 0.0, -1, False
         self.reader, writer = os.pipe()
         if (process := os.fork()) == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -47,7 +48,7 @@ class _Worker:
             self.process = 0
             if self.next < self.last:
                 code = os.waitstatus_to_exitcode(status)
-                yield self.next, f"worker blocked for {PATIENCE} s" if self._blocked() else f"worker died, {code}"
+                yield self.next, f"worker blocked for {PATIENCE} s" if self._blocked else f"worker died, {code}"
                 self.next += 1
 
     def kill_if_blocked(self, seconds: float) -> None:
@@ -59,11 +60,9 @@ class _Worker:
         computed = int(said[11]) + int(said[12])
         self._idle = self._idle + seconds if computed == self._computed and said[0] == "S" else 0
         self._computed = computed
-        if self._blocked():
+        if self._idle >= PATIENCE:
+            self._blocked = True
             os.kill(self.process, signal.SIGKILL)
-
-    def _blocked(self) -> bool:
-        return self._idle >= PATIENCE
 
 
 class Workers:

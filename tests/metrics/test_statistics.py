@@ -1,5 +1,6 @@
 """Files of statistics: our own and those of other tools, without running what is pickled in them."""
 
+import contextlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,13 @@ def test_wrong_sums_of_stylegan_are_one_line(tmp_path: Path, change: dict[str, A
     (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums)[:-20])
     with pytest.raises(UserError, match="holds no mu and sigma"):
         stats_files.read(tmp_path / "stats.pkl")
+
+
+def test_packed_arrays_that_are_damaged_are_one_line(tmp_path: Path) -> None:
+    path, rows = tmp_path / "stats.npz", np.random.default_rng(0).standard_normal((99, 9))
+    np.savez_compressed(path, mu=rows.mean(0), sigma=np.cov(rows.T))
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes(b ^ 0xFF for b in whole[place : place + 3]) + whole[place + 3 :])
+        with contextlib.suppress(UserError):
+            stats_files.read(path)

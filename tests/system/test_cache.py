@@ -96,6 +96,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "about is a link": ("about.json", _to_link),
     "about is gone": ("about.json", Path.unlink),
     "all of it is a link": ("", lambda entry: _to_link(entry, 2)),
+    "all of it is a pipe": ("", lambda entry: (shutil.rmtree(entry), os.mkfifo(entry))),
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from gancli.checkpoints import checkpoint
+from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.system import atomic
 from gancli.training import launch
@@ -137,6 +138,19 @@ def test_a_place_that_cannot_be_written_is_one_line(cli: Cli, pictures: Path) ->
         result = cli("sample", "x", "-n", 1, "--out", out)
         assert result.code == 2
         assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["a folder", "a pipe"])
+def test_what_is_no_file_is_not_written_over(cli: Cli, pictures: Path, make: Callable[[Path], None]) -> None:
+    place = Path("report.csv")
+    make(place)
+    mode = place.stat().st_mode
+    result = cli("eval", pictures, "--data", pictures, "--extractor", "local", "--out", place)
+    assert (result.code, len(result.err.splitlines())) == (2, 1), result.err
+    assert "and a file is wanted here" in result.err
+    with pytest.raises(UserError):
+        atomic.write_text(place, "x")
+    assert [place.stat().st_mode, {path.name for path in Path().iterdir()}] == [mode, {"pictures", "report.csv"}]
 
 
 def test_names_that_are_no_text(cli: Cli, pictures: Path) -> None:

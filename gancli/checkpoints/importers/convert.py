@@ -4,6 +4,7 @@ What a file holds is told from the names and shapes of its tensors, never from o
 """
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,30 @@ def import_file(file: Path, name: str | None) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--as {name}: give a name of letters, digits, dots, dashes and underscores")
     folder = Folder(RUNS / name)
-    if folder.path.exists():
+    if os.path.lexists(folder.path) and not _left_unfinished(folder, file):
         raise UserError(f"--as {name}: {folder.path} is already there")
     converted = convert(file, folder.checkpoint(0), name)
     about = checkpoint.describe(converted)
     atomic.write_json(folder.about, {"variant": about.variant, "hparams": about.hparams, **about.run})
+    folder.tidy()
     return converted
+
+
+def _left_unfinished(folder: Folder, file: Path) -> bool:
+    """Tell whether a folder holds nothing but what an import of the same file leaves that was killed: no run.json."""
+    converted = folder.checkpoint(0)
+    if folder.path.is_symlink() or not folder.path.is_dir() or not _holds_only(folder.path, converted):
+        return False
+    try:
+        folder.check()
+        return not converted.exists() or checkpoint.describe(converted).run.get("sha256") == sha256_of(file)
+    except UserError:
+        return False
+
+
+def _holds_only(folder: Path, file: Path) -> bool:
+    held = (path for path in folder.rglob("*") if not any(part.startswith(atomic.PREFIX) for part in path.parts))
+    return {*held} <= {file.parent, file}
 
 
 def _name(file: Path) -> str:
@@ -49,8 +68,7 @@ def convert(file: Path, out: Path, name: str) -> Path:
     hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
     clock = {"step": 0, "images": 0, "total": 0}
     about = About(variant, hp, spec, clock, kept | {"gancli": gancli.__version__}, {})
-    checkpoint.save(out, about, gan, {}, EMA(gan))
-    checkpoint.strip(out)
+    checkpoint.save_served(out, about, EMA(gan))  # in one go: what is killed leaves all of it or nothing
     return out
 
 

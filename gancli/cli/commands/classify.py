@@ -24,6 +24,8 @@ def command(
 
     if out is not None and out.suffix.lower() != ".csv":
         raise UserError(f"--out {out}: classes are written as a .csv")
+    if out is not None:
+        atomic.check_place(out)
     found = classify(model, images, device, best=best)
     if out is not None:
         atomic.write_text(out, to_csv(found))

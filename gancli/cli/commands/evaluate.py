@@ -62,6 +62,8 @@ def command(
     from gancli.system.processes.process import tuned
 
     extractor_table.check(extractor)
+    if out:
+        atomic.check_place(out)
     options = Options(
         inputs=tuple(inputs), data=data, metrics=tuple(table.parse(metrics)), n=n, reals=reals, split=split,
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
