@@ -4,11 +4,9 @@ import gzip
 import io
 import json
 import lzma
-import os
 import pickle
-import random
-import shutil
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -19,8 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load, save_file
@@ -28,6 +24,7 @@ from safetensors.torch import load, save_file
 from gancli.checkpoints.checkpoint import About
 from gancli.data.sources import archives, arrays
 from gancli.images import reading
+from tests import children
 from tests.conftest import Cli, noise_images
 from tests.dev.whole_files import Code, images
 
@@ -367,25 +364,8 @@ def test_code_runs_only_if_the_user_has_named_it(cli: Cli, pictures: Path, monke
 # --- a few of the mutants that tests/dev/fuzz.py makes by the ten thousand
 
 
-@pytest.fixture(scope="session")
-def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from tests.dev.fuzz import Fuzzer
-
-    here = Path.cwd()
-    made = Fuzzer(0)
-    os.chdir(here)
-    yield made
-    shutil.rmtree(made.root)
-
-
-@settings(max_examples=100)
-@given(st.integers(0, 2**32))
-def test_mutants(fuzzer: Any, number: int) -> None:
-    here, dice = Path.cwd(), random.getstate()
-    os.chdir(fuzzer.work)
-    try:
-        told = fuzzer.one(number)
-    finally:
-        os.chdir(here)
-        random.setstate(dice)
-    assert told.wrong == ""
+@pytest.mark.processes
+def test_a_few_mutants() -> None:
+    """In a process of its own, for the fuzzer replaces what takes long, and lives in folders of its own."""
+    done = children.run([sys.executable, "-m", "tests.dev.fuzz", 100, 7], cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr

@@ -31,7 +31,7 @@ ODD: list[Any] = [
 def spoiled(content: bytes, dice: Dice, *_: Any) -> bytes:
     """Flip, cut, repeat, insert and overwrite, once to five times."""
     data = bytearray(content)
-    for _ in range(dice.choice([1, 1, 1, 2, 5])):
+    for _i in range(dice.choice([1, 1, 1, 2, 5])):
         at = dice.randrange(len(data) + 1) if dice.random() < 0.6 else dice.randrange(min(len(data), 200) + 1)
         length = dice.choice([1, 2, 4, 8, 64, 1000])
         way = dice.randrange(7)

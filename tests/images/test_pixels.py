@@ -47,4 +47,4 @@ def test_bytes_are_the_nearest_in_range(value: float) -> None:
 def test_no_other_file_converts() -> None:
     """One idea, one place."""
     places = [path for path in ROOT.rglob("*.py") if re.search(r"\b127\.5\b", path.read_text())]
-    assert places == [ROOT / "pixels.py"]
+    assert places == [ROOT / "images" / "pixels.py"]

@@ -11,10 +11,9 @@ import torch
 from PIL import Image
 
 import gancli
-from gancli.data.sources import decode
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.images import roundtrip
+from gancli.images import reading, roundtrip
 from gancli.images.writing import read_about
 from gancli.inference import user_images
 from gancli.inference.translation.jobs import Job
@@ -81,6 +80,6 @@ def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     assert "is a pipe" in str(_read(Job(pipe, None), None))
 
 
-def test_what_unreadable_images_raise_is_listed_where_data_are_decoded_and_nowhere_else() -> None:
+def test_what_unreadable_images_raise_is_listed_where_images_are_read_and_nowhere_else() -> None:
     lists = [path for path in ROOT.rglob("*.py") if "DecompressionBomb" in path.read_text()]
-    assert lists == [Path(decode.__file__)]
+    assert lists == [Path(reading.__file__)]

@@ -128,7 +128,7 @@ def test_no_score_is_missing_above() -> None:
         for name, function in inspect.getmembers(module, inspect.isfunction):
             gives = inspect.signature(function).return_annotation in (dict[str, float], scores.Numbers)
             if function.__module__ == module.__name__ and gives and not name.startswith("_"):
-                giving.add(f"{found.name}.{name}")
+                giving.add(f"{found.name.rpartition('.')[2]}.{name}")
     taken = {"shapes.score", "points.score", "accuracy.accuracy", "scores.measure"}
     assert giving == taken | {f"domains.{name}" for name in ("score_gan", "score_direction", "score", "compare")}
 

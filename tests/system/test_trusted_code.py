@@ -149,10 +149,10 @@ def test_nothing_of_a_strangers_file_is_evaluated(
 
 
 def test_only_one_place_runs_what_a_checkpoint_names() -> None:
-    """All others ask models.kind_of, which asks for trust first."""
+    """All others ask load.kind_of, which asks for trust first."""
     root = Path(gancli.__file__).parent
     found = [p.name for p in root.rglob("*.py") if re.search(r"registry\.load\([\w.]*about", p.read_text())]
-    assert found == ["models.py"]
+    assert found == ["load.py"]
 
 
 # --- marks
