@@ -155,7 +155,7 @@ def test_stripping_does_not_make_a_damaged_checkpoint_look_whole(cli: Cli, run: 
         checkpoint.strip(path)
     assert path.read_bytes() == damaged
     result = resumes(cli)
-    assert (result.code, "set aside as 000000008.safetensors.damaged" in result.out) == (0, True)
+    assert (result.code, "renamed to 000000008.safetensors.damaged" in result.out) == (0, True)
     assert path.with_name(f"{path.name}.damaged").read_bytes() == damaged
 
 
@@ -343,7 +343,7 @@ CHANGED = {
 def test_data_that_have_changed_are_refused(cli: Cli, run: Path, how: str) -> None:
     CHANGED[how]()
     before = state()
-    refused(resumes(cli), "the data have changed since x was trained: pictures does not hold what")
+    refused(resumes(cli), "the data have changed since x was trained: pictures differs from what")
     assert state() == before
     without_digest(run)  # as the message says
     assert resumes(cli).code == 0
@@ -377,7 +377,7 @@ def test_a_run_of_before_is_known_by_where_its_data_lie(cli: Cli, run: Path) -> 
     without_digest(run)
     noise_images(Path("other"), 5)
     refused(resumes(cli, "other"), "data was pictures, now other")
-    refused(resumes(cli, "digits"), "was trained otherwise")
+    refused(resumes(cli, "digits"), "settings differ from the saved run")
     assert resumes(cli, Path("pictures").absolute()).code == 0
     assert json.loads((run / "run.json").read_text())["digest"]
 
@@ -460,7 +460,7 @@ def test_going_back_wants_what_was_saved(cli: Cli, pictures: Path, monkeypatch: 
 
     monkeypatch.setattr(Training, "step", step)
     result = cli(*command(pictures, "x", 8))
-    assert (result.code, "training has to go back to its last checkpoint" in result.err) == (2, True)
+    assert (result.code, "training must return to its last checkpoint" in result.err) == (2, True)
 
 
 # --- what a checkpoint says

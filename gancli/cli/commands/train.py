@@ -1,4 +1,4 @@
-"""`gancli train VARIANT`: every variant is a command of its own, with exactly its options."""
+"""`gancli train VARIANT`: every variant is a subcommand with exactly its own options."""
 
 from typing import Any
 
@@ -9,19 +9,19 @@ from gancli.training.options import RunOptions
 
 
 class Train(VariantCommand):
-    """Trains a variant."""
+    """The subcommand that trains a variant."""
 
     options = RunOptions
 
     def run(self, variant: str, values: dict[str, Any], options: RunOptions) -> int:
-        """Train it."""
+        """Train the variant."""
         from gancli.training.launch import launch
 
         return launch(variant, values, options)
 
 
 class Trains(Variants):
-    """What can be trained."""
+    """The variants that can be trained."""
 
     command = Train
 
