@@ -29,7 +29,7 @@ def with_batch(data: Data, options: SetUp, before: Mapping[str, Any] | None = No
         data = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=chosen))
     batch, parts, processes = data.hp.batch, options.accumulate, dist.world()
     if batch % (processes * parts):
-        into = f"{processes} processes" + (f" x {parts} micro-batches (--accumulate {parts})" if parts > 1 else "")
+        into = f"{processes} x {parts} micro-batches (processes x --accumulate)"
         raise UserError(f"--batch {batch} cannot be split evenly into {into}: give a multiple of {processes * parts}")
     return data
 

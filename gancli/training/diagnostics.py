@@ -39,8 +39,8 @@ class DominanceCheck:
             self._said = True
             self._note(
                 f"warning   D overpowers G: its loss has been below {WON:.0%} of its initial value for "
-                f"{FOR_GOOD:.0%} of training, so G learns nothing. Try a lower --lr, a lower --n-critic, more images, or a "
-                "variant whose D has a gradient penalty or spectral norm"
+                f"{FOR_GOOD:.0%} of training, so G learns nothing. Try a lower --lr, a lower --n-critic, more images, "
+                "or a variant whose D has a gradient penalty or spectral norm"
             )
 
 

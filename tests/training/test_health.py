@@ -236,7 +236,7 @@ def test_out_of_memory_halves_the_parts_once(cli: Cli, pictures: Path, monkeypat
         played = small_memory(patch, 2)
         result = train(cli, pictures, "--steps", 5)
     assert result.code == 0, result.err
-    assert result.out.count("out of memory in step 1: from now on each batch is computed in 2 parts") == 1
+    assert result.out.count("out of memory in step 1: each batch is now computed in 2 micro-batches") == 1
     assert "--accumulate 2 says so" in result.out
     assert played == [4, *([2] * 10)]
     from safetensors.torch import load

@@ -86,7 +86,7 @@ def test_parts_of_a_batch_add_up_to_it(cli: Cli, pictures: Path) -> None:
 def test_batches_must_divide(cli: Cli, pictures: Path) -> None:
     result = cli("train", "gan", "--data", pictures, "--batch", 10, "--accumulate", 4)
     assert result.code == 2
-    assert "--batch 10 cannot be split evenly into 1 processes x 4 micro-batches" in result.err
+    assert "--batch 10 cannot be split evenly into 1 x 4 micro-batches" in result.err
 
 
 # --------------------------------------------------------------------------------------- a process is gone

@@ -42,7 +42,10 @@ app = typer.Typer(cls=Benches, no_args_is_help=True, add_completion=False, rich_
 
 @app.callback()
 def _bench() -> None:
-    """Measure the training speed of a variant, optionally against other programs; see gancli bench VARIANT --help."""
+    """Measure the training speed of a variant.
+
+    It may be compared with other programs; `gancli bench VARIANT --help` shows how.
+    """
 
 
 def _print_table(report: Mapping[str, Any]) -> None:

@@ -11,9 +11,9 @@ def command(
     what: Annotated[str, typer.Argument(metavar="RUN|MODEL|cache", help="A run, a checkpoint, or the word 'cache'.")],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
-    """Look for damage: hashes, numbers, links, and whether a model's weights fit its description.
+    """Check a run, a model or the cache for damage.
 
-    Print one line per fault; with any fault, the exit code is 2.
+    Check hashes, numbers, links, and whether a model's weights fit its description. Print one line per fault; with any fault, the exit code is 2.
     """
     from gancli.checkpoints import checking
 

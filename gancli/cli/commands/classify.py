@@ -18,7 +18,10 @@ def command(
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Predict the class of every image, and print file, class and probability."""
+    """Predict the class of every image.
+
+    Print file, class and probability.
+    """
     from gancli.inference.classify import classify, to_csv
     from gancli.system import atomic
 

@@ -68,7 +68,10 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Also write the report to this file, as JSON.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics and their protocol as JSON.")] = False,
 ) -> None:
-    """Score models and folders of images against real images, and report the exact protocol."""
+    """Score models or images against real images.
+
+    Report the exact protocol with every score.
+    """
     from gancli.evaluation.comparisons import Options
     from gancli.evaluation.evaluate import evaluate
     from gancli.system import atomic, dist

@@ -15,7 +15,10 @@ def command(
         typer.Option("--as", metavar="NAME", help="Name for the new run under ./runs; default: the file's name."),
     ] = None,
 ) -> None:
-    """Convert a published generator to a MODEL. Its architecture is inferred from its tensors; no code in it runs."""
+    """Convert a published generator to a MODEL.
+
+    Its architecture is inferred from its tensors; no code in the file runs.
+    """
     from gancli.checkpoints.importers.convert import import_file
 
     say(import_file(file, as_))

@@ -58,7 +58,10 @@ def command(
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Interpolate between images in latent space, and write an animation or a still image."""
+    """Interpolate between images in latent space.
+
+    Write an animation or a still image.
+    """
     from gancli.inference.sampling.draw import parse_seeds
     from gancli.inference.sampling.interpolate import Walk, interpolate
 

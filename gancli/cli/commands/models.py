@@ -47,7 +47,10 @@ def info(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, or a run under ./runs.")],
     json: Json = False,
 ) -> None:
-    """Describe a checkpoint: variant, data, hyperparameters and length of training."""
+    """Describe a checkpoint.
+
+    Print its variant, data, hyperparameters and length of training.
+    """
     from gancli.checkpoints import checkpoint
     from gancli.checkpoints.find import find_model
 

@@ -33,7 +33,10 @@ def command(
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Generate images from a checkpoint. A seed gives the same image however many images are generated."""
+    """Generate images from a checkpoint.
+
+    A seed gives the same image however many images are generated.
+    """
     from gancli.inference.sampling.draw import ALL, parse_seeds
     from gancli.inference.sampling.like import repeat
     from gancli.inference.sampling.sample import SampleRequest, sample

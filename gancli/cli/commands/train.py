@@ -31,4 +31,7 @@ app = typer.Typer(cls=Trains, no_args_is_help=True, add_completion=False, rich_m
 
 @app.callback()
 def _train() -> None:
-    """Train a variant; `gancli train VARIANT --help` shows its options."""
+    """Train a variant.
+
+    `gancli train VARIANT --help` shows its options.
+    """

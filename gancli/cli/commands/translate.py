@@ -49,7 +49,10 @@ def command(
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Translate images of any number and size, keeping the name, size, alpha and EXIF of each."""
+    """Translate images from one domain to another.
+
+    Take any number of images of any size, and keep the name, size, alpha and EXIF of each.
+    """
     from gancli.inference.translation.jobs import TranslationRequest
     from gancli.inference.translation.translate import translate
 

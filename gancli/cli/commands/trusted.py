@@ -21,7 +21,10 @@ def command(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the hash and path of each as JSON.")] = False,
 ) -> None:
-    """Choose which of your Python files a checkpoint may run. Training with a file also trusts it."""
+    """Choose which Python files checkpoints may run.
+
+    Training with a file also trusts it.
+    """
     if withdraw and not files:
         raise UserError("--withdraw needs a file or the start of its hash; gancli trust lists them")
     found = (
