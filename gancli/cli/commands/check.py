@@ -13,7 +13,8 @@ def command(
 ) -> int:
     """Check a run, a model or the cache for damage.
 
-    Check hashes, numbers, links, and whether a model's weights fit its description. Print one line per fault; with any fault, the exit code is 2.
+    Check hashes, numbers, links, and whether a model's weights fit its description.
+    Print one line per fault; with any fault, the exit code is 2.
     """
     from gancli.checkpoints import checking
 
