@@ -186,7 +186,7 @@ def test_other_folders_with_a_number_at_the_end_are_no_runs(cli: Cli, pictures: 
 
 def test_a_link_to_nowhere_is_not_taken_for_a_free_name(cli: Cli, pictures: Path) -> None:
     Path("x").symlink_to("gone")
-    refused(cli(*command(pictures, "x")), "--out x is no folder")
+    refused(cli(*command(pictures, "x")), "--out x exists and is not a folder")
     assert not Path("runs").exists()
 
 
@@ -397,7 +397,7 @@ def test_a_renamed_folder_is_not_made_again(cli: Cli, pictures: Path, monkeypatc
     assert result.code == 2
     assert not Path("x").exists()
     assert result.out.count("cannot be written") == 1
-    assert "the last checkpoint cannot be written: " in result.err
+    assert "the last checkpoint could not be written: " in result.err
     assert len(result.err.splitlines()) == 1
     if sys.platform == "linux":
         assert f"x was renamed to {Path('y').absolute()}" in result.err

@@ -70,7 +70,7 @@ def test_measuring_does_not_change_what_is_learnt(cli: Cli, tmp_path: Path) -> N
         assert all((a.get_tensor(name) == b.get_tensor(name)).all() for name in a.keys())  # noqa: SIM118
 
 
-@pytest.mark.parametrize(("metrics", "said"), [("shapes", "built-in shapes only"), ("fdi", "no metric 'fdi'")])
+@pytest.mark.parametrize(("metrics", "said"), [("shapes", "only on the built-in shapes"), ("fdi", "no metric 'fdi'")])
 def test_what_cannot_be_measured_is_said_before_training(cli: Cli, tmp_path: Path, metrics: str, said: str) -> None:
     data = noise_images(tmp_path / "real", 24, (16, 16))
     result = cli("train", "dcgan", "--data", data, "--metrics", metrics, "--out", "run")

@@ -189,8 +189,8 @@ def test_batch_auto_is_for_gpus(cli: Cli, pictures: Path) -> None:
     result = cli("train", "gan", "--data", pictures, "--batch", "auto", "--device", "cpu")
     assert result.code == 2
     assert "--batch auto needs a GPU, but the device is cpu" in result.err
-    assert "whole number above 0 nor auto" in cli("train", "gan", "--batch", "some").err
-    assert "whole number above 0 nor auto" in cli("train", "gan", "--batch", "0").err
+    assert "give a whole number above 0, or auto" in cli("train", "gan", "--batch", "some").err
+    assert "give a whole number above 0, or auto" in cli("train", "gan", "--batch", "0").err
 
 
 @pytest.mark.parametrize(("room", "size"), [(0, 0), (1, 1), (100, 64), (10**9, 512)])
