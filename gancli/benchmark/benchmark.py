@@ -1,4 +1,4 @@
-"""How fast a variant trains here: alone, beside the machine's measured peak, and beside other programs, in turns."""
+"""Measure a variant's training speed, next to the machine's measured peak and to other programs, in alternation."""
 
 import dataclasses
 import math
@@ -33,13 +33,13 @@ from gancli.training.setup import Data, build_training, choose_precision, open_d
 WARM_UP = 3  # steps before anything is timed
 NEVER = Rhythm(save=math.inf, sample=math.inf, evaluate=math.inf)
 
-Runs = Mapping[str, Callable[[float], Window]]  # each makes steps for some seconds
+Runs = Mapping[str, Callable[[float], Window]]  # each trains for some seconds
 
 
 def bench(
     variant: str, values: Mapping[str, Any], options: BenchOptions, began: float, display: Quiet
 ) -> dict[str, Any]:
-    """Time a variant's training and return the report; `began` is when the program did, by the monotonic clock."""
+    """Time a variant's training and return the report; `began` is the program's start on the monotonic clock."""
     with tuned(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         marks = {"imports": time.monotonic()}
         data = with_batch(open_data(variant, values, options, display.decoded), options)
@@ -52,7 +52,7 @@ def bench(
         marks["first_step"] = time.monotonic()
         report = _about(variant, training, data, choice) | {"seconds_to_first_step": _stages(began, marks)}
         display.note(
-            f"{variant}: first step after {report['seconds_to_first_step']['all']} s, now {options.windows} rounds"
+            f"{variant}: first step after {report['seconds_to_first_step']['all']} s; timing {options.windows} rounds"
         )
 
         task = _task(data, options, training.gan.builtin)
@@ -65,7 +65,7 @@ def bench(
 
 
 def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> dict[str, list[Window]]:
-    """Give each run a window, in rounds, after a first one that warms it up and does not count."""
+    """Time the runs in alternating windows, after one uncounted window each to warm up."""
     for run in runs.values():
         run(min(options.seconds, 1.0))
     timed: dict[str, list[Window]] = {name: [] for name in runs}
@@ -73,7 +73,7 @@ def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> 
         for name, run in runs.items():
             timed[name].append(run(options.seconds))
         said = ", ".join(f"{name} {1000 * w[-1].seconds / w[-1].steps:,.1f}" for name, w in timed.items())
-        note(f"round {i + 1}: {said} ms a step")
+        note(f"round {i + 1}: {said} ms per step")
     return timed
 
 
@@ -81,13 +81,13 @@ def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> 
 
 
 class WatchedFeed:
-    """A feed that keeps the time that the loop waits for its batches."""
+    """A feed that measures how long the loop waits for batches."""
 
     def __init__(self, feed: Feed[Any]) -> None:
         self._feed, self.batch, self.device, self.seconds = feed, feed.batch, feed.device, 0.0
 
     def at(self, images: int) -> Any:
-        """Give the batch, and remember how long that took."""
+        """Return the batch, and add the time that took."""
         began = time.perf_counter()
         batch = self._feed.at(images)
         self.seconds += time.perf_counter() - began
@@ -95,13 +95,13 @@ class WatchedFeed:
 
 
 def prepared(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> tuple[Training, Choice]:
-    """Make the loop of `gancli train`, which writes its ticks, but neither grids nor checkpoints; and its precision."""
+    """Build the loop of `gancli train`, writing ticks but no grids or checkpoints; return it and its precision."""
     gan, players, ema = build_training(data, options.seed)
     choice = choose_precision(gan, data, options)
     feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
     clock = Clock(0, 0, 10**12)
     play = stepper(gan, players, amp(choice.precision, data.device), options.compile, options.graph, display.note)
-    nobody: Any = None  # describes or saves it
+    nobody: Any = None  # nothing describes or saves this run
     training = Training(
         gan, players, ema, feed, clock, nobody, Folder(folder), Quiet(), nobody, play, NEVER,
         accumulate=options.accumulate, seed=options.seed,
@@ -110,7 +110,7 @@ def prepared(data: Data, options: BenchOptions, folder: Path, display: Quiet) ->
 
 
 def _bare(training: Training, context: Amp) -> Callable[[], None]:
-    """Only what nobody can do without, on one batch for ever: forward, backward and optimiser of every turn."""
+    """Return a minimal step, always on one batch: forward, backward and optimiser of every turn."""
     gan, players, batch = training.gan, training.players, training.feed.at(0)
     count = 0
 
@@ -132,7 +132,7 @@ def _bare(training: Training, context: Amp) -> Callable[[], None]:
 
 
 def in_windows(step: Callable[[], object], data: Data) -> Callable[[float], Window]:
-    """Warm a step up, and make a function that makes such steps for some seconds."""
+    """Warm up a step, and return a function that repeats it for some seconds."""
     for _ in range(WARM_UP):
         step()
     return lambda seconds: window(step, seconds, data.device)
@@ -170,7 +170,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def _stages(began: float, marks: Mapping[str, float]) -> dict[str, float]:
-    """How long each stage took, and all of them."""
+    """Return how long each stage took, and the total."""
     took = zip(marks, (now - before for before, now in zip((began, *marks.values()), marks.values())))
     return {name: round(seconds, 3) for name, seconds in took} | {"all": round(marks["first_step"] - began, 3)}
 
@@ -180,7 +180,9 @@ def _results(training: Training, feed: WatchedFeed, timed: Mapping[str, list[Win
     work = flops.of_a_step(training.gan, training.players, training.feed.at(0))
     peaks = flops.peaks(feed.device, context)
     rate = work * ours["images_per_second"]["median"] / feed.batch
-    alone = work / ours["cpu_ms_per_step"] * 1000 * torch.get_num_threads()  # a second, if nobody else had computed
+    alone = (
+        work / ours["cpu_ms_per_step"] * 1000 * torch.get_num_threads()
+    )  # per second, had nothing else run on the CPU
     others = {name: _speed(windows, feed.batch) for name, windows in timed.items() if name not in ("loop", "bare")}
     for speed in others.values():
         speed["ratio"] = round(ours["images_per_second"]["median"] / speed["images_per_second"]["median"], 3)

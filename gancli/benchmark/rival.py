@@ -1,7 +1,7 @@
-"""Other people's training steps, timed in processes of their own, so that no setting of ours helps or hinders them.
+"""Training steps of other programs, each timed in a separate process so that our settings do not affect it.
 
-A file FILE.py defines ``steps(task)``, a generator: each ``next`` trains on one batch. ``FILE.py:name`` takes another
-function of it. See `Task` for what it is told.
+FILE.py defines a generator ``steps(task)``: each ``next`` trains on one batch. ``FILE.py:name`` names another function.
+See `Task` for its argument.
 """
 
 import os
@@ -23,9 +23,9 @@ from gancli.system.untrusted import trusted_code
 
 @dataclass(frozen=True)
 class Task:
-    """What a training step is to be measured on."""
+    """The data, batch and device to measure a training step on."""
 
-    data: str  # as on the command line: a folder, mostly
+    data: str  # as on the command line: usually a folder
     batch: int
     channels: int
     height: int
@@ -35,17 +35,17 @@ class Task:
 
 
 class Rival:
-    """A training step in a process of its own; use it as a context."""
+    """Another program's training step in a separate process; use it as a context manager."""
 
     def __init__(self, given: str, task: Task) -> None:
         self.name = given
         path, _, function = given.partition(":")
         if not Path(path).is_file():
-            raise UserError(f"--against {given}: there is no file {path}")
+            raise UserError(f"--against {given}: no file {path}; give FILE.py or FILE.py:function")
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, os.getcwd(), path, function or "steps", task))
-        # it begins with imports, before it is told where to look: nothing of the current folder is meant
+        # it imports modules before it receives its path: none may come from the current folder
         with variables(SAFE_PATH), elsewhere():
             self._process.start()
         theirs.close()
@@ -59,13 +59,13 @@ class Rival:
         self._process.join()
 
     def window(self, seconds: float) -> Window:
-        """Let it make steps for some seconds; raises UserError when it breaks."""
+        """Let it train for some seconds. Raise UserError if it fails."""
         with suppress(OSError):
             self._pipe.send(seconds)
         try:
             return self._pipe.recv()
         except (EOFError, OSError):
-            raise UserError(f"--against {self.name}: it broke; what it said of it stands above") from None
+            raise UserError(f"--against {self.name} failed: see its error above") from None
 
 
 def _serve(pipe: Connection, folder: str, path: str, function: str, task: Task) -> None:
@@ -73,8 +73,8 @@ def _serve(pipe: Connection, folder: str, path: str, function: str, task: Task) 
     sys.path.insert(0, str(Path(path).parent))  # as for `python FILE.py`
     program = trusted_code.execute(
         trusted_code.read(Path(path)), Path(path).stem
-    )  # the name that its own processes look for
+    )  # the module name that its own subprocesses look up
     steps = getattr(program, function)(task)
-    with suppress(EOFError):  # nobody asks any more
+    with suppress(EOFError):  # the benchmark has closed the pipe
         while True:
             pipe.send(window(lambda: next(steps), pipe.recv(), torch.device(task.device)))

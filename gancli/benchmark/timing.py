@@ -1,4 +1,4 @@
-"""Windows of training steps: how many were made, how long they took, how much memory they held."""
+"""Timing windows: number of training steps, their duration and their peak memory."""
 
 import sys
 import time
@@ -11,16 +11,16 @@ from gancli.system.devices import wait_for
 
 
 class Window(NamedTuple):
-    """Steps that were made one after the other."""
+    """Consecutive steps."""
 
     steps: int
     seconds: float
-    cpu: float  # seconds that the processors worked for it: what else runs on the machine hardly changes them
-    memory: int  # bytes: the most that the process has held
+    cpu: float  # seconds of CPU time, which other programs on the machine hardly affect
+    memory: int  # peak memory of the process in bytes
 
 
 def window(step: Callable[[], object], seconds: float, device: torch.device) -> Window:
-    """Make steps for some seconds, one at least."""
+    """Run and time steps for some seconds, but at least one."""
     count, began, worked = 0, time.perf_counter(), time.process_time()
     while not count or time.perf_counter() - began < seconds:
         step()
@@ -30,7 +30,7 @@ def window(step: Callable[[], object], seconds: float, device: torch.device) -> 
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes that this process has held at most: on an accelerator, of its memory."""
+    """Return this process's peak memory in bytes: of the GPU on CUDA, otherwise of the machine."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     import resource  # not on Windows

@@ -1,4 +1,4 @@
-"""The command line. Imports no torch: a command does, when it runs. The only place where errors become exit codes."""
+"""The command line. It imports no torch (commands do, when they run) and alone turns errors into exit codes."""
 
 import io
 import os
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def _with_torch(command: Callable[P, T]) -> Callable[P, T]:
-    """Make a command that loads torch, as it must be loaded, when it runs: for help it is not needed."""
+    """Wrap a command so that torch is loaded only when it runs: help does not need it."""
 
     @wraps(command)
     def loading(*words: P.args, **options: P.kwargs) -> T:
@@ -44,7 +44,7 @@ def _with_torch(command: Callable[P, T]) -> Callable[P, T]:
     return loading
 
 
-# without Rich's markup, help costs half the time; commands colour what they print themselves
+# without Rich's markup, help takes half the time; commands colour their own output
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(train.app, name="train")
 app.command("sample")(_with_torch(sample.command))
@@ -76,20 +76,20 @@ def _gancli(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0 done, 2 wrong use or bad input (one line, no traceback), 3 training diverged, 129, 130 and 143 interrupted.
+    0: done. 2: wrong use or bad input (one line, no traceback). 3: training diverged. 129, 130, 143: interrupted.
     """
     trusted_code.forget()
     try:
-        # not its main(): that turns a pipe which nobody reads any more into exit code 1
+        # not context.command.main(): it turns a closed pipe into exit code 1
         with get_command(app).make_context("gancli", list(sys.argv[1:] if arguments is None else arguments)) as context:
             code = context.command.invoke(context) or 0
-        sys.stdout.flush()  # a reader that has gone is noticed here, not at exit
+        sys.stdout.flush()  # notice a closed pipe here, not at exit
         return code
     except Exit as done:
         return done.exit_code
     except (KeyboardInterrupt, Abort):
         return 130
-    except BrokenPipeError:  # the reader has gone: nothing more to say, at exit neither
+    except BrokenPipeError:  # the reader has gone: print nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -99,7 +99,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _words(error: Exception) -> str | None:
-    """Say in a line what went wrong; None for what is a bug, and wants its traceback."""
+    """Return the error message in one line; None for a bug, which should show its traceback."""
     match error:
         case UserError():
             return str(error)
@@ -107,14 +107,14 @@ def _words(error: Exception) -> str | None:
             return error.format_message()
         case Diverged():
             return f"training diverged: {error}; try a lower --lr or another --seed"
-        case OSError(strerror=str(reason)):  # a file that the system does not let us read or write
+        case OSError(strerror=str(reason)):  # a file that cannot be read or written
             return f"{error.filename}: {reason}" if error.filename else reason
         case MemoryError():
-            return "there is not enough memory for this"
+            return "not enough memory"
         case RuntimeError() if "out of memory" in str(error) or "can't allocate memory" in str(error):
-            return "there is not enough memory for this: give a smaller --batch or --size, or in training --accumulate"
-        case RuntimeError() if "home directory" in str(error):  # what pathlib says of a ~ that it cannot follow
-            return "a path begins with ~, and there is no such home directory"
+            return "not enough memory: give a smaller --batch or --size or, in training, a larger --accumulate"
+        case RuntimeError() if "home directory" in str(error):  # pathlib's error for an unknown ~
+            return "a path begins with ~, but that home directory is unknown: give the full path"
     return None
 
 
@@ -124,8 +124,8 @@ def _fail(message: str, code: int) -> int:
 
 
 def main() -> NoReturn:
-    """Be the program."""
-    for stream in (sys.stdout, sys.stderr):  # names of files may hold what the terminal cannot show
+    """Run the program and exit."""
+    for stream in (sys.stdout, sys.stderr):  # file names may contain characters that the terminal cannot show
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run())

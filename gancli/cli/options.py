@@ -1,4 +1,4 @@
-"""Dataclasses to Typer options. The only module that knows both."""
+"""Turn dataclasses into Typer options. The only module that knows both."""
 
 import dataclasses
 import inspect
@@ -11,7 +11,7 @@ from gancli.hparams import AUTO, words
 
 
 def options(cls: type, panel: str, without: Collection[str] = ()) -> list[inspect.Parameter]:
-    """Make one keyword option of each field of a dataclass, with its help, range, panel and default."""
+    """Return one keyword option for each field of a dataclass, with its help, range, panel and default."""
     hints = get_type_hints(cls)
     fields = [field for field in dataclasses.fields(cls) if field.name not in without]
     return [_option(cls, field, hints[field.name], panel) for field in fields]
@@ -19,7 +19,7 @@ def options(cls: type, panel: str, without: Collection[str] = ()) -> list[inspec
 
 def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -> inspect.Parameter:
     stated = words(cls, field.name)
-    # Typer takes a range for numbers only
+    # Typer allows a range only for numbers
     limits: dict[str, Any] = {key: stated[key] for key in ("min", "max") if stated[key] is not None}
     if stated.get("auto"):
         limits = {"parser": _number_or_auto, "metavar": "INTEGER|auto"}
@@ -37,16 +37,16 @@ def _number_or_auto(text: str) -> int:
     except ValueError:
         number = AUTO
     if number == AUTO:
-        raise typer.BadParameter(f"{text} is neither a whole number above 0 nor auto")
+        raise typer.BadParameter(f"{text} is not allowed: give a whole number above 0, or auto")
     return number
 
 
 def with_options(
     run: Callable[..., Any], groups: Mapping[str, type], without: Collection[str] = ()
 ) -> Callable[..., Any]:
-    """Make a function that Typer can read: its options are the fields of `groups`, handed to `run` as instances.
+    """Return a function for Typer whose options are the fields of `groups`; it passes instances of them to `run`.
 
-    Fields named in `without` are not offered, and keep their defaults.
+    Fields named in `without` become no options and keep their defaults.
     """
 
     def command(**values: Any) -> Any:

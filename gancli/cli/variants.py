@@ -1,4 +1,4 @@
-"""Commands that have one command for each variant, with exactly its options: `train` and `bench`."""
+"""Commands with one subcommand per variant, which has exactly that variant's options: `train` and `bench`."""
 
 import dataclasses
 from collections.abc import Callable
@@ -19,20 +19,20 @@ PANELS = ("Hyperparameters", "Data", "Length", "Run")
 
 
 class VariantCommand(TyperCommand):
-    """Stands for a variant in `train --help`; reads its hyperparameters only when they are asked for."""
+    """The subcommand of one variant; it reads the variant's hyperparameters only when needed."""
 
-    options: ClassVar[type]  # the dataclass of what it takes besides the variant's hyperparameters
-    given: frozenset[str] = frozenset()  # options that were named, not left at their defaults
+    options: ClassVar[type]  # dataclass of the options besides the variant's hyperparameters
+    given: frozenset[str] = frozenset()  # options given on the command line
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it, remembering which options were named: the data may ask for other defaults."""
+        """Run it, remembering which options were given: presets for the data may replace the other defaults."""
         sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
         self.given = frozenset(name for name, source in sources.items() if source and source.name != "DEFAULT")
         load_torch()
         return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Make its options."""
+        """Return its options."""
         if self.callback is None:
             self.callback, self.params = self._build()
         return super().get_params(ctx)
@@ -53,11 +53,11 @@ class VariantCommand(TyperCommand):
         return built.callback, built.params
 
     def run(self, variant: str, values: dict[str, Any], options: Any) -> int:
-        """Do the work, with the hyperparameters that were named; returns the exit code."""
+        """Do the work with the given hyperparameters and return the exit code."""
         raise NotImplementedError
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options under their panels."""
+        """Write the options, grouped by panel."""
         panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
         for param in self.get_params(ctx):
             if record := param.get_help_record(ctx):
@@ -69,23 +69,23 @@ class VariantCommand(TyperCommand):
 
 
 class Variants(TyperGroup):
-    """The variants as commands."""
+    """The group of variants' subcommands."""
 
     command: ClassVar[type[VariantCommand]]
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Name all that are installed."""
+        """Return the names of all installed variants."""
         return registry.names()
 
     def get_command(self, ctx: Any, cmd_name: str) -> VariantCommand | None:
-        """Find one by its name or file; raises UserError for an unknown one."""
+        """Find a variant by name or file. Raise UserError if it is unknown."""
         about = registry.describe(cmd_name)
         return self.command(
             name=cmd_name, help=f"{about.summary}\n\n{about.idea}", short_help=about.summary, rich_markup_mode=None
         )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Say what a misplaced option means, rather than that there is no such variant."""
+        """Explain a missing variant name instead of reporting an unknown variant."""
         if args and args[0].startswith("-"):
             raise UserError(f"name the variant first: gancli {ctx.info_name} VARIANT {args[0]} …")
         if args and args[0] not in registry.names() and Path(args[0]).is_dir():

@@ -1,4 +1,4 @@
-"""The choice of how steps are computed: precision, and eager, as CUDA graphs, or with compiled terms."""
+"""Choose how steps run: in which precision, and eagerly, as CUDA graphs or with compiled loss terms."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -17,7 +17,7 @@ from gancli.gan import GAN, Clock
 def stepper(
     gan: GAN[Any], players: Mapping[str, Optimizer], context: Amp, compile: str, graph: str, note: Callable[[str], None]
 ) -> Callable[..., dict[str, Tensor]]:
-    """Choose how steps are played: eagerly, as CUDA graphs, with compiled terms."""
+    """Return the function that plays steps: eagerly, as CUDA graphs or with compiled loss terms."""
 
     def eagerly(parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> dict[str, Tensor]:
         return play_step(gan, players, parts, clock, context, slower)
@@ -37,5 +37,5 @@ def stepper(
 
 
 def amp(precision: str, device: torch.device) -> Callable[[], Any]:
-    """Give the context in which turns are played."""
+    """Return the autocast context in which turns are played."""
     return nullcontext if precision == "fp32" else lambda: torch.autocast(device.type, torch.bfloat16)

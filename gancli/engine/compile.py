@@ -1,7 +1,7 @@
-"""torch.compile of a game's term functions, once they were seen to give the gradients that they give uncompiled.
+"""torch.compile the loss terms of a game, after checking that their gradients equal the uncompiled ones.
 
-Terms are compiled, not networks: torch cannot differentiate a compiled network twice, but a penalty whose inner
-gradient is inside of what is compiled is differentiated only once (`penalties.input_gradient`).
+Loss terms are compiled, not networks: torch cannot differentiate a compiled network twice, but a penalty whose inner
+gradient is inside the compiled function is differentiated only once (`penalties.input_gradient`).
 """
 
 import time
@@ -16,20 +16,20 @@ from torch.optim import Optimizer
 from gancli.engine.step import parameters
 from gancli.gan import GAN, Clock
 
-TERMS = {"d_terms": "D", "g_terms": "G"}  # the functions of a game that can be compiled, and whose turn they are
-ALIKE = {torch.float32: 1e-4, torch.bfloat16: 1e-2}  # relative difference of gradients that rounding explains
-LONG = 20 * 60  # seconds of training that are worth the minutes of compiling
-FIRST, LAST = 20, 60  # steps between which the speed is measured
+TERMS = {"d_terms": "D", "g_terms": "G"}  # the functions of a game that can be compiled, and their players
+ALIKE = {torch.float32: 1e-4, torch.bfloat16: 1e-2}  # relative gradient difference that rounding explains
+LONG = 20 * 60  # seconds of remaining training that justify minutes of compiling
+FIRST, LAST = 20, 60  # the speed is measured between these steps
 
 Note = Callable[[str], None]
 
 
 class Terms:
-    """A term function that is compiled when it is first called; if that fails or differs, it stays as it is."""
+    """A loss function compiled at its first call; if that fails or gradients differ, it stays uncompiled."""
 
     def __init__(self, gan: GAN[Any], name: str, moved: Sequence[nn.Parameter], note: Note, backend: str) -> None:
         self._plain: Callable[..., dict[str, Tensor]] = getattr(gan, name)
-        # torch's own random numbers in what is compiled: the same seed gives the same noise, compiled or not
+        # use torch's own random numbers: a seed gives the same noise, compiled or not
         options: Any = {"fallback_random": True} if backend == "inductor" else None
         self._compiled = torch.compile(self._plain, dynamic=False, backend=backend, options=options)
         self._gan, self._name, self._note = gan, name, note
@@ -40,7 +40,7 @@ class Terms:
         self._checked = False
 
     def __call__(self, *given: Tensor) -> dict[str, Tensor]:
-        """Give the terms."""
+        """Return the loss terms."""
         if not self._checked:
             self._checked = True
             self.why_not = self._differs(given)
@@ -48,31 +48,31 @@ class Terms:
                 self._note(f"{self._name} is not compiled: {self.why_not}")
         if self.why_not:
             return self._plain(*given)
-        with frozen(self._others):  # else their gradients are computed too, and thrown away
+        with frozen(self._others):  # otherwise their gradients would be computed and discarded
             return self._compiled(*given)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """Give a copy of the game its own function, as it was."""
+        """Give a copy of the game its own, uncompiled function."""
         copied = memo[id(self._gan)]
         return getattr(type(copied), self._name).__get__(copied)
 
     def _differs(self, given: Sequence[Tensor]) -> str | None:
-        """Say how the compiled function fails on a first batch, if it does."""
+        """Return why the compiled function fails on a first batch; None if it works."""
         buffers = [buffer.clone() for buffer in self._gan.buffers()]
         try:
             plain, compiled = (self._gradients(f, given) for f in (self._plain, self._compiled))
-        except RuntimeError as error:  # of the compiler, or of the C++ compiler that it needs
+        except RuntimeError as error:  # from torch.compile, or from the C++ compiler that it needs
             return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
         finally:
             for buffer, before in zip(self._gan.buffers(), buffers):
-                if not torch.equal(buffer, before):  # a write would spoil the backward that is under way
+                if not torch.equal(buffer, before):  # an unneeded write would invalidate the backward in progress
                     buffer.copy_(before)
         kind = torch.get_autocast_dtype(given[0].device.type) if torch.is_autocast_enabled() else torch.float32
         far = float((plain - compiled).norm() / plain.norm().clamp(min=1e-12))
-        return f"its gradients differ by {far:.1e}" if far > ALIKE.get(kind, 1e-2) else None
+        return f"its gradients differ by {far:.1e} from the uncompiled ones" if far > ALIKE.get(kind, 1e-2) else None
 
     def _gradients(self, function: Callable[..., dict[str, Tensor]], given: Sequence[Tensor]) -> Tensor:
-        """All gradients of the terms in one vector: of what the player moves, and of what is given."""
+        """Return all gradients in one vector: of the player's weights and of the inputs."""
         inputs = [t.detach().requires_grad_(t.requires_grad) for t in given]
         wanted = [*self._mine, *(t for t in inputs if t.requires_grad)]
         with torch.random.fork_rng(), frozen(self._others):
@@ -83,7 +83,7 @@ class Terms:
 
 @contextmanager
 def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Ask no gradient of some weights for a while."""
+    """Disable gradients of some weights inside the block."""
     held = [p for p in weights if p.requires_grad]
     for p in held:
         p.requires_grad_(False)
@@ -97,7 +97,7 @@ def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
 def compile_terms(
     gan: GAN[Any], players: Mapping[str, Optimizer], note: Note, backend: str = "inductor"
 ) -> dict[str, Terms]:
-    """Compile what can be of a game, in place; they are called by the name of the function."""
+    """Compile a game's loss functions in place, where it has them, and return them by name."""
     made = {
         name: Terms(gan, name, parameters(players[player]), note, backend)
         for name, player in TERMS.items()
@@ -105,12 +105,12 @@ def compile_terms(
     }
     vars(gan).update(made)
     if not made:
-        note("nothing is compiled: the game has no term functions")
+        note("nothing is compiled: this variant has no loss functions to compile")
     return made
 
 
 class CompileWhenLong:
-    """Plays steps, and begins to compile when the measured speed says that the run will take long."""
+    """Play steps, and compile once the measured speed predicts a long run."""
 
     def __init__(self, play: Callable[..., dict[str, Tensor]], begin: Callable[[], object]) -> None:
         self._play, self._begin, self._count, self._began = play, begin, 0, (0.0, 0)

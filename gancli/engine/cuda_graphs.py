@@ -1,8 +1,8 @@
-"""The whole step as a CUDA graph: what eager play launches one by one from Python, a replay launches at once.
+"""The whole step as a CUDA graph: a replay launches all kernels at once that Python would launch one by one.
 
-A graph does what was captured, and no Python. So it stands for steps of one kind only: those that give the same
-answers to all that the game asks of the clock, under the same settings of the optimisers. Rates that change are tensors
-on the device; batches are copied into the tensors that were captured.
+A graph repeats what was captured and runs no Python. So each graph serves one kind of step: steps in which the clock
+answers the game's questions alike and the optimisers' settings are equal. Learning rates that change are tensors on the
+device; batches are copied into the captured tensors.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,21 +17,21 @@ from gancli.engine.step import Amp, follow_schedule, play_turns
 from gancli.gan import GAN, Clock
 from gancli.system import dist
 
-WARM_UP = 3  # steps of a kind that are played eagerly first: they create the optimisers' state, and count as any other
-MOST = 8  # kinds of steps; more are no rhythm
+WARM_UP = 3  # eager steps of a kind before capture, which create the optimisers' state; they train like any other
+MOST = 8  # most kinds of steps; with more, there is no regular pattern
 
 Log = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class AskedClock(Clock):
-    """Notes what a game asks of it. Whether something is due can be told beforehand; all else changes in every step."""
+    """Record what a game reads from the clock. `every` is predictable; other values change in every step."""
 
     rhythms: set[int] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
 
     def every(self, n: int) -> bool:
-        """Tell whether this step is one in `n`."""
+        """Tell whether this is an n-th step."""
         object.__getattribute__(self, "rhythms").add(n)
         return object.__getattribute__(self, "step") % n == 0
 
@@ -42,25 +42,25 @@ class AskedClock(Clock):
 
 
 class Engine(Protocol):
-    """What captures: CUDA, or a stand-in."""
+    """Captures and replays steps: CUDA, or a substitute in tests."""
 
     def warm(self, play: Callable[[], Log]) -> Log:
-        """Play eagerly, where a capture would."""
+        """Play eagerly on the stream that will be captured."""
         ...
 
     def capture(self, play: Callable[[], Log]) -> tuple[Callable[[], object], Log]:
-        """Record what `play` would do, without doing it: how to do it, and the tensors that then hold what it gave."""
+        """Record `play` without running it; return its replay and the tensors that will hold its results."""
         ...
 
 
 class Cuda:
-    """CUDA's graphs, which share a pool of memory: nothing but what is on hand is read after the next replay."""
+    """CUDA graphs that share one memory pool: results must be copied before the next replay."""
 
     def __init__(self, device: torch.device) -> None:
         self._stream, self._pool = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()
 
     def warm(self, play: Callable[[], Log]) -> Log:
-        """Play on the stream that is captured later: what libraries set up for a stream is then set up."""
+        """Play on the stream to be captured, so that libraries complete their per-stream setup."""
         now = torch.cuda.current_stream()
         self._stream.wait_stream(now)
         with torch.cuda.stream(self._stream):
@@ -69,7 +69,7 @@ class Cuda:
         return log
 
     def capture(self, play: Callable[[], Log]) -> tuple[Callable[[], object], Log]:
-        """Capture on that stream."""
+        """Capture on the same stream."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
             log = play()
@@ -78,13 +78,13 @@ class Cuda:
 
 @dataclass
 class _Graph:
-    parts: Sequence[Any]  # the batch that it reads
+    parts: Sequence[Any]  # the batch tensors that it reads
     replay: Callable[[], object]
     log: Log
 
 
 class Graphs:
-    """Plays steps as `gancli.engine.step.play_step` does, by graphs where it can; `why_not` says why it cannot."""
+    """Play steps like `gancli.engine.step.play_step`, as graphs where possible; `why_not` gives the reason if not."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Graphs:
         self._graphs: dict[Hashable, _Graph] = {}
         self._note, self.why_not = note, ""
         if dist.world() > 1:
-            self._stay_eager("the processes meet within a step")
+            self._stay_eager("several processes synchronise within a step")
         for player in players.values():
             rates_on_device(player, gan.device)
 
@@ -121,10 +121,12 @@ class Graphs:
             for name, tensor in vars(part).items():
                 getattr(own, name).copy_(tensor)
         graph.replay()
-        return dict(zip(graph.log, torch.stack(list(graph.log.values())).unbind()))  # the next replay writes to its own
+        return dict(
+            zip(graph.log, torch.stack(list(graph.log.values())).unbind())
+        )  # copies: the next replay overwrites the log
 
     def forget(self) -> None:
-        """Capture anew: what is played has changed, or state was restored to other tensors."""
+        """Drop all graphs, because the step has changed or state was restored to other tensors."""
         self._graphs.clear()
         self._seen.clear()
 
@@ -137,18 +139,18 @@ class Graphs:
         return due, tuple((k, v) for items in settings for k, v in items if isinstance(v, float | int | bool | tuple))
 
     def _watched(self, parts: Sequence[Any], clock: Clock) -> Log:
-        """Play eagerly, and learn what the game asks of the clock."""
+        """Play eagerly, and record what the game reads from the clock."""
         asked = AskedClock(clock.step, clock.images, clock.total)
         log = self._engine.warm(lambda: self._play(parts, asked))
         read, rhythms = vars(asked)["read"], vars(asked)["rhythms"]
         if read:
-            self._stay_eager(f"the game reads the clock ({', '.join(sorted(read))})")
-        if not rhythms <= self._rhythms:  # there are more kinds of steps than were told apart so far
+            self._stay_eager(f"the losses depend on the clock ({', '.join(sorted(read))})")
+        if not rhythms <= self._rhythms:  # the game has more kinds of steps than known so far
             self._rhythms |= rhythms
             self._graphs.clear()
             self._seen = {self._kind(clock): 1}
         if len(self._seen) > MOST:
-            self._stay_eager("hardly two steps are of one kind")
+            self._stay_eager(f"there are more than {MOST} kinds of steps")
         return log
 
     def _captured(self, kind: Hashable, parts: Sequence[Any], clock: Clock) -> bool:
@@ -156,28 +158,28 @@ class Graphs:
         before = self._state()
         try:
             replay, log = self._engine.capture(lambda: self._play(own, clock))
-        except RuntimeError as error:  # a kernel or a read that a capture does not allow
-            return self._stay_eager(f"its capture failed: {str(error).splitlines()[0]}")
+        except RuntimeError as error:  # a kernel or a read that is not allowed during capture
+            return self._stay_eager(f"capture failed: {str(error).splitlines()[0]}")
         if self._state() != before:
-            return self._stay_eager("a player forgets its optimiser's state")
+            return self._stay_eager("an optimiser's state is reset during the step")
         self._graphs[kind] = _Graph(own, replay, log)
         return True
 
     def _stay_eager(self, reason: str) -> bool:
         self.why_not = reason
         self._graphs.clear()
-        self._note(f"no CUDA graph: {reason}; every step is launched from Python")
+        self._note(f"no CUDA graph: {reason}; steps run eagerly")
         return False
 
     def _state(self) -> list[int]:
-        """Where all that outlives a step lies: a graph writes there, and nowhere else."""
+        """Return the addresses of all tensors that outlive a step: a graph writes only there."""
         values = [v for p in self._players.values() for state in p.state.values() for v in state.values()]
         kept = [*self._gan.parameters(), *self._gan.buffers(), *(v for v in values if isinstance(v, Tensor))]
         return [tensor.data_ptr() for tensor in kept]
 
 
 def rates_on_device(player: Optimizer, device: torch.device) -> None:
-    """Make an optimiser's rates tensors on the device, so that a graph reads what they are and not what they were."""
+    """Turn learning rates into tensors on the device, so that a graph reads their current values."""
     for group in player.param_groups:
         group["lr"] = torch.as_tensor(float(group["lr"]), device=device)
         if "capturable" in group:

@@ -1,4 +1,4 @@
-"""Steps that left the finite numbers: found and counted on the device, so that no step waits for it."""
+"""Detect and count non-finite steps on the device, without waiting for it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,9 +12,9 @@ IN_A_ROW = 10  # skipped steps after which training goes back to its last good s
 
 
 def not_finite(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
-    """Tell on the device whether a loss or a gradient is not finite, on any process: 1 or 0, of shape ()."""
+    """Return a device scalar: 1 if a loss or gradient is not finite on any process, else 0."""
     found = torch.zeros((), device=loss.device)
-    # multiplies by one: the only call of torch that looks at all tensors at once, on every device
+    # scales by one: torch's only call that checks all tensors at once on every device
     torch._amp_foreach_non_finite_check_and_unscale_(  # pyright: ignore[reportPrivateImportUsage]
         [loss.detach(), *gradients], found, torch.ones_like(found)
     )
@@ -23,15 +23,15 @@ def not_finite(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
 
 @torch.no_grad()
 def step_unless(bad: Tensor, player: Optimizer) -> None:
-    """Step an optimiser, unless `bad` is 1: then its weights and its state stay as they are. Waits for nothing."""
-    if getattr(player, "_step_supports_amp_scaling", False):  # a fused one looks at it itself
+    """Step an optimiser, or leave its weights and state unchanged if `bad` is 1, without waiting for the device."""
+    if getattr(player, "_step_supports_amp_scaling", False):  # a fused optimiser checks found_inf itself
         player.found_inf = bad  # pyright: ignore[reportAttributeAccessIssue]
         player.step()
         return
     before = {id(tensor): tensor.clone() for tensor in _moved(player)}
     player.step()
     for tensor in _moved(player):
-        kept = before.get(id(tensor), torch.zeros_like(tensor))  # states begin at zero, with the first step
+        kept = before.get(id(tensor), torch.zeros_like(tensor))  # optimiser state starts at zero, in the first step
         tensor.copy_(torch.where(bad.to(tensor.device) > 0, kept, tensor))
 
 
@@ -41,25 +41,25 @@ def _moved(player: Optimizer) -> list[Tensor]:
 
 
 class Health:
-    """Counts skipped steps on the device: only reading waits for it."""
+    """Count skipped steps on the device; only reading waits for it."""
 
     def __init__(self) -> None:
         self._skipped: Tensor | None = None
         self._row: Tensor | None = None
 
     def add(self, bad: Tensor) -> None:
-        """Add a step: 1 when any of its turns was skipped."""
+        """Add a step; `bad` is 1 if any of its turns was skipped."""
         self._skipped = bad if self._skipped is None else self._skipped + bad
         self._row = bad if self._row is None else (self._row + 1) * bad
 
     def read(self) -> tuple[int, int]:
-        """Return the steps skipped since the last reading, and how many of them in a row until now."""
+        """Return the number of steps skipped since the last reading, and of consecutive skipped steps up to now."""
         skipped, row = (0 if count is None else int(count) for count in (self._skipped, self._row))
         self._skipped = None
         return skipped, row
 
 
 def finite(tensors: Iterable[Tensor]) -> bool:
-    """Tell whether all numbers are finite. Waits for the device."""
+    """Tell whether all values are finite; this waits for the device."""
     checks = [t.isfinite().all() for t in tensors if t.is_floating_point()]
     return not checks or bool(torch.stack(checks).all())

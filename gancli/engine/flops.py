@@ -1,4 +1,4 @@
-"""Work and what the machine can do of it: floating-point operations of a step, and a second."""
+"""Floating-point operations: count those of a step, and measure the machine's peak per second."""
 
 import copy
 import time
@@ -15,14 +15,15 @@ from gancli.engine.step import Amp, parameters
 from gancli.gan import GAN, Clock
 from gancli.system.devices import wait_for
 
-STEPS = 16  # that the work is averaged over: some players do not move in every step
-SECONDS = 0.5  # of each measurement of the peak
+STEPS = 16  # to average over: some players do not move in every step
+SECONDS = 0.5  # for each peak measurement
 
 
 class Counter(TorchDispatchMode):
-    """Counts the operations of matrix products and convolutions, two for each multiplication and sum.
+    """Count the operations of matrix products and convolutions, two for each multiply-add.
 
-    torch's own counts the gradients of grouped convolutions a group too often, and cannot follow double backwards.
+    torch's own counter overcounts gradients of grouped convolutions by the number of groups, and fails on double
+    backward.
     """
 
     total = 0
@@ -30,7 +31,7 @@ class Counter(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Run an operation, and count it."""
+        """Run an operation and count it."""
         out = func(*args, **(kwargs or {}))
         packet = func._overloadpacket
         if packet is torch.ops.aten.convolution_backward:
@@ -43,7 +44,7 @@ class Counter(TorchDispatchMode):
 
 
 def of_a_step(gan: GAN[Any], players: Mapping[str, Optimizer], batch: Any) -> float:
-    """Count the operations of a step on a batch, on tensors without content: nothing is computed."""
+    """Count the operations of a step on meta tensors, without computing anything."""
     shadow = copy.deepcopy(gan).to("meta")
     batch = batch.map(lambda t: t.to("meta"))
     weights = dict(shadow.named_parameters())
@@ -58,7 +59,7 @@ def of_a_step(gan: GAN[Any], players: Mapping[str, Optimizer], batch: Any) -> fl
 
 
 def peaks(device: torch.device, amp: Amp) -> dict[str, float]:
-    """Measure how many operations a second large matrix products and convolutions reach here."""
+    """Measure the operations per second of large matrix products and convolutions on this device."""
     n = 8192 if device.type == "cuda" else 1024
     a, b = torch.randn(2, n, n, device=device)
     x = torch.randn(n // 64, 256, 16, 16, device=device)
@@ -75,7 +76,7 @@ def peaks(device: torch.device, amp: Amp) -> dict[str, float]:
 
 
 def _rate(function: Callable[[], Tensor], device: torch.device) -> float:
-    """Calls a second, of the quickest of several bursts; on a CPU, if nothing else had run on it."""
+    """Return calls per second in the fastest of several bursts; on a CPU, corrected for other programs' load."""
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     best, end = 0.0, time.perf_counter() + SECONDS
     while not best or time.perf_counter() < end:

@@ -1,4 +1,4 @@
-"""When the memory of the device is too small for a step."""
+"""Recover when a step runs out of memory."""
 
 import gc
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ Play = Callable[..., dict[str, Tensor]]
 
 
 def too_small(error: RuntimeError) -> bool:
-    """Tell whether an error says that there is not enough memory, of the accelerator or of the machine."""
+    """Tell whether an error means that the accelerator or the machine is out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class HalveOnOutOfMemory:
-    """Plays steps; when memory runs out, once, every part is computed in two halves from then on.
+    """Play steps; the first time memory runs out, halve every micro-batch from then on.
 
-    The step is begun again: a player that had moved moves twice on this batch. Several processes do not do this, since
-    those that have enough memory would wait for ever for the one that has not.
+    The step starts again, so a player that had already moved moves twice on this batch. With several processes the
+    error is raised: those with enough memory would wait forever for the one without.
     """
 
     def __init__(self, play: Play, note: Callable[[str], None]) -> None:
@@ -36,13 +36,13 @@ class HalveOnOutOfMemory:
         except RuntimeError as error:
             if not too_small(error) or self._halves > 1 or dist.world() > 1 or len(parts[0]) % 2:
                 raise
-        # out of the handler, whose traceback keeps the activations alive
+        # outside the handler, whose traceback keeps the activations alive
         self._halves = 2
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self._note(
-            f"warning   out of memory in step {clock.step + 1}: from now on each batch is computed in "
-            f"{2 * len(parts)} parts; --accumulate {2 * len(parts)} says so from the start"
+            f"warning   out of memory in step {clock.step + 1}: each batch is now computed in {2 * len(parts)} "
+            f"micro-batches; give --accumulate {2 * len(parts)} to start that way"
         )
         return self(parts, clock, slower)

@@ -1,4 +1,4 @@
-"""In which precision a run computes. On a CPU both are timed, once for each machine and each shape of networks."""
+"""Choose the precision of a run. On a CPU both are timed once per machine and shape of networks."""
 
 import json
 import math
@@ -22,13 +22,13 @@ from gancli.system import atomic, cache, dist
 from gancli.system.devices import has_bf16
 from gancli.system.seeds import aside
 
-MARGIN = 1.1  # bf16 must be so many times as fast: fp32 is the safer one, and no timing is exact
+MARGIN = 1.1  # bf16 must be this many times as fast: fp32 is safer, and timings are inexact
 KNOWN_BY = ("vendor_id", "cpu family", "model", "model name", "flags", "CPU implementer", "CPU part", "Features")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A precision, and why it was taken."""
+    """A precision and why it was chosen."""
 
     precision: str
     why: str
@@ -37,13 +37,13 @@ class Choice:
         return f"{self.precision}: {self.why}"
 
 
-Part = Callable[[int], Any]  # makes a micro-batch of so many rows
+Part = Callable[[int], Any]  # builds a micro-batch of a given number of rows
 
 
 def choose(asked: str, before: str | None, gan: GAN[Any], rows: int, part: Part) -> Choice:
-    """Take the precision that was asked for, else that of the run `before`, else the faster; the first process decides.
+    """Return the requested precision, else that of the resumed run (`before`), else the faster; rank 0 decides.
 
-    `rows` are those of a micro-batch in one process.
+    `rows` is the number of rows of a micro-batch on one process.
     """
     if asked != "auto":
         return Choice(asked, "as given")
@@ -51,10 +51,10 @@ def choose(asked: str, before: str | None, gan: GAN[Any], rows: int, part: Part)
 
 
 def of_accelerator(asked: str, device: torch.device) -> str:
-    """Take the precision that was asked for, or bf16 where an accelerator has it natively.
+    """Return the requested precision, or bf16 if the accelerator supports it natively.
 
-    There nothing is timed: on tensor cores bf16 is at least as fast as anything else, and a step that is too small to
-    gain by it spends its time on launches, which are the same in both and become one CUDA graph.
+    Nothing is timed: on tensor cores bf16 is at least as fast as fp32, and a step too small to gain from it spends its
+    time on kernel launches, which are the same in both and become one CUDA graph.
     """
     if asked != "auto":
         return asked
@@ -62,9 +62,9 @@ def of_accelerator(asked: str, device: torch.device) -> str:
 
 
 def faster(found: Rates) -> Choice:
-    """Take bf16 where it is faster by the margin."""
+    """Choose bf16 if it is faster by the margin."""
     if not found:
-        return Choice(FP32, "no layer to measure it by")
+        return Choice(FP32, "no layers to measure")
     chosen = BF16 if found[BF16] > MARGIN * found[FP32] else FP32
     other = FP32 if chosen == BF16 else BF16
     return Choice(chosen, f"measured {_said(found[chosen])} GFLOP/s, {other} {_said(found[other])}")
@@ -75,21 +75,21 @@ def _said(rate: float) -> str:
 
 
 def _chosen(before: str | None, gan: GAN[Any], rows: int, part: Part) -> Choice:
-    if before in PRECISIONS:  # with the other one it would become another run
-        return Choice(str(before), "as the run began")
+    if before in PRECISIONS:  # the other precision would make it a different run
+        return Choice(str(before), "as in the resumed run")
     if gan.device.type != "cpu":
         precision = of_accelerator("auto", gan.device)
-        return Choice(precision, "native to this device" if precision == BF16 else "this device has no bf16")
+        return Choice(precision, "native on this device" if precision == BF16 else "this device has no native bf16")
     if not has_bf16(gan.device):
-        return Choice(FP32, "this CPU has no bf16")
+        return Choice(FP32, "this CPU has no native bf16")
     return faster(_measured(gan, rows, part))
 
 
-# ----------------------------------------------------------------------------------------- what is kept of it
+# ----------------------------------------------------------------------------------------- cached measurements
 
 
 def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
-    """Measure, unless this machine has done so before, for such networks and such a micro-batch."""
+    """Return the speeds for these networks and micro-batch, from this machine's cache if it has them."""
     key = _key(gan, rows)
     file = cache.root() / "precision" / f"{sha256(key.encode()).hexdigest()[:32]}.json"
     if kept := _kept(file):
@@ -98,13 +98,13 @@ def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
         if not (most := rates.layers(gan, part(rows))):
             return {}
         found = rates.measure(gan, most)
-    with suppress(OSError):  # it is measured again the next time
+    with suppress(OSError):  # otherwise it is measured again next time
         atomic.write_json(file, found)
     return found
 
 
 def _kept(file: Path) -> Rates | None:
-    """Read rates; None where there are none that make sense."""
+    """Read cached rates; return None if there are none or they are invalid."""
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         found = {precision: float(said[precision]) for precision in PRECISIONS}
@@ -114,7 +114,7 @@ def _kept(file: Path) -> Rates | None:
 
 
 def _key(gan: GAN[Any], rows: int) -> str:
-    """Say all that the rates depend on."""
+    """Return everything that the rates depend on."""
     machine = _cpu(), torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA")
     image = gan.spec.channels, gan.spec.height, gan.spec.width
     shapes = [(name, tuple(weight.shape)) for name, weight in gan.named_parameters()]
@@ -123,7 +123,7 @@ def _key(gan: GAN[Any], rows: int) -> str:
 
 @lru_cache(maxsize=1)
 def _cpu() -> str:
-    """Name the model of the CPU, and what it can do: virtual machines give many models one name."""
+    """Return the CPU's model and features: virtual machines give many models the same name."""
     with suppress(OSError):
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
         return repr([line for line in first.splitlines() if line.split(":")[0].strip() in KNOWN_BY])

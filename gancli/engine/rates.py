@@ -1,4 +1,4 @@
-"""How many operations a second the layers of a game reach in each precision: those that do most of a step's work."""
+"""Measure the operations per second of a game's heaviest layers in each precision."""
 
 import copy
 import time
@@ -14,31 +14,31 @@ from torch import Tensor, nn
 from gancli.gan import GAN, Clock
 
 FP32, BF16 = PRECISIONS = ("fp32", "bf16")
-MOST = 4  # layers that are timed: those with the most work
-WORK = 1e9  # operations forward that a layer is given rows for, one at least: some 10 ms
-SECONDS, ROUNDS = 0.4, 5  # of timing, and the least rounds, after a call of each that does not count
-LIMIT = 3.0  # seconds after which fewer rounds must do: the machine is slow, or busy
-HOPELESS = 4.0  # times slower in that first call: where bf16 is emulated, it is 5 to 30 times slower
-PASSES = 3  # forward, and the gradients of the input and of the weights, of as much work each
+MOST = 4  # layers to time: those with the most work
+WORK = 1e9  # forward operations to time a layer on, in whole rows (at least one): about 10 ms
+SECONDS, ROUNDS = 0.4, 5  # of timing and fewest rounds, after one uncounted call each
+LIMIT = 3.0  # seconds after which fewer rounds are enough: the machine is slow or busy
+HOPELESS = 4.0  # times slower in the first call: emulated bf16 is 5 to 30 times slower
+PASSES = 3  # forward, input gradient and weight gradient, which cost the same
 
-Rates = dict[str, float]  # operations a second, by precision
-Seconds = Callable[[Callable[[], object]], float]  # that a call takes
+Rates = dict[str, float]  # operations per second, by precision
+Seconds = Callable[[Callable[[], object]], float]  # duration of a call
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as a step uses it."""
+    """A layer and its use in a step."""
 
     name: str
     shape: tuple[int, ...]  # of its input, for a whole micro-batch
-    calls: int  # of layers like it, in a step
+    calls: int  # of identical layers, in a step
     work: float  # operations of one call, forward
 
 
 def layers(gan: GAN[Any], part: Any) -> list[Layer]:
-    """List the layers with the most work in a step on a micro-batch, which a copy plays forward; none without any.
+    """Return the layers with the most work in a step, found by playing a micro-batch forward on a copy.
 
-    Not on tensors without content: those import the compiler, which takes seconds, and a plug-in may look at values.
+    Meta tensors are not used: they import the compiler, which takes seconds, and a plug-in may read values.
     """
     shadow = copy.deepcopy(gan).train()
     found: dict[tuple[Any, ...], Layer] = {}
@@ -55,7 +55,7 @@ def layers(gan: GAN[Any], part: Any) -> list[Layer]:
 
     for name, module in _heavy(shadow):
         watch(name, module)
-    with suppress(NotImplementedError):  # a plug-in that is only used has no step
+    with suppress(NotImplementedError):  # an inference-only plug-in has no step
         for _ in shadow.play(part, Clock(0, 0, 10**9)):
             pass
     counted = [Layer(at.name, at.shape, calls[like], at.work) for like, at in found.items()]
@@ -63,7 +63,7 @@ def layers(gan: GAN[Any], part: Any) -> list[Layer]:
 
 
 def _work(module: Any, x: Tensor, y: Tensor) -> float:
-    """Two operations for each weight at each place (`flops.Counter` would import the compiler)."""
+    """Return two operations per weight and position (`flops.Counter` would import the compiler)."""
     places = y if isinstance(module, nn.Conv2d) else x
     return 2 * module.weight.numel() * places.numel() / places.shape[-1 if isinstance(module, nn.Linear) else 1]
 
@@ -74,7 +74,7 @@ def _heavy(gan: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def measure(gan: GAN[Any], most: Sequence[Layer], seconds: Seconds | None = None) -> Rates:
-    """Time layers in both precisions, forward and backward, in turns, for some tenths of a second in all."""
+    """Time layers forward and backward, alternating precisions, for some tenths of a second in total."""
     seconds = seconds or seconds_of
     calls = {(layer, precision): _call(gan, layer, precision) for layer in most for precision in PRECISIONS}
     first = {key: seconds(call) for key, call in calls.items()}
@@ -87,30 +87,30 @@ def measure(gan: GAN[Any], most: Sequence[Layer], seconds: Seconds | None = None
             took[key].append(seconds(call))
             spent += took[key][-1]
         rounds += 1
-    least = {key: min(each) for key, each in took.items()}  # whatever else the machine does only adds to it
+    least = {key: min(each) for key, each in took.items()}  # other load on the machine only adds time
     return {precision: _rate(least, precision) for precision in PRECISIONS}
 
 
 def _rate(took: dict[tuple[Layer, str], float], precision: str) -> float:
-    """Operations a second of a step that has these layers alone."""
+    """Return the operations per second of a step with only these layers."""
     each = {layer: seconds for (layer, of), seconds in took.items() if of == precision}
     work = sum(layer.calls * layer.work for layer in each)
     return PASSES * work / sum(layer.calls * seconds / _share(layer) for layer, seconds in each.items())
 
 
 def _share(layer: Layer) -> float:
-    """Of the rows of a micro-batch, how many a layer is timed on."""
+    """Return the share of a micro-batch's rows that a layer is timed on."""
     rows = layer.shape[0]
     return max(1, min(rows, int(rows * WORK / layer.work))) / rows
 
 
 def _call(gan: GAN[Any], layer: Layer, precision: str) -> Callable[[], object]:
-    """Make a function that runs a copy of a layer forward and backward."""
+    """Return a function that runs a copy of a layer forward and backward."""
     module = copy.deepcopy(gan.get_submodule(layer.name)).train()
     rows = round(layer.shape[0] * _share(layer))
     x = torch.randn(rows, *layer.shape[1:], device=gan.device)
     x = x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
-    x = (x.bfloat16() if precision == BF16 else x).requires_grad_()  # what comes from the layer before is in bf16
+    x = (x.bfloat16() if precision == BF16 else x).requires_grad_()  # the previous layer's output is in bf16
     moved = [x, *(p for p in module.parameters() if p.requires_grad)]
 
     def call() -> None:
@@ -122,7 +122,7 @@ def _call(gan: GAN[Any], layer: Layer, precision: str) -> Callable[[], object]:
 
 
 def seconds_of(call: Callable[[], object]) -> float:
-    """Time a call."""
+    """Return how many seconds a call takes."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""One step of training: the game of a batch, turn by turn. It names no variant, no network and no loss."""
+"""One training step: the game of a batch, turn by turn. It names no variant, network or loss."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,13 +12,13 @@ from gancli.engine.finite import not_finite, step_unless
 from gancli.gan import GAN, Clock, Turn
 from gancli.system import dist
 
-SKIPPED = "skipped"  # in the log of a step: 1 when a turn of it was, for its loss or gradient was not finite
+SKIPPED = "skipped"  # log entry of a step: 1 if a turn was skipped for a non-finite loss or gradient
 
 Amp = Callable[[], AbstractContextManager[Any]]
 
 
 def parameters(player: Optimizer) -> list[nn.Parameter]:
-    """List what a player moves."""
+    """Return the weights that a player trains."""
     return [p for group in player.param_groups for p in group["params"]]
 
 
@@ -32,14 +32,14 @@ def play_step(
 ) -> dict[str, Tensor]:
     """Play one step on a batch given in micro-batches; return every term and stat by name.
 
-    `slower` scales every learning rate that a schedule gives.
+    `slower` scales the learning rates that a schedule sets.
     """
     follow_schedule(gan, players, clock, slower)
     return play_turns(gan, players, parts, clock, amp)
 
 
 def follow_schedule(gan: GAN[Any], players: Mapping[str, Optimizer], clock: Clock, slower: float = 1.0) -> None:
-    """Give the optimisers the settings of now; those that are tensors are filled, for a CUDA graph may read them."""
+    """Apply the schedule to the optimisers; fill settings that are tensors in place, as a CUDA graph may read them."""
     for name, options in gan.schedule(clock).items():
         for group in players[name].param_groups:
             for key, value in {**options, **({"lr": options["lr"] * slower} if "lr" in options else {})}.items():
@@ -54,8 +54,8 @@ def play_turns(
 ) -> dict[str, Tensor]:
     """Play the turns of a step.
 
-    The micro-batches' games advance in lockstep: each turn is accumulated over all of them before its
-    player moves. It does not move when the loss or the gradient is not finite.
+    The games of all micro-batches advance in lockstep: a turn's gradients are accumulated over all of them before its
+    player moves. The player does not move if the loss or a gradient is not finite.
     """
     log: dict[str, Tensor] = {}
     games = [gan.play(part, clock) for part in parts]
@@ -72,7 +72,7 @@ def play_turns(
 def _next_turns(
     games: Sequence[Iterator[Turn]], amp: Amp, players: Mapping[str, Optimizer], log: dict[str, Tensor]
 ) -> Iterator[tuple[Turn, Tensor]]:
-    """Play every game up to its next turn, and accumulate that turn's gradients."""
+    """Advance every game to its next turn and accumulate that turn's gradients."""
     for i, game in enumerate(games):
         with amp():
             turn = next(game, None)
@@ -84,7 +84,7 @@ def _next_turns(
             if turn.fresh:
                 player.state.clear()
         loss = torch.stack([term.float() for term in turn.terms.values()]).sum() / len(games)
-        loss.backward(inputs=parameters(player))  # this player's gradients and no other's
+        loss.backward(inputs=parameters(player))  # only this player's gradients
         for name, value in (turn.terms | turn.stats).items():
             key, share = f"{turn.player}/{name}", value.detach().float() / len(games)
             log[key] = log[key] + share if key in log else share
@@ -92,22 +92,22 @@ def _next_turns(
 
 
 def slow_down(players: Mapping[str, Optimizer], slower: float) -> None:
-    """Scale the learning rates that no schedule gives."""
+    """Scale the learning rates that no schedule sets."""
     for player in players.values():
         for group in player.param_groups:
             group["lr"] *= slower
 
 
 def check_game(gan: GAN[Any], players: Mapping[str, Optimizer]) -> None:
-    """Raise ValueError for a weight that no player moves: a variant has forgotten it."""
+    """Raise ValueError if the variant has a trainable weight that no player trains."""
     moved = {p for player in players.values() for p in parameters(player)}
     idle = [name for name, p in gan.named_parameters() if p not in moved and p.requires_grad]
     if idle:
-        raise ValueError(f"{type(gan).__name__}: no player moves {', '.join(idle[:3])}")
+        raise ValueError(f"{type(gan).__name__}: no player trains {', '.join(idle[:3])}")
 
 
 class Meter:
-    """Means of terms and stats since the last reading, summed on the device: only reading them waits for it."""
+    """Average terms and stats since the last reading, summed on the device; only reading waits for it."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
@@ -123,7 +123,7 @@ class Meter:
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def read(self) -> dict[str, float]:
-        """Return the means over steps and processes, and start anew."""
+        """Return the means over steps and processes, and reset."""
         if not self._sums:
             return {}
         totals = dist.mean_over_ranks(torch.stack(list(self._sums.values()))).tolist()

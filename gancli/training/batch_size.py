@@ -1,4 +1,4 @@
-"""The size of the batch: given, measured, and shared among processes."""
+"""The batch size: given or measured, and split over processes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -16,28 +16,28 @@ from gancli.system import dist
 from gancli.training.options import SetUp
 from gancli.training.setup import Data, build_training
 
-MOST = 4096  # images in a batch that is chosen for the user
+MOST = 4096  # largest batch that auto chooses
 
 
 def with_batch(data: Data, options: SetUp, before: Mapping[str, Any] | None = None) -> Data:
-    """Choose the size of the batch, if it is left to us; `before`: the hyperparameters of the run that goes on.
+    """Choose the batch size if it is auto: that of the resumed run (hyperparameters `before`), or the largest fit.
 
-    Raises UserError for one that cannot be shared out.
+    Raise UserError if the batch cannot be split evenly over processes and micro-batches.
     """
     if data.hp.batch == AUTO:
         chosen = before["batch"] if before else _fitting_batch(data, options)
         data = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=chosen))
     batch, parts, processes = data.hp.batch, options.accumulate, dist.world()
     if batch % (processes * parts):
-        into = f"{processes} processes" if parts == 1 else f"{processes} x {parts} parts (processes x --accumulate)"
-        raise UserError(f"--batch {batch} does not divide into {into}")
+        into = f"{processes} x {parts} micro-batches (processes x --accumulate)"
+        raise UserError(f"--batch {batch} cannot be split evenly into {into}: give a multiple of {processes * parts}")
     return data
 
 
 def _fitting_batch(data: Data, options: SetUp) -> int:
-    """The largest batch of this process that fits, for all processes; a step that is not one of several parts."""
+    """Return the largest batch that fits on every process, times the number of processes and micro-batches."""
     if data.device.type != "cuda":
-        raise UserError(f"--batch auto measures the memory of a GPU, and this is the {data.device}: give a number")
+        raise UserError(f"--batch auto needs a GPU, but the device is {data.device}: give a number")
 
     context = amp(of_accelerator(options.precision, data.device), data.device)
 
@@ -57,13 +57,13 @@ def _fitting_batch(data: Data, options: SetUp) -> int:
     own = largest(fits, min(len(data.dataset), MOST))
     if not own:
         raise UserError(
-            f"--batch auto: not even one image fits into {data.device}'s memory: a smaller --size or --width"
+            f"--batch auto: not even one image fits in the memory of {data.device}: give a smaller --size or --width"
         )
     return int(min(dist.gathered(own))) * dist.world() * options.accumulate
 
 
 def largest(fits: Callable[[int], bool], most: int) -> int:
-    """Find the largest power of two, up to `most`, that fits; 0 when not even 1 does."""
+    """Return the largest power of two up to `most` that fits; 0 if not even 1 fits."""
     size = 0
     while max(1, 2 * size) <= most and fits(max(1, 2 * size)):
         size = max(1, 2 * size)

@@ -1,6 +1,6 @@
-"""What a run's course means, in words, and what to try: D has won, samples are alike, samples copy the data.
+"""Warnings about common failures, with what to try: D overpowers G, mode collapse, copied training images.
 
-These are signs, not proofs, so each is said once and changes nothing.
+They are indications, not proofs: each is printed once and changes nothing in the training.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,20 +15,20 @@ from gancli.gan import GAN
 
 Note = Callable[[str], None]
 
-WON, FOR_GOOD = 0.02, 0.1  # of D's loss at first, and of the run
-LEAST_LOSS = 0.2  # at first: a loss that begins nearer to 0 is a distance, which may go anywhere
-ALIKE = 0.2  # of the distance between two real images
-LOOKED_AT, SIDE = 64, 8  # images that are compared, at so many pixels a side
+WON, FOR_GOOD = 0.02, 0.1  # share of D's initial loss, and share of training
+LEAST_LOSS = 0.2  # initial: a loss that starts nearer to 0 is a distance, which may take any value
+ALIKE = 0.2  # share of the mean distance between two real images
+LOOKED_AT, SIDE = 64, 8  # number of images compared, and their side in pixels
 
 
 class DominanceCheck:
-    """Watches the loss of the player that tells reals from fakes: near 0 for long, the other learns nothing from it."""
+    """Warn when D's adversarial loss stays near 0: G then learns nothing from it."""
 
     def __init__(self, note: Note) -> None:
         self._note, self._first, self._since, self._said = note, None, 0.0, False
 
     def tick(self, means: Mapping[str, float], progress: float) -> None:
-        """Look at the means since the last tick."""
+        """Check the mean loss since the last tick."""
         loss = means.get("D/adversarial")
         if loss is None or self._said:
             return
@@ -38,14 +38,14 @@ class DominanceCheck:
         elif progress - self._since >= FOR_GOOD:
             self._said = True
             self._note(
-                f"warning   D tells every fake: its loss has been below {WON:.0%} of the first for {FOR_GOOD:.0%} of "
-                "the run, so G learns nothing. Try a lower --lr, a lower --n-critic, more images, or a variant whose "
-                "D has a gradient penalty or spectral norm"
+                f"warning   D overpowers G: its loss has been below {WON:.0%} of its initial value for "
+                f"{FOR_GOOD:.0%} of training, so G learns nothing. Try a lower --lr, a lower --n-critic, more images, "
+                "or a variant whose D has a gradient penalty or spectral norm"
             )
 
 
 def warn_if_alike(gan: GAN[Any], feed: Feed[Any], note: Note) -> None:
-    """Say when what a GAN makes of many rows of the data is nearly one image."""
+    """Warn when the generated images are almost all the same."""
     spec = gan.spec
     if spec.points:
         return
@@ -54,22 +54,22 @@ def warn_if_alike(gan: GAN[Any], feed: Feed[Any], note: Note) -> None:
     share = _variety(gan.fakes(batch)) / max(reals, 1e-9)
     if share < ALIKE:
         note(
-            f"warning   the samples are alike: they differ by {share:.0%} of what the images of the data do. "
-            "G has collapsed, or has only begun. Try another --seed, a lower --lr, a larger --batch, or a variant "
-            "with a Wasserstein loss"
+            f"warning   possible mode collapse: samples differ by only {share:.0%} of the training images' mean "
+            "distance. This is normal early in training; otherwise try another --seed, a lower --lr, a larger --batch, "
+            "or a variant with a Wasserstein loss"
         )
 
 
 def warn_if_copied(share: float, most: float, note: Note) -> None:
-    """Say when too many samples are images of the data."""
+    """Warn when too many samples are copies of training images."""
     if share > most:
         note(
             f"warning   {share:.0%} of the samples are copies of training images. Try more images, a smaller --width, "
-            "or a shorter training; gancli eval --neighbours shows them"
+            "or shorter training; gancli eval --neighbours shows the copies"
         )
 
 
 def _variety(images: Tensor) -> float:
-    """Mean distance between two images (N, C, H, W), of what is left of them at a few pixels."""
+    """Return the mean pairwise distance between images (N, C, H, W), reduced to a few pixels."""
     small = F.interpolate(images.float(), size=(SIDE, SIDE), mode="area").flatten(1)
     return float(torch.pdist(small.cpu()).mean()) if len(small) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a live display on a terminal, plain lines elsewhere, or nothing."""
+"""Progress output of a training run: a live display on a terminal, plain lines elsewhere, or nothing."""
 
 import os
 import sys
@@ -23,14 +23,14 @@ from rich.text import Text
 from gancli.gan import Clock
 from gancli.system.untrusted.terminal import line
 
-PLAIN_SECONDS = 30  # between lines off a terminal
+PLAIN_SECONDS = 30  # between progress lines when the output is not a terminal
 NOT_TERMS = ("step", "images", "seconds", "images_per_second")
 BARS = "▁▂▃▄▅▆▇█"
 HISTORY = 32  # ticks in a sparkline
 
 
 def duration(seconds: float) -> str:
-    """Say a time in the two units that matter: 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """Format a duration in its two largest units: 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     seconds = round(seconds)
     for unit, size, small, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         if seconds >= size:
@@ -40,13 +40,13 @@ def duration(seconds: float) -> str:
 
 
 class BrokenPipeSafe:
-    """A stream that falls silent when its reader has gone, a closed pipe or terminal: that must not end a training."""
+    """A stream that discards output once its pipe or terminal is closed, so that training continues."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, if anyone reads."""
+        """Write, or discard the text if the reader has gone."""
         try:
             return self._stream.write(text)
         except OSError:
@@ -54,7 +54,7 @@ class BrokenPipeSafe:
             return len(text)
 
     def flush(self) -> None:
-        """Send what was written, if anyone reads."""
+        """Flush, unless the reader has gone."""
         try:
             self._stream.flush()
         except OSError:
@@ -62,7 +62,7 @@ class BrokenPipeSafe:
 
     def _close(self) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())  # what is still in the stream's buffer goes there too
+        os.dup2(nowhere, self._stream.fileno())  # the stream's buffered output goes there too
         os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
@@ -70,33 +70,33 @@ class BrokenPipeSafe:
 
 
 class Pace:
-    """Time left, from the pace of the last minute or so."""
+    """Estimate the time left from the speed of about the last minute."""
 
     def __init__(self) -> None:
         self._marks: list[tuple[float, int]] = []
 
     def mark(self, images: int) -> None:
-        """Note where training is now."""
+        """Record how many images training has seen."""
         now = time.monotonic()
         if not self._marks or now - self._marks[-1][0] > 1:
             self._marks = [*self._marks[-60:], (now, images)]
 
     @property
     def images_per_second(self) -> float:
-        """Images a second lately; 0 when it is too early to tell."""
+        """Return the recent speed in images per second; 0 if it is too early to tell."""
         if len(self._marks) < 2:
             return 0.0
         (start, first), (end, last) = self._marks[0], self._marks[-1]
         return (last - first) / max(end - start, 1e-9)
 
     def left(self, clock: Clock) -> str:
-        """Say how long the rest takes."""
+        """Format the estimated time left."""
         speed = self.images_per_second
         return duration((clock.total - clock.images) / speed) + " left" if speed else "…"
 
 
 class Quiet:
-    """Shows nothing."""
+    """A display that shows nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -104,38 +104,38 @@ class Quiet:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
     def note(self, text: str) -> None:
-        """Nothing."""
+        """Ignore a message."""
 
     def decoded(self, done: int, of: int) -> None:
-        """Nothing."""
+        """Ignore the progress of decoding."""
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
     def advance(self, clock: Clock) -> None:
-        """Nothing."""
+        """Ignore a training step."""
 
     def tick(self, tick: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Ignore new means."""
 
 
 class Plain(Quiet):
-    """A line every half minute: for logs, pipes and CI."""
+    """A display that prints a line every half minute, for logs, pipes and CI."""
 
     def __init__(self, console: Console) -> None:
         self._console, self._pace, self._last, self._tick = console, Pace(), time.monotonic(), ""
 
     def note(self, text: str) -> None:
-        """A line of its own."""
+        """Print a message on its own line."""
         self._console.print(line(text), soft_wrap=True, highlight=False, markup=False)
 
     def decoded(self, done: int, of: int) -> None:
-        """Maybe a line: how many pictures are read, of how many."""
-        if done % 10_000 == 0:  # fewer take no time worth a word
+        """Print, now and then, how many images have been decoded."""
+        if done % 10_000 == 0:  # fewer images decode too quickly to report
             self.note(f"decoded {done:,} of {of:,} images")
 
     def advance(self, clock: Clock) -> None:
-        """Maybe a line."""
+        """Print a progress line if one is due."""
         self._pace.mark(clock.images)
         if time.monotonic() - self._last < PLAIN_SECONDS:
             return
@@ -145,12 +145,12 @@ class Plain(Quiet):
         self.note("  ".join(part for part in (done, speed, self._pace.left(clock), self._tick) if part))
 
     def tick(self, tick: Mapping[str, Any]) -> None:
-        """Keep the means for the next line."""
+        """Keep the means for the next progress line."""
         self._tick = "  ".join(f"{name} {value:.3f}" for name, value in tick.items() if name not in NOT_TERMS)
 
 
 class Fancy(Plain):
-    """A live display: progress, pace, and every term with its recent course."""
+    """A live display: progress, speed, and every term with its recent values."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -175,7 +175,7 @@ class Fancy(Plain):
         self._live.__exit__(kind, error, trace)
 
     def decoded(self, done: int, of: int) -> None:
-        """Move a bar of its own, which goes when all is read."""
+        """Update the decoding bar, which disappears when all images are decoded."""
         if self._decoding is None:
             columns = TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
             self._decoding = Progress(*columns, console=self._console, transient=True)
@@ -186,20 +186,20 @@ class Fancy(Plain):
             self.close()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the decoding bar."""
         if self._decoding:
             self._decoding.stop()
             self._decoding = None
 
     def advance(self, clock: Clock) -> None:
-        """Move the bar."""
+        """Update the progress bar."""
         self._pace.mark(clock.images)
         pace = f"{self._pace.images_per_second:,.0f} images/s  {self._pace.left(clock)}"
         kimg = f"{clock.images / 1000:.1f} / {clock.total / 1000:.1f} kimg"
         self._bar.update(self._task, completed=clock.progress, kimg=kimg, pace=pace)
 
     def tick(self, tick: Mapping[str, Any]) -> None:
-        """Add to the courses."""
+        """Add to the recent values."""
         for name, value in tick.items():
             if name not in NOT_TERMS:
                 self._history[name] = [*self._history.get(name, [])[1 - HISTORY :], float(value)]
@@ -212,14 +212,14 @@ class Fancy(Plain):
 
 
 def sparkline(values: list[float]) -> str:
-    """Draw numbers as a row of bars, from their least to their greatest."""
+    """Plot numbers as a row of bars, scaled from minimum to maximum."""
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     return "".join(BARS[min(int((value - low) / span * len(BARS)), len(BARS) - 1)] for value in values)
 
 
 def display_for(*, quiet: bool, json: bool) -> Quiet:
-    """Choose by who is watching; results alone go to stdout with `json`."""
+    """Choose the display for this output; with `json`, progress goes to stderr."""
     if quiet:
         return Quiet()
     console = Console(file=cast(IO[str], BrokenPipeSafe(sys.stderr if json else sys.stdout)))

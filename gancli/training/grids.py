@@ -1,17 +1,17 @@
-"""How the grids of a run are laid out."""
+"""Layout of the sample grids of a run."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-GRID = 64  # images in the grids of a run
-ROW, MOST_ROWS = 10, 32  # where classes are drawn: images of a class in a row, and classes
+GRID = 64  # images in a sample grid
+ROW, MOST_ROWS = 10, 32  # in a grid of classes: images per class (row), and most classes
 COLUMNS = 8
 
 
 def interleaved(panels: Sequence[Tensor]) -> Tensor:
-    """Order panels (N, C, H, W) for a grid: a row of the first, below it the same row of the second, and so on."""
+    """Order panels (N, C, H, W) for a grid: a row of the first panel above the same row of the second, and so on."""
     if len(panels) == 1 or len(panels[0]) < COLUMNS:
         return torch.cat(list(panels))
     whole = len(panels[0]) // COLUMNS

@@ -1,4 +1,4 @@
-"""From the options of the command line to a run, and from a run to its exit code."""
+"""Start a training run from the command line's options, and return its exit code."""
 
 import dataclasses
 from contextlib import ExitStack
@@ -34,11 +34,11 @@ from gancli.training.saving import Saves
 from gancli.training.setup import build_training, choose_precision, fresh, open_data
 from gancli.training.summary import finish, tell_plan
 
-MOST_IMAGES = 2**53  # in a run: what JSON's numbers hold exactly
+MOST_IMAGES = 2**53  # in a run: the largest count that JSON numbers hold exactly
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
-    """Train a variant with the hyperparameters given; returns the exit code. Raises UserError for bad input."""
+    """Train a variant with the given hyperparameters and return the exit code. Raise UserError for bad input."""
     if options.gpus:
         spread_over(options.gpus)
     with dist.joined(), tuned():
@@ -96,8 +96,8 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         gan, players, ema, feed, clock, saves, folder, display, describe, play,
         rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
         evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
-        watch=lambda drawn: warn_if_alike(drawn, feed, display.note),
-        worth=table.selection_score,
+        watch=lambda averaged: warn_if_alike(averaged, feed, display.note),
+        selection_score=table.selection_score,
         winner=DominanceCheck(display.note),
         accumulate=options.accumulate,
         seed=options.seed,
@@ -119,7 +119,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 
 def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:
     if options.steps is not None and options.epochs is not None:
-        raise UserError("--steps and --epochs both say how long to train: give one")
+        raise UserError("--steps and --epochs both set the training length: give only one")
     asked = {"steps": (options.steps, batch), "epochs": (options.epochs, rows), "kimg": (kimg, 1000)}
     name, (amount, images) = next((name, asked[name]) for name in asked if asked[name][0] is not None)
     total = (amount or 0) * images
@@ -145,5 +145,5 @@ def _about(
         "source": source_hash(variant),
         "versions": versions(),
         "options": given,
-        "folder": str(Path.cwd()),  # where relative paths begin
+        "folder": str(Path.cwd()),  # that relative paths start from
     }

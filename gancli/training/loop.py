@@ -30,41 +30,43 @@ from gancli.training.diagnostics import DominanceCheck
 from gancli.training.grids import COLUMNS, GRID, MOST_ROWS, ROW, interleaved
 from gancli.training.saving import RETRY_SECONDS, Saves
 
-Play = Callable[[Sequence[Any], Clock, float], dict[str, Tensor]]  # one step: a batch in parts, when, and how slow
+Play = Callable[
+    [Sequence[Any], Clock, float], dict[str, Tensor]
+]  # one step: micro-batches, clock, learning-rate factor
 Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
-TICKS = 200  # ticks a run, at most
+TICKS = 200  # most ticks in a run
 SAVE_SECONDS = 300
-SLOWER = 0.5  # of the learning rates, after training had to go back
-LAST_SECONDS = 120  # for which the last checkpoint is tried again and again, where it cannot be written
+SLOWER = 0.5  # learning-rate factor after training went back to a checkpoint
+LAST_SECONDS = 120  # for which writing the last checkpoint is retried
 
 
 # ------------------------------------------------------------------------------------------------- a run
 
 
 class Display(Protocol):
-    """Who watches."""
+    """Shows the progress of a run."""
 
     def advance(self, clock: Clock) -> None:
-        """A step is done."""
+        """Show that a step is done."""
 
     def tick(self, tick: Mapping[str, Any]) -> None:
-        """There are new means."""
+        """Show new means."""
 
     def note(self, text: str) -> None:
-        """Something happened that people want to know."""
+        """Show a message."""
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """When to write what. Times are in images seen; None: the default."""
+    """Intervals of checkpoints, grids and evaluations, in images seen; None means the default."""
 
-    save: float | None = None  # default: by the clock, every SAVE_SECONDS
+    save: float | None = None  # default: every SAVE_SECONDS of wall time
     sample: float | None = None  # default: at powers of two of 1,000 images
     evaluate: float | None = None  # default: at the end
 
     def grid_due(self, before: int, now: int) -> bool:
-        """Tell whether a grid's time lies in (before, now]."""
+        """Tell whether a grid is due in (before, now]."""
         if self.sample:
             return _crossed(before, now, self.sample)
         return now >= 1000 and (before < 1000 or int(math.log2(before / 1000)) < int(math.log2(now / 1000)))
@@ -76,7 +78,7 @@ def _crossed(before: int, now: int, every: float | None) -> bool:
 
 @dataclass
 class Training:
-    """A run in progress: all that moves, where it is written, and who watches."""
+    """A run in progress: its state, its files and its display."""
 
     gan: GAN[Any]
     players: Mapping[str, Optimizer]
@@ -90,37 +92,39 @@ class Training:
     play: Play
     rhythm: Rhythm = field(default_factory=Rhythm)
     evaluate: Evaluate | None = None
-    watch: Callable[[GAN[Any]], None] | None = None  # says what looks wrong, when it is evaluated
-    worth: Callable[[Mapping[str, float]], float] | None = None  # of an evaluation: the best checkpoint is kept by it
-    accumulate: int = 1  # parts that a batch is computed in
+    watch: Callable[[GAN[Any]], None] | None = None  # warns of problems, at each evaluation
+    selection_score: Callable[[Mapping[str, float]], float] | None = (
+        None  # of metrics; the best checkpoint maximises it
+    )
+    accumulate: int = 1  # micro-batches per step
     winner: DominanceCheck = field(default_factory=lambda: DominanceCheck(lambda _: None))
     seed: int = 0
-    seconds: float = 0.0  # of training so far, over resumed parts
+    seconds: float = 0.0  # of training so far, including before resuming
     metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
-    go_back: Callable[[], Clock] | None = None  # to the last good state
-    slower: float = 1.0  # what is left of the learning rates since training went back
+    go_back: Callable[[], Clock] | None = None  # restores the last good state
+    slower: float = 1.0  # factor on the learning rates since training went back
     stop: Callable[[], bool] = lambda: False
-    interruptible: Callable[[], AbstractContextManager[Any]] = nullcontext  # a signal ends the block: Interrupted
+    interruptible: Callable[[], AbstractContextManager[Any]] = nullcontext  # a signal ends the block with Interrupted
     _meter: "Meter" = field(default_factory=Meter)
     _health: Health = field(default_factory=Health)
-    _ticked: tuple[float, int] = (0.0, 0)  # when and where the last tick was
-    _save_at: float = math.inf  # when the next checkpoint is due by the clock on the wall
+    _ticked: tuple[float, int] = (0.0, 0)  # time and images at the last tick
+    _save_at: float = math.inf  # wall time of the next checkpoint
 
     def train(self) -> Clock:
-        """Train until the clock has run out, or someone says stop; raises Diverged when the terms leave the numbers."""
+        """Train until the clock runs out or a stop is requested. Raise Diverged if training stays non-finite."""
         self._begin()
         while self.clock.images < self.clock.total and not self._stopped():
             self.advance()
         if self.clock.images >= self.clock.total:
             if self.evaluate:
-                self._save()  # it may take long, and someone may end it
+                self._save()  # the evaluation may take long and be interrupted
             self._grid()
             self._evaluate()
         self._save_last()
         return self.clock
 
     def advance(self) -> None:
-        """Play one step, and do what is due after it."""
+        """Train for one step, then log, generate, evaluate and save as due."""
         before = self.clock.images
         self._meter.add(self.step())
         self.display.advance(self.clock)
@@ -137,9 +141,9 @@ class Training:
             self._save()
 
     def step(self) -> dict[str, Tensor]:
-        """Play one step on the next batch."""
+        """Train for one step on the next batch."""
         clock, feed = self.clock, self.feed
-        seed_all("step", self.seed, clock.step)  # a resumed run draws what an unbroken one would
+        seed_all("step", self.seed, clock.step)  # a resumed run gets the same random numbers as an unbroken one
         self.gan.train()
         parts = feed.at(clock.images).split(self.accumulate)
         log = self.play(parts, clock, self.slower)
@@ -174,7 +178,7 @@ class Training:
     def _stopped(self) -> bool:
         if dist.world() == 1:
             return self.stop()
-        if self.clock.step % self._tick_every():  # the processes agree on a step to stop at
+        if self.clock.step % self._tick_every():  # all ranks stop at the same step
             return False
         return bool(dist.mean_over_ranks(torch.tensor(float(self.stop()), device=self.gan.device)) > 0)
 
@@ -197,13 +201,13 @@ class Training:
             return
         if dist.rank() == 0:
             if skipped:
-                self.display.note(f"warning   {skipped} steps skipped: their loss or gradient was not finite")
+                self.display.note(f"warning   {skipped} step{'s' * (skipped > 1)} skipped: loss or gradient not finite")
             self.saves.log(tick)
             self.display.tick(tick)
             self.winner.tick(means, self.clock.progress)
 
     def _finite(self) -> bool:
-        """Tell whether training could go on from what this process has now."""
+        """Tell whether this process's weights and buffers are all finite."""
         return finite(t for m in (self.gan, self.ema.gan) for t in (*m.parameters(), *m.buffers()))
 
     def _all_finite(self) -> bool:
@@ -211,23 +215,26 @@ class Training:
         return not bool(dist.mean_over_ranks(lost))
 
     def _return(self, row: int) -> None:
-        """Go back to the last good state, once, with half the learning rates; raises Diverged the second time."""
+        """Go back once to the last good state, with half the learning rates. Raise Diverged the second time."""
         where = f"{row} steps in a row" if row >= IN_A_ROW else "the weights"
         said = f"{where} were not finite at step {self.clock.step}"
         if self.slower < 1 or self.go_back is None:
-            raise Diverged(said + (", after going back once with half the learning rate" if self.slower < 1 else ""))
+            raise Diverged(
+                said
+                + (" again, after returning to a checkpoint with half the learning rate" if self.slower < 1 else "")
+            )
         self.clock = self.go_back()
         self.slower, self._health, self._meter = SLOWER, Health(), Meter()
         slow_down(self.players, self.slower)
         self._ticked = time.monotonic(), self.clock.images
-        self.display.note(f"warning   {said}: back to step {self.clock.step}, with half the learning rate")
+        self.display.note(f"warning   {said}: returning to step {self.clock.step} with half the learning rate")
 
     def _grid(self) -> None:
         if dist.rank() == 0:
             variant = self.describe(self.clock, {}).variant
             about = {"variant": variant, "images": self.clock.images, "seed": self.seed}
             path = self.folder.grid(self.clock.images)
-            self.saves.attempt("a grid", lambda: save_png(self._picture(), path, about))
+            self.saves.attempt("a sample grid", lambda: save_png(self._picture(), path, about))
 
     def _picture(self) -> Image.Image:
         if self.gan.spec.points:
@@ -242,13 +249,13 @@ class Training:
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
-        """Draw the panels of the first `n` rows of the data with the averaged networks, always from the same noise."""
+        """Generate panels for the first `n` rows of the data with the EMA networks, always from the same noise."""
         with aside("grid", self.seed):
             return interleaved(self.ema.gan.panels(self.feed.first(n)))
 
     @torch.no_grad()
     def draw_classes(self) -> tuple[Tensor, int]:
-        """Draw a row a class from the averaged networks, of the same noise in each; and say how many a row."""
+        """Generate one row per class with the EMA networks, from the same noise; return it with the row length."""
         gan: Any = self.ema.gan
         with aside("grid", self.seed):
             z = gan.prior(ROW)
@@ -262,7 +269,7 @@ class Training:
             return
         with suppress(Interrupted), self.interruptible(), aside("evaluate", self.seed):
             self.metrics = self.evaluate(self.ema.gan)
-        if self.stop() or not self.metrics:  # or nothing that is asked of the data can be asked of this GAN
+        if self.stop() or not self.metrics:  # or no metric of the data applies to this GAN
             return
         tick = {"step": self.clock.step, "images": self.clock.images, "seconds": round(self.seconds, 3), **self.metrics}
         self.saves.log(tick)
@@ -270,24 +277,26 @@ class Training:
         self._keep_best()
 
     def _keep_best(self) -> None:
-        if self.worth is None or not self.worth(self.metrics) > self._best_worth(self.worth):
+        if self.selection_score is None or not self.selection_score(self.metrics) > self._best_score(
+            self.selection_score
+        ):
             return
         about = self.describe(self.clock, self.metrics)
-        self.saves.attempt("the best", lambda: checkpoint.save_served(self.folder.best, about, self.ema))
+        self.saves.attempt("the best checkpoint", lambda: checkpoint.save_served(self.folder.best, about, self.ema))
 
-    def _best_worth(self, worth: Callable[[Mapping[str, float]], float]) -> float:
-        """Of the best checkpoint so far that was measured by the same scores; the file alone remembers it."""
+    def _best_score(self, score: Callable[[Mapping[str, float]], float]) -> float:
+        """Return the score of the best checkpoint so far, read from its file; -inf if its metrics are others."""
         if not checkpoint.whole(self.folder.best):
             return -math.inf
         before = checkpoint.describe(self.folder.best).metrics
-        return worth(before) if before.keys() == self.metrics.keys() else -math.inf
+        return score(before) if before.keys() == self.metrics.keys() else -math.inf
 
     def _save(self) -> bool:
-        """Write a checkpoint; false when that was not possible, and is due again soon."""
+        """Write a checkpoint; return False if that failed and will be retried soon."""
         if dist.rank() != 0:
             return True
-        if not self._finite():  # the next tick goes back, if there is one
-            self.display.note("warning   the weights are not finite: no checkpoint is written of them")
+        if not self._finite():  # the next tick, if any, goes back
+            self.display.note("warning   the weights are not finite: no checkpoint written")
             return True
         about = self.describe(self.clock, self.metrics)
         about.run.update({"slower": self.slower} if self.slower < 1 else {})
@@ -302,10 +311,10 @@ class Training:
         self._save_at = time.monotonic() + (by_clock if ok else RETRY_SECONDS)
 
     def _save_last(self) -> None:
-        """Write the last checkpoint, with patience unless someone wants us to stop; raises UserError when it fails."""
+        """Write the last checkpoint, retrying for long unless a stop is requested. Raise UserError if that fails."""
         start, wait = time.monotonic(), 0.5
         while not self._save():
             spent = time.monotonic() - start
             if spent > (2 if self.stop() else LAST_SECONDS):
-                raise UserError(f"the last checkpoint cannot be written: {self.saves.failure}")
+                raise UserError(f"the last checkpoint could not be written: {self.saves.failure}")
             time.sleep(wait := min(2 * wait, 8.0 if not self.stop() else 1.0))

@@ -1,4 +1,4 @@
-"""What a run measures of itself while it trains, through the same code as `gancli eval`."""
+"""Evaluation during training, with the same code as `gancli eval`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,15 +26,15 @@ from gancli.system import dist
 from gancli.training.diagnostics import warn_if_copied
 from gancli.training.loop import Evaluate
 
-READ = 1000  # images of which shapes are read
-POINTS = 2500  # points of which modes are counted
-FAKES, REALS = 2048, 10_000  # images of each side of all other scores
+READ = 1000  # images whose shapes are read
+POINTS = 2500  # points whose modes are counted
+FAKES, REALS = 2048, 10_000  # generated and real images for all other scores
 
 
 def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate | None:
-    """Choose what to measure; raises UserError, before any training, for what cannot be measured here.
+    """Choose the evaluation. Raise UserError, before training, for metrics that cannot be computed on this data.
 
-    auto: the built-in shapes are read; other data are scored by a local network if `every` says when.
+    auto: factors for the built-in shapes; for other data a local network's score, if `every` is given.
     """
     truths = _truths(feed)
     if metrics == "auto":
@@ -44,12 +44,14 @@ def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable
     if metrics != table.KNOWN_TRUTH:
         return _features(metrics, feed, note)
     if not truths:
-        raise UserError(f"--metrics shapes reads the built-in shapes only, not {feed.dataset.name}")
+        raise UserError(
+            f"--metrics shapes works only on the built-in shapes, not on {feed.dataset.name}: give other metrics"
+        )
     return lambda gan: {name: value for truth in truths for name, value in truth(gan).items()}
 
 
 def _truths(feed: Feed[Any]) -> list[Evaluate]:
-    """What can be known without features: the factors of built-in shapes, and the labels of held-out rows."""
+    """Return the evaluations that need no features: factors of built-in shapes, and labels of held-out rows."""
     preset, held_out, found = PRESETS.get(feed.dataset.name), feed.dataset.held_out, list[Evaluate]()
     if preset is not None and set(feed.dataset.spec.domains) == set(builtin.DOMAINS):
         found.append(lambda gan: domains.score_gan(preset, gan))
@@ -63,19 +65,19 @@ def _truths(feed: Feed[Any]) -> list[Evaluate]:
 
 
 def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
-    names = ["fid"] if metrics in EXTRACTORS else table.parse(metrics)  # an extractor stands for its Frechet distance
+    names = ["fid"] if metrics in EXTRACTORS else table.parse(metrics)  # an extractor's name means its Frechet distance
     if table.KNOWN_TRUTH in names:
-        raise UserError("--metrics: shapes are read alone, without other metrics")
+        raise UserError("--metrics shapes cannot be combined with other metrics: give it by itself")
     if of_truth := [name for name in names if table.of_pairs(name)]:
-        raise UserError(f"--metrics {of_truth[0]} is for gancli eval")
+        raise UserError(f"--metrics {of_truth[0]} is not available during training: use gancli eval")
     if not table.judging(names):
         raise UserError(
-            f"--metrics {metrics} says how sure a score is, not how good the model is: name another with it"
+            f"--metrics {metrics} gives the uncertainty of a score, not the quality of the model: add another metric"
         )
     real = reals_of(feed.dataset, "", REALS)
     extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device)
-    note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} images against {real.count:,} of the data")
-    draws = issubclass(feed.dataset.kind, Images)  # what is made of given images is to be near to them
+    note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} generated images against {real.count:,} real images")
+    draws = issubclass(feed.dataset.kind, Images)  # outputs of translators are meant to be near their inputs
     looked_at = [*names, *(["copies"] if draws else [])]
     with dist.alone():
         reference = extract.cached(real, extractor, looked_at, _quiet)
@@ -92,11 +94,11 @@ def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Eva
 
 
 def _quiet(_name: str, _done: int, _of: int) -> None:
-    """A run has a display of its own."""
+    """Report no progress: the run has its own display."""
 
 
 @torch.no_grad()
 def draw_pixels(gan: GAN[Any], feed: Feed[Any], n: int, part: int = 100) -> Pixels:
-    """Draw `n` images, as uint8 (N, H, W, C), for the first rows of the data."""
+    """Generate `n` images for the first rows of the data, as uint8 (N, H, W, C)."""
     parts = [feed.dataset.at(feed.seed, i, min(part, n - i), feed.device) for i in range(0, n, part)]
     return np.concatenate([to_pixels(gan.fakes(batch)) for batch in parts])

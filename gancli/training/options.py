@@ -1,4 +1,4 @@
-"""The options that training and timing have for every variant. Imports no torch."""
+"""The options of `train` and `bench` that every variant has. Imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,46 +8,46 @@ from gancli.hparams import check_ranges, hparam
 
 DATA, BUDGET, RUN = "Data", "Length", "Run"
 
-OF_SOME_DATA = frozenset({"data_b", "pairs", "direction"})  # options that only some kinds of data have a use for
+OF_SOME_DATA = frozenset({"data_b", "pairs", "direction"})  # options that apply only to some kinds of data
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetUp:
-    """On what to train, and where to compute, whatever the variant."""
+    """Which data to train on and where to compute, for every variant."""
 
     data: str | None = hparam(
         None,
-        "folder, .zip/.tar, .npz, idx files, a torchvision name, or a built-in; default: the variant's",
+        "folder, .zip/.tar, .npz, idx files, torchvision data set, or built-in; default: the variant's own built-in",
         panel=DATA,
     )
-    data_b: str | None = hparam(None, "two domains: the second folder, where --data is the first", panel=DATA)
+    data_b: str | None = hparam(None, "folder of the second domain, when --data is the folder of the first", panel=DATA)
     pairs: Literal["edges", "gray", "mosaic", "lowres", "mask"] | None = hparam(
-        None, "make the sources of pairs from the images in --data", panel=DATA
+        None, "build pairs by deriving the source images from those in --data", panel=DATA
     )
     direction: Literal["AB", "BA"] | None = hparam(
-        None, "pairs: BA learns to turn the second of each pair into the first", panel=DATA
+        None, "for pairs: AB learns first to second image, BA second to first", panel=DATA
     )
-    size: str | None = hparam(None, "pixels to train at: 64, or WIDTHxHEIGHT; default: from the data", panel=DATA)
+    size: str | None = hparam(None, "image size to train at: 64, or WIDTHxHEIGHT; default: from the data", panel=DATA)
     channels: int | None = hparam(
-        None, "1 grey, 3 colour, 4 with alpha; default: from the data", min=1, max=4, panel=DATA
+        None, "image channels: 1 grey, 3 colour, 4 colour and alpha; default: from the data", min=1, max=4, panel=DATA
     )
-    split: str = hparam("train", "split of data sets that have them: train or test", panel=DATA)
+    split: str = hparam("train", "split to train on, for data sets that have splits: train or test", panel=DATA)
     workers: int = hparam(4, "threads that decode images", min=1, max=64, panel=DATA)
     seed: int = hparam(0, "seed of every random choice", min=0, panel=RUN)
     device: Literal["auto", "cpu", "cuda", "mps"] = hparam("auto", "where to compute", panel=RUN)
     precision: Literal["auto", "fp32", "bf16"] = hparam(
         "auto",
-        "bf16: mixed precision; auto: what a CPU is measured to be faster in, what a GPU has natively",
+        "bf16: mixed precision; auto: the faster one, measured, on a CPU; bf16 on a GPU that supports it natively",
         panel=RUN,
     )
     compile: Literal["auto", "on", "off"] = hparam(
-        "auto", "compile what players minimise; auto: on a GPU, when 20 minutes of training are left", panel=RUN
+        "auto", "torch.compile the loss terms; auto: on a GPU if over 20 minutes of training remain", panel=RUN
     )
     graph: Literal["auto", "off"] = hparam(
-        "auto", "auto: on a GPU, a step is one CUDA graph where it can be; off: never", panel=RUN
+        "auto", "CUDA graphs; auto: on a GPU, capture the whole training step when possible; off: never", panel=RUN
     )
     accumulate: int = hparam(
-        1, "parts that a step's batch is computed in, to save memory; batch statistics are those of a part", min=1,
+        1, "gradient accumulation: micro-batches per step, to save memory; batch norm sees one micro-batch", min=1,
         panel=RUN,
     )  # fmt: skip
 
@@ -59,33 +59,44 @@ class SetUp:
 class RunOptions(SetUp):
     """How long to train, and what to write."""
 
-    epochs: float | None = hparam(None, "length in passes over the data, in place of --kimg", min=0, panel=BUDGET)
-    steps: int | None = hparam(None, "length in steps, in place of --kimg", min=0, panel=BUDGET)
-    gpus: int | None = hparam(None, "GPUs of this machine to share the batch; as torchrun does", min=1, panel=RUN)
-    out: Path | None = hparam(None, "folder of the run; default: runs/VARIANT-DATA-N", panel=RUN)
-    resume: bool = hparam(False, "go on where the run in --out (or the newest of its kind) stopped", panel=RUN)
-    save_every: float | None = hparam(None, "kimg between checkpoints; default: 5 minutes", min=0, panel=RUN)
-    sample_every: float | None = hparam(None, "kimg between grids; default: at 1, 2, 4, 8 … kimg", min=0, panel=RUN)
-    eval_every: float | None = hparam(None, "kimg between evaluations; default: at the end", min=0, panel=RUN)
+    epochs: float | None = hparam(
+        None, "training length in passes over the data, instead of --kimg", min=0, panel=BUDGET
+    )
+    steps: int | None = hparam(None, "training length in steps, instead of --kimg", min=0, panel=BUDGET)
+    gpus: int | None = hparam(
+        None, "number of GPUs on this machine to split the batch over, as with torchrun", min=1, panel=RUN
+    )
+    out: Path | None = hparam(None, "run folder; default: runs/VARIANT-DATA-N", panel=RUN)
+    resume: bool = hparam(False, "continue the run in --out, or the newest run of this variant and data", panel=RUN)
+    save_every: float | None = hparam(None, "kimg between checkpoints; default: one every 5 minutes", min=0, panel=RUN)
+    sample_every: float | None = hparam(
+        None, "kimg between sample grids; default: at 1, 2, 4, 8 … kimg", min=0, panel=RUN
+    )
+    eval_every: float | None = hparam(None, "kimg between evaluations; default: once, at the end", min=0, panel=RUN)
     metrics: str = hparam(
         "auto",
-        "what --eval-every measures, and the best checkpoint is kept by: local or effnet (Frechet distances "
-        "that need no download), shapes (the built-in ones), fid, is, kid and what else gancli eval knows, or none",
+        "metrics for --eval-every; the first selects the best checkpoint: local or effnet (Frechet distances "
+        "that need no download), shapes (built-in data only), fid, is, kid or others of gancli eval, or none",
         panel=RUN,
     )
-    keep: int = hparam(5, "checkpoints to keep; the newest two can be resumed, the others only used", min=2, panel=RUN)
-    dry_run: bool = hparam(False, "say what would happen, and stop", panel=RUN)
-    quiet: bool = hparam(False, "print nothing but errors", panel=RUN)
+    keep: int = hparam(
+        5,
+        "checkpoints to keep; the newest two can be resumed, older ones keep inference weights only",
+        min=2,
+        panel=RUN,
+    )
+    dry_run: bool = hparam(False, "print the training plan and stop", panel=RUN)
+    quiet: bool = hparam(False, "print errors only", panel=RUN)
     json: bool = hparam(False, "print one JSON object at the end; everything else goes to stderr", panel=RUN)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions(SetUp):
-    """What to time, and for how long."""
+    """What to time and for how long."""
 
-    seconds: float = hparam(5.0, "length of each window", min=0, panel=RUN)
-    windows: int = hparam(5, "windows, of which the median counts", min=1, panel=RUN)
+    seconds: float = hparam(5.0, "length of each timing window in seconds", min=0, panel=RUN)
+    windows: int = hparam(5, "number of timing windows; the median is reported", min=1, panel=RUN)
     against: list[str] | None = hparam(
-        None, "FILE.py or FILE.py:function, another training step, timed in turns; may be given again", panel=RUN
+        None, "FILE.py or FILE.py:function with another training step to time in alternation; repeatable", panel=RUN
     )
     json: bool = hparam(False, "print the report as JSON", panel=RUN)

@@ -1,4 +1,4 @@
-"""The folder of a run: chosen, held by one process alone, and what a run that goes on finds in it."""
+"""The run folder: choosing it, locking it for one process, and resuming from what it holds."""
 
 import dataclasses
 import os
@@ -25,36 +25,36 @@ Note = Callable[[str], None]
 
 
 def choose(variant: str, data: str, options: RunOptions) -> Folder:
-    """Choose the folder that the options ask for; raises UserError when it cannot be this run's."""
+    """Choose the run folder from the options. Raise UserError if this run cannot use it."""
     if options.out:
         folder = Folder(options.out.expanduser())
     else:
         folder = (options.resume and newest_folder(variant, data)) or next_folder(variant, data)
     if not is_text(folder.path):
-        raise UserError(f"--out {folder.path}: checkpoints need a name that is UTF-8")
+        raise UserError(f"--out {folder.path}: the name of a run folder must be valid UTF-8")
     if os.path.lexists(folder.path) and not folder.path.is_dir():
-        raise UserError(f"--out {folder.path} is no folder, and not free to make one")
+        raise UserError(f"--out {folder.path} exists and is not a folder: give another path")
     folder.check()
     if folder.read_about() and not options.resume:
-        raise UserError(f"--out {folder.path} already holds a run: give --resume to go on with it, or another folder")
+        raise UserError(f"--out {folder.path} already holds a run: give --resume to continue it, or another folder")
     return folder
 
 
 @contextmanager
 def held(variant: str, data: str, options: RunOptions) -> Iterator[Folder]:
-    """Choose a run's folder, and hold it until the block ends: a second process is refused with UserError.
+    """Choose a run's folder and lock it until the block ends. Raise UserError if another process holds it.
 
-    A folder that was made for it, and in which nothing was written, goes again. A dry run makes and holds none.
+    A new folder that is still empty at the end is removed. A dry run neither creates nor locks a folder.
     """
     folder = choose(variant, data, options)
-    dist.wait()  # all have chosen before one of them makes it
+    dist.wait()  # all ranks choose before rank 0 creates the folder
     if options.dry_run or dist.rank() > 0:
         yield dist.gathered(folder)[0]
         return
     made, new = _made(folder, variant, data, options)
     with atomic.locked(made.path) as mine:
         if not mine:
-            raise UserError(f"--out {made.path}: another process is training there")
+            raise UserError(f"--out {made.path} is in use by another training process: give another folder, or wait")
         made.tidy()
         try:
             yield dist.gathered(made)[0]
@@ -65,34 +65,34 @@ def held(variant: str, data: str, options: RunOptions) -> Iterator[Folder]:
 
 
 def _made(folder: Folder, variant: str, data: str, options: RunOptions) -> tuple[Folder, list[Path]]:
-    """Make the folder, and say which are new; where another run has just taken the next free number, take the next."""
+    """Create the folder and return the new ones; if another run has just taken its number, take the next one."""
     named = options.out is not None or options.resume
     while True:
         try:
             return folder, atomic.make_folder(folder.path, exist_ok=named)
         except FileExistsError:
             if options.out:
-                raise UserError(f"--out {folder.path} is no folder, and not free to make one") from None
+                raise UserError(f"--out {folder.path} exists and is not a folder: give another path") from None
             folder = next_folder(variant, data)
         except OSError as error:
-            raise UserError(f"--out {folder.path} cannot be made: {error.strerror}; give a folder that can") from None
+            raise UserError(f"--out {folder.path} cannot be created: {error.strerror}; give another folder") from None
 
 
 def newest(folder: Folder) -> Path | None:
-    """Find the newest checkpoint that is whole and can be resumed."""
+    """Return the newest checkpoint that is undamaged and resumable."""
     return next((path for path in reversed(folder.checkpoints()) if checkpoint.resumes(path)), None)
 
 
 def resumed(folder: Folder) -> Path | None:
-    """Find the checkpoint to go on from; None when none was written yet.
+    """Return the checkpoint to resume from; None if none has been written yet.
 
-    Raises UserError where there are only others: a new beginning would make them go in time.
+    Raise UserError if none of the checkpoints is resumable: starting over would in time delete them.
     """
     found = newest(folder)
     if found is None and (kept := folder.checkpoints()):
         raise UserError(
-            f"--resume: no checkpoint in {folder.path} can be resumed: {kept[-1].name} is damaged, or keeps only what "
-            f"sampling needs; train a new run, or move {kept[-1].parent} away to begin this one again"
+            f"--resume: no checkpoint in {folder.path} can be resumed: {kept[-1].name} is damaged or holds inference "
+            f"weights only; train a new run, or move {kept[-1].parent} away to start this one over"
         )
     return found
 
@@ -105,14 +105,14 @@ def go_back(
     players: Mapping[str, Optimizer],
     ema: EMA,
 ) -> Clock:
-    """Restore the newest checkpoint, or the beginning where none was written; returns where training stands then.
+    """Restore the newest checkpoint, or the initial state if there is none, and return its clock.
 
-    Raises UserError when the folder is gone, and what was saved in it.
+    Raise UserError if the run folder, and with it the checkpoints, is gone.
     """
     try:
         atomic.check_held(folder.path)
     except atomic.Gone as error:
-        raise UserError(f"training has to go back to its last checkpoint, and cannot: {error.strerror}") from None
+        raise UserError(f"training must return to its last checkpoint but cannot: {error.strerror}") from None
     if good := newest(folder):
         clock = dataclasses.replace(checkpoint.restore(good, gan, players, ema), total=total)
     else:
@@ -124,14 +124,14 @@ def go_back(
 
 
 def set_aside_newer(folder: Folder, than: Path | None, note: Note) -> None:
-    """Rename the damaged checkpoints that are newer than the one resumed: they must not count as those to keep."""
+    """Rename damaged checkpoints newer than the resumed one, so that they do not count towards --keep."""
     for path in folder.checkpoints():
         if (than is None or seen(path) > seen(than)) and not checkpoint.whole(path):
-            note(f"damaged   {path.name} cannot be resumed: set aside as {atomic.set_aside(path).name}")
+            note(f"damaged   {path.name} cannot be resumed: renamed to {atomic.set_aside(path).name}")
 
 
 def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
-    """Raise UserError when what is learnt would change; the length may."""
+    """Raise UserError if a resumed run would learn something else: only its length may change."""
     before = folder.read_about()
     if before is None:
         return
@@ -145,11 +145,11 @@ def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
     if not before.digest and not _same_place(before, now):
         changed.append(f"data was {_said(before.data)}, now {_said(now.data)}")
     if changed:
-        raise UserError(f"--resume: {folder.path} was trained otherwise: {'; '.join(changed)}")
+        raise UserError(f"--resume: settings differ from the saved run {folder.path}: {'; '.join(changed)}")
     if before.digest and before.digest != now.digest:
         raise UserError(
-            f"--resume: the data have changed since {folder.path} was trained: {_said(now.data)} does not hold what "
-            f"{_said(before.data)} held then: restore them, or train a new run; to go on all the same, delete "
+            f"--resume: the data have changed since {folder.path} was trained: {_said(now.data)} differs from what "
+            f"{_said(before.data)} held then; restore them, train a new run, or, to continue anyway, delete "
             f'"digest" from {folder.about}'
         )
 
@@ -160,7 +160,7 @@ def _learnt(about: Recorded) -> dict[str, Any]:
 
 
 def _same_place(before: Recorded, now: Recorded) -> bool:
-    """Tell whether two runs name the same data; a built-in or known set by its name, else by where it lies."""
+    """Tell whether two runs use the same data: compare names of built-in and known sets, and paths of others."""
     names = {before.data, now.data}
     if len(names) == 1:
         return True

@@ -1,4 +1,4 @@
-"""What stands before the first step: the device, the data, the networks and their optimisers."""
+"""Everything needed before the first training step: device, data, networks and optimisers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ from gancli.training.options import OF_SOME_DATA, SetUp
 
 @dataclass(frozen=True)
 class Data:
-    """What a variant is to be trained on, and with which hyperparameters."""
+    """The data to train a variant on, and the hyperparameters to use."""
 
     kind: type[GAN[Any]]
     hp: HParams
     dataset: Dataset[Any]
     device: torch.device
-    suited: Mapping[str, Any]  # hyperparameters that the data chose
+    suited: Mapping[str, Any]  # hyperparameters preset for the data
 
 
 def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: Report) -> Data:
-    """Read the data, and give hyperparameters that suit them where `values` names none."""
+    """Read the data; hyperparameters that are not in `values` get the variant's preset for such data."""
     device = choose_device(options.device)
     kind = registry.load(variant)
-    hp = kind.hparams(**values)  # wrong ones are said before any data is read
+    hp = kind.hparams(**values)  # report invalid values before reading any data
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
     suited = {name: value for name, value in kind.suited(dataset.spec).items() if name not in values}
@@ -45,13 +45,13 @@ def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: R
 
 
 def fresh(data: Data, seed: int) -> GAN[Any]:
-    """Make the networks with their first weights."""
+    """Build the networks with their initial weights."""
     seed_all("init", seed)
     return data.kind(data.hp, data.dataset.spec)
 
 
 def build_training(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimizer], EMA]:
-    """Make the networks, the same on all processes, their optimisers and their average."""
+    """Build the networks (identical on all processes), their optimisers and their EMA."""
     gan = fresh(data, seed)
     gan = gan.to(data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     dist.broadcast([*gan.parameters(), *gan.buffers()])
@@ -59,7 +59,7 @@ def build_training(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimi
 
 
 def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | None = None) -> Choice:
-    """Choose the precision of a run: as asked, as in the run `before`, or the faster for its networks and batch."""
+    """Choose the precision: the option's, the resumed run's (`before`), or the faster for these networks and batch."""
     rows = max(1, data.hp.batch // (dist.world() * options.accumulate))
     return choose(options.precision, before, gan, rows, lambda n: data.dataset.at(options.seed, 0, n, data.device))
 
@@ -72,7 +72,9 @@ def _request(options: SetUp, builtin: str, report: Report) -> Request:
 
 
 def _check_data_options(variant: str, kind: type[Batch], options: SetUp) -> None:
-    """Raise UserError for an option that belongs to another kind of data than the variant's."""
+    """Raise UserError if an option does not apply to the variant's kind of data."""
     for name in sorted(OF_SOME_DATA):
         if getattr(options, name) is not None and name not in kind.uses:
-            raise UserError(f"--{name.replace('_', '-')}: {variant} trains on {kind.__name__.lower()}, it has no use")
+            raise UserError(
+                f"--{name.replace('_', '-')} is not an option of {variant}, which trains on {kind.__name__.lower()}"
+            )

@@ -1,4 +1,4 @@
-"""What a run says before its first step, and after its last."""
+"""What a run prints before its first step and after its last."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ def tell_plan(
     folder: Folder,
     newest: Path | None,
 ) -> None:
-    """Say what a run is going to be."""
+    """Print the training plan."""
     spec, batch = dataset.spec, gan.hp.batch
     sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
     threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
@@ -47,7 +47,7 @@ def tell_plan(
     display.note(f"networks  {sizes} parameters")
     if about["suited"]:
         said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
-        display.note(f"suited    {said}: to such data, where no option says otherwise")
+        display.note(f"preset    {said} (chosen for this data; options override)")
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
     display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
@@ -59,7 +59,7 @@ def _count(network: torch.nn.Module) -> str:
 
 
 def finish(training: Training, stop: Stop, options: RunOptions, display: Quiet) -> int:
-    """Say how a run ended, and give its exit code."""
+    """Print how a run ended and return its exit code."""
     folder, clock = training.folder, training.clock
     if dist.rank() == 0:
         training.saves.attempt("curves.png", lambda: curves.save_curves(folder.ticks(), folder.curves))

@@ -67,7 +67,7 @@ def test_the_report_says_all_and_compares(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("def steps(task):\n    1 / 0\n    yield\n", "it broke"), (None, "no file")]
+    ("text", "said"), [("def steps(task):\n    1 / 0\n    yield\n", "failed: see its error above"), (None, "no file")]
 )
 def test_a_program_that_breaks_is_named(cli: Cli, tmp_path: Path, text: str | None, said: str) -> None:
     other = tmp_path / "other.py"

@@ -49,7 +49,7 @@ def test_what_is_whole_is_one_line(cli: Cli, run: Path) -> None:
     shutil.copytree(run, "runs/mine")
     for what in (run, "mine", newest(run)):
         result = cli("check", what)
-        assert (result.code, result.out, result.err) == (0, f"{what}: no fault found\n", "")
+        assert (result.code, result.out, result.err) == (0, f"{what}: no faults found\n", "")
     assert json.loads(cli("check", run, "--json").out) == {"checked": "run", "faults": []}
     assert state(run) == before
 

@@ -155,7 +155,7 @@ def test_stripping_does_not_make_a_damaged_checkpoint_look_whole(cli: Cli, run: 
         checkpoint.strip(path)
     assert path.read_bytes() == damaged
     result = resumes(cli)
-    assert (result.code, "set aside as 000000008.safetensors.damaged" in result.out) == (0, True)
+    assert (result.code, "renamed to 000000008.safetensors.damaged" in result.out) == (0, True)
     assert path.with_name(f"{path.name}.damaged").read_bytes() == damaged
 
 
@@ -186,7 +186,7 @@ def test_other_folders_with_a_number_at_the_end_are_no_runs(cli: Cli, pictures: 
 
 def test_a_link_to_nowhere_is_not_taken_for_a_free_name(cli: Cli, pictures: Path) -> None:
     Path("x").symlink_to("gone")
-    refused(cli(*command(pictures, "x")), "--out x is no folder")
+    refused(cli(*command(pictures, "x")), "--out x exists and is not a folder")
     assert not Path("runs").exists()
 
 
@@ -343,7 +343,7 @@ CHANGED = {
 def test_data_that_have_changed_are_refused(cli: Cli, run: Path, how: str) -> None:
     CHANGED[how]()
     before = state()
-    refused(resumes(cli), "the data have changed since x was trained: pictures does not hold what")
+    refused(resumes(cli), "the data have changed since x was trained: pictures differs from what")
     assert state() == before
     without_digest(run)  # as the message says
     assert resumes(cli).code == 0
@@ -377,7 +377,7 @@ def test_a_run_of_before_is_known_by_where_its_data_lie(cli: Cli, run: Path) -> 
     without_digest(run)
     noise_images(Path("other"), 5)
     refused(resumes(cli, "other"), "data was pictures, now other")
-    refused(resumes(cli, "digits"), "was trained otherwise")
+    refused(resumes(cli, "digits"), "settings differ from the saved run")
     assert resumes(cli, Path("pictures").absolute()).code == 0
     assert json.loads((run / "run.json").read_text())["digest"]
 
@@ -397,7 +397,7 @@ def test_a_renamed_folder_is_not_made_again(cli: Cli, pictures: Path, monkeypatc
     assert result.code == 2
     assert not Path("x").exists()
     assert result.out.count("cannot be written") == 1
-    assert "the last checkpoint cannot be written: " in result.err
+    assert "the last checkpoint could not be written: " in result.err
     assert len(result.err.splitlines()) == 1
     if sys.platform == "linux":
         assert f"x was renamed to {Path('y').absolute()}" in result.err
@@ -460,7 +460,7 @@ def test_going_back_wants_what_was_saved(cli: Cli, pictures: Path, monkeypatch: 
 
     monkeypatch.setattr(Training, "step", step)
     result = cli(*command(pictures, "x", 8))
-    assert (result.code, "training has to go back to its last checkpoint" in result.err) == (2, True)
+    assert (result.code, "training must return to its last checkpoint" in result.err) == (2, True)
 
 
 # --- what a checkpoint says

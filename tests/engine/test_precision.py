@@ -195,7 +195,7 @@ def test_a_gan_without_layers_or_without_a_step_computes_in_fp32(empty_cache: Pa
     gan.play = GAN.play.__get__(gan)  # of the base: not implemented
     assert layers(gan, part(gan)) == []
     choice = choose("auto", None, gan, gan.hp.batch, lambda _: part(gan))
-    assert str(choice) == "fp32: no layer to measure it by"
+    assert str(choice) == "fp32: no layers to measure"
     assert not empty_cache.exists()
 
 
@@ -257,7 +257,7 @@ def test_the_plan_says_what_was_measured_and_a_resumed_run_keeps_it(
         file.unlink()
     again = cli(*command, "--steps", 4, "--resume")
     assert again.code == 0, again.err
-    assert "precision bf16: as the run began\n" in again.out
+    assert "precision bf16: as in the resumed run\n" in again.out
     assert json.loads(Path("x/run.json").read_text())["precision"] == "bf16"
     assert len(measured) == 1
     other = cli("train", "gan", "--data", pictures, *QUICK, "--out", "y", "--steps", 1)

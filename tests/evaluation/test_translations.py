@@ -142,4 +142,4 @@ def test_wrong_use_is_one_line(cli: Cli, model: Path, tmp_path: Path, arguments:
 
 def test_training_refuses_them(cli: Cli) -> None:
     done = cli("train", "cyclegan", "--metrics", "psnr", "--steps", 1)
-    assert (done.code, "is for gancli eval" in done.err) == (2, True)
+    assert (done.code, "use gancli eval" in done.err) == (2, True)

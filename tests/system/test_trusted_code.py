@@ -238,10 +238,10 @@ def test_all_versions_of_a_file_are_withdrawn(cli: Cli, trained: Path, config: P
     ("words", "says"),
     [
         (("nowhere.py",), "No such file"),
-        (("data",), "is no file of code"),
+        (("data",), "is not a Python file"),
         (("--withdraw", "nowhere.py"), "is not trusted"),
         (("--withdraw", "0000"), "is not trusted"),
-        (("--withdraw",), "name a file"),
+        (("--withdraw",), "needs a file"),
     ],
 )
 def test_wrong_use_is_one_line(cli: Cli, config: Path, words: tuple[str, ...], says: str) -> None:

@@ -151,7 +151,7 @@ def test_weights_that_are_lost_come_back_from_the_last_checkpoint(
     ill(monkeypatch, lambda run: run.clock.step == 30 and run.slower == 1)
     result = train(cli, pictures, "--save-every", 0.04)
     assert result.code == 0, result.err
-    assert "the weights were not finite at step 31: back to step 30, with half the learning rate" in result.out
+    assert "the weights were not finite at step 31: returning to step 30 with half the learning rate" in result.out
     steps = [json.loads(line)["step"] for line in Path("x/metrics.jsonl").read_text().splitlines()]
     assert steps == list(range(1, 41))
     newest = max(Path("x/checkpoints").iterdir())
@@ -163,7 +163,7 @@ def test_without_a_checkpoint_training_begins_again(cli: Cli, pictures: Path, mo
     with monkeypatch.context() as patch:
         ill(patch, lambda run: run.clock.step == 5 and run.slower == 1)
         result = train(cli, pictures)
-    assert "back to step 0" in result.out
+    assert "returning to step 0" in result.out
     lr = json.loads(Path("x/run.json").read_text())["hparams"]["lr"]
     again = cli("train", "gan", "--data", pictures, *QUICK, "--steps", 40, "--lr", lr / 2, "--out", "y")
     assert again.code == 0
@@ -179,7 +179,10 @@ def test_a_run_that_is_lost_twice_stops_with_its_step(
     ill(monkeypatch, lambda run: run.clock.step == 12)
     result = train(cli, pictures, "--save-every", 0.02)
     assert result.code == 3
-    assert "the weights were not finite at step 13, after going back once with half the learning rate" in result.err
+    assert (
+        "the weights were not finite at step 13 again, after returning to a checkpoint with half the learning rate"
+        in result.err
+    )
     assert len(result.err.strip().splitlines()) == 1
     assert all(checkpoint.resumes(path) for path in sorted(Path("x/checkpoints").iterdir())[-2:])
 
@@ -196,7 +199,7 @@ def test_single_lost_steps_are_counted_and_said(cli: Cli, pictures: Path, monkey
     monkeypatch.setattr(registry.load("gan"), "play", sometimes)
     result = train(cli, pictures)
     assert result.code == 0
-    assert "1 steps skipped: their loss or gradient was not finite" in result.out
+    assert "1 step skipped: loss or gradient not finite" in result.out
     ticks = [json.loads(line) for line in Path("x/metrics.jsonl").read_text().splitlines()]
     assert [tick["step"] for tick in ticks if "skipped" in tick] == [8, 9, 21]
     assert all("D/adversarial" in tick for tick in ticks if "skipped" not in tick)
@@ -233,7 +236,7 @@ def test_out_of_memory_halves_the_parts_once(cli: Cli, pictures: Path, monkeypat
         played = small_memory(patch, 2)
         result = train(cli, pictures, "--steps", 5)
     assert result.code == 0, result.err
-    assert result.out.count("out of memory in step 1: from now on each batch is computed in 2 parts") == 1
+    assert result.out.count("out of memory in step 1: each batch is now computed in 2 micro-batches") == 1
     assert "--accumulate 2 says so" in result.out
     assert played == [4, *([2] * 10)]
     from safetensors.torch import load
@@ -248,7 +251,7 @@ def test_out_of_memory_with_half_of_it_too_is_an_error(
     small_memory(monkeypatch, 1)
     result = train(cli, pictures)
     assert result.code == 2
-    assert "not enough memory for this: give a smaller --batch" in result.err
+    assert "not enough memory: give a smaller --batch" in result.err
 
 
 # --- words
@@ -268,7 +271,7 @@ def test_a_discriminator_that_always_wins_is_said_once(
     monkeypatch.setattr(registry.load("gan"), "play", frozen)
     result = train(cli, pictures, "--steps", 400, "--lr", 5e-3)
     assert result.code == 0
-    assert result.out.count("D tells every fake") == 1
+    assert result.out.count("D overpowers G") == 1
     assert "Try a lower --lr" in result.out
 
 
@@ -283,14 +286,14 @@ def test_a_loss_that_only_dips_is_no_victory() -> None:
 
 def test_a_collapsed_generator_is_said(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.load("gan"), "fakes", lambda self, batch: batch.image[:1].expand_as(batch.image))
-    assert "the samples are alike: they differ by 0%" in train(cli, pictures, "--steps", 2).out
+    assert "possible mode collapse: samples differ by only 0%" in train(cli, pictures, "--steps", 2).out
 
 
 def test_samples_as_various_as_the_data_are_not_said_to_be_alike(
     cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry.load("gan"), "fakes", lambda self, batch: batch.image.flip(3))
-    assert "alike" not in train(cli, pictures, "--steps", 2).out
+    assert "mode collapse" not in train(cli, pictures, "--steps", 2).out
 
 
 @pytest.mark.parametrize("copies", [True, False])

@@ -70,7 +70,7 @@ def test_measuring_does_not_change_what_is_learnt(cli: Cli, tmp_path: Path) -> N
         assert all((a.get_tensor(name) == b.get_tensor(name)).all() for name in a.keys())  # noqa: SIM118
 
 
-@pytest.mark.parametrize(("metrics", "said"), [("shapes", "built-in shapes only"), ("fdi", "no metric 'fdi'")])
+@pytest.mark.parametrize(("metrics", "said"), [("shapes", "only on the built-in shapes"), ("fdi", "no metric 'fdi'")])
 def test_what_cannot_be_measured_is_said_before_training(cli: Cli, tmp_path: Path, metrics: str, said: str) -> None:
     data = noise_images(tmp_path / "real", 24, (16, 16))
     result = cli("train", "dcgan", "--data", data, "--metrics", metrics, "--out", "run")
@@ -102,7 +102,7 @@ def test_the_best_checkpoint_is_the_one_that_is_best_by_its_metric(
 def test_a_score_of_certainty_alone_chooses_no_checkpoint(cli: Cli, tmp_path: Path) -> None:
     data = noise_images(tmp_path / "real", 24, (16, 16))
     result = cli("train", "dcgan", "--data", data, "--metrics", "fid-jackknife", "--out", "run")
-    assert (result.code, "says how sure a score is" in result.err) == (2, True)
+    assert (result.code, "gives the uncertainty of a score" in result.err) == (2, True)
     assert not Path("run/run.json").exists()
 
 

@@ -86,7 +86,7 @@ def test_parts_of_a_batch_add_up_to_it(cli: Cli, pictures: Path) -> None:
 def test_batches_must_divide(cli: Cli, pictures: Path) -> None:
     result = cli("train", "gan", "--data", pictures, "--batch", 10, "--accumulate", 4)
     assert result.code == 2
-    assert "--batch 10 does not divide into 1 x 4 parts" in result.err
+    assert "--batch 10 cannot be split evenly into 1 x 4 micro-batches" in result.err
 
 
 # --------------------------------------------------------------------------------------- a process is gone
@@ -188,9 +188,9 @@ def test_several_gpus_start_what_torchrun_would(monkeypatch: pytest.MonkeyPatch)
 def test_batch_auto_is_for_gpus(cli: Cli, pictures: Path) -> None:
     result = cli("train", "gan", "--data", pictures, "--batch", "auto", "--device", "cpu")
     assert result.code == 2
-    assert "--batch auto measures the memory of a GPU, and this is the cpu" in result.err
-    assert "whole number above 0 nor auto" in cli("train", "gan", "--batch", "some").err
-    assert "whole number above 0 nor auto" in cli("train", "gan", "--batch", "0").err
+    assert "--batch auto needs a GPU, but the device is cpu" in result.err
+    assert "give a whole number above 0, or auto" in cli("train", "gan", "--batch", "some").err
+    assert "give a whole number above 0, or auto" in cli("train", "gan", "--batch", "0").err
 
 
 @pytest.mark.parametrize(("room", "size"), [(0, 0), (1, 1), (100, 64), (10**9, 512)])

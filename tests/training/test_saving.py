@@ -88,8 +88,8 @@ def test_a_disk_that_stays_full_ends_it_with_the_last_good_state(
         at_step(patch, 5, lambda: failing(patch, "replace", float("inf")))
         result = cli(*command(pictures, "x"))
     assert result.code == 2
-    assert "the last checkpoint cannot be written: a checkpoint (No space left on device)" in result.err
-    assert "--resume goes on from 000000016.safetensors" in result.err
+    assert "the last checkpoint could not be written: a checkpoint (No space left on device)" in result.err
+    assert "--resume continues from 000000016.safetensors" in result.err
     assert len(result.err.strip().splitlines()) == 1
     assert cli(*command(pictures, "x"), "--resume").code == 0
     assert final("x") == whole
@@ -117,7 +117,7 @@ def test_a_folder_that_vanishes_is_not_made_again(cli: Cli, pictures: Path, monk
     at_step(monkeypatch, 5, lambda: shutil.rmtree("x"))
     result = cli(*command(pictures, "x"))
     assert result.code == 2
-    assert "the last checkpoint cannot be written: " in result.err
+    assert "the last checkpoint could not be written: " in result.err
     assert "x was re" in result.err  # moved or renamed: who can tell, says which
     assert len(result.err.strip().splitlines()) == 1
     assert not Path("x").exists()
@@ -126,7 +126,7 @@ def test_a_folder_that_vanishes_is_not_made_again(cli: Cli, pictures: Path, monk
 def test_a_folder_that_nobody_may_write_to_is_said_before_training(cli: Cli, pictures: Path) -> None:
     result = cli(*command(pictures, "/proc/run"))
     assert result.code == 2
-    assert "--out /proc/run cannot be made" in result.err
+    assert "--out /proc/run cannot be created" in result.err
 
 
 def test_a_line_that_a_full_disk_cut_is_taken_back(tmp_path: Path) -> None:
@@ -252,7 +252,10 @@ def test_a_second_process_is_refused_while_the_first_lives(cli: Cli, pictures: P
     assert holder.stdout is not None
     holder.stdout.readline()
     result = cli(*command(pictures, "x"))
-    assert (result.code, result.err) == (2, "gancli: --out x: another process is training there\n")
+    assert (result.code, result.err) == (
+        2,
+        "gancli: --out x is in use by another training process: give another folder, or wait\n",
+    )
     assert not list(Path("x").iterdir())
     holder.kill()
     holder.communicate()

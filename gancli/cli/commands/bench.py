@@ -1,4 +1,4 @@
-"""`gancli bench VARIANT`: how fast it trains here."""
+"""`gancli bench VARIANT`: measure how fast a variant trains on this machine."""
 
 import time
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from gancli.cli.variants import VariantCommand, Variants
 from gancli.system.untrusted.terminal import say, say_json
 from gancli.training.options import BenchOptions
 
-BEGAN = time.monotonic()  # nothing heavy is imported yet
+BEGAN = time.monotonic()  # before any heavy import
 
 
 class Bench(VariantCommand):
-    """Times a variant."""
+    """The subcommand that times a variant."""
 
     options = BenchOptions
 
     def run(self, variant: str, values: dict[str, Any], options: BenchOptions) -> int:
-        """Time it, and print the report."""
+        """Time the variant and print the report."""
         from gancli.benchmark.benchmark import bench
         from gancli.training.display import display_for
 
@@ -32,7 +32,7 @@ class Bench(VariantCommand):
 
 
 class Benches(Variants):
-    """What can be timed."""
+    """The variants that can be timed."""
 
     command = Bench
 
@@ -42,7 +42,10 @@ app = typer.Typer(cls=Benches, no_args_is_help=True, add_completion=False, rich_
 
 @app.callback()
 def _bench() -> None:
-    """Time the training of a variant, alone or beside another program; `gancli bench VARIANT --help` shows how."""
+    """Measure the training speed of a variant.
+
+    It may be compared with other programs; `gancli bench VARIANT --help` shows how.
+    """
 
 
 def _print_table(report: Mapping[str, Any]) -> None:
@@ -56,16 +59,16 @@ def _print_table(report: Mapping[str, Any]) -> None:
         "device": f"{report['device']}, {report['threads']} threads",
         "precision": f"{report['precision']}: {report['chosen']}",
         "speed": _speed(report),
-        "memory": f"{report['peak_memory_mib']:,} MiB at most",
+        "memory": f"{report['peak_memory_mib']:,} MiB peak",
         "first step": f"after {stages['all']:.2f} s: {parts}",
-        "work": f"{report['gflop_per_step']:,.1f} GFLOP a step, {report['gflop_per_second']:,.0f} GFLOP/s: "
-        f"{report['share_of_peak']:.0%} of what was measured here ({peaks} GFLOP/s)",
-        "overhead": f"{report['overhead']:.1%} beside forward, backward and optimiser; "
+        "work": f"{report['gflop_per_step']:,.1f} GFLOP per step, {report['gflop_per_second']:,.0f} GFLOP/s: "
+        f"{report['share_of_peak']:.0%} of the measured peak ({peaks} GFLOP/s)",
+        "overhead": f"{report['overhead']:.1%} over forward, backward and optimiser; "
         f"{report['data_wait']:.2%} waiting for data",
     }
     for name, other in report["against"].items():
         rows[name] = f"{_speed(other)}, {other['peak_memory_mib']:,} MiB: {report['variant']} is {other['ratio']:.2f}x"
-        rows[name] += f", {other['cpu_ratio']:.2f}x by the processors' time" if "cpu" in report["device"] else ""
+        rows[name] += f", {other['cpu_ratio']:.2f}x by CPU time" if "cpu" in report["device"] else ""
     width = max(map(len, rows))
     for name, text in rows.items():
         say(f"{name:<{width}}  {text}")
@@ -74,4 +77,4 @@ def _print_table(report: Mapping[str, Any]) -> None:
 def _speed(report: Mapping[str, Any]) -> str:
     speed = report["images_per_second"]
     spread = f"{speed['min']:,.1f} to {speed['max']:,.1f} over {len(speed['windows'])} windows"
-    return f"{speed['median']:,.1f} images/s ({spread}), {report['ms_per_step']:,.1f} ms a step"
+    return f"{speed['median']:,.1f} images/s ({spread}), {report['ms_per_step']:,.1f} ms per step"

@@ -1,4 +1,4 @@
-"""`gancli check`: whether a run, a model or the cache is what was written."""
+"""`gancli check`: look for damage in a run, a model or the cache."""
 
 from typing import Annotated
 
@@ -8,12 +8,13 @@ from gancli.system.untrusted.terminal import say, say_json
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="RUN|MODEL|cache", help="A run, a checkpoint, or the word cache.")],
+    what: Annotated[str, typer.Argument(metavar="RUN|MODEL|cache", help="A run, a checkpoint, or the word 'cache'.")],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
-    """Look for damage: hashes, numbers, links, and whether a model fits what it says of itself.
+    """Check a run, a model or the cache for damage.
 
-    One line a fault, and exit code 2.
+    Check hashes, numbers, links, and whether a model's weights fit its description.
+    Print one line per fault; with any fault, the exit code is 2.
     """
     from gancli.checkpoints import checking
 
@@ -25,5 +26,5 @@ def command(
     if json:
         say_json({"checked": what, "faults": found})
     elif not found:
-        say(f"{what}: no fault found")
+        say(f"{what}: no faults found")
     return 2 if found else 0

@@ -1,4 +1,4 @@
-"""`gancli classify MODEL IMAGES…`: the class of every picture, as CSV."""
+"""`gancli classify MODEL IMAGES…`: predict the class of every image, as CSV."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +12,21 @@ from gancli.system.untrusted.terminal import say, say_json
 
 def command(
     model: Annotated[str, MODEL],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Pictures, folders or archives of them.")],
-    out: Annotated[Path | None, typer.Option(help="A .csv; default: standard output.")] = None,
-    best: Annotated[bool, typer.Option("--best", help="The run's best checkpoint, not its newest.")] = False,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Images, or folders or archives of images.")],
+    out: Annotated[Path | None, typer.Option(help="Output .csv; default: standard output.")] = None,
+    best: Annotated[bool, typer.Option("--best", help="Use the run's best checkpoint instead of its newest.")] = False,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Name the class of every picture, and how sure the model is of it: file, class, probability."""
+    """Predict the class of every image.
+
+    Print file, class and probability.
+    """
     from gancli.inference.classify import classify, to_csv
     from gancli.system import atomic
 
     if out is not None and out.suffix.lower() != ".csv":
-        raise UserError(f"--out {out}: classes are written as a .csv")
+        raise UserError(f"--out {out} is not a .csv file: give a name that ends in .csv")
     if out is not None:
         atomic.check_place(out)
     found = classify(model, images, device, best=best)

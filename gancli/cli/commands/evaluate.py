@@ -1,4 +1,4 @@
-"""`gancli eval`: scores of models and folders of images against real ones."""
+"""`gancli eval`: score models and folders of images against real images."""
 
 import time
 from pathlib import Path
@@ -17,44 +17,61 @@ SECONDS = 15  # between lines of progress
 
 def command(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="MODEL|DIR|ZIP|NPZ…", help="What to score; several are compared in a table.")
+        list[str],
+        typer.Argument(
+            metavar="MODEL|DIR|ZIP|NPZ…", help="Models or images to score; several are compared in a table."
+        ),
     ],
-    data: Annotated[str | None, typer.Option(help="Real images: a folder, archive, npz, data set or built-in.")] = None,
-    metrics: Annotated[str, typer.Option(help=f"Of {table.listed()}.")] = "fid,is",
+    data: Annotated[
+        str | None, typer.Option(help="Real images: a folder, archive, .npz, data set or built-in.")
+    ] = None,
+    metrics: Annotated[str, typer.Option(help=f"Metrics, from {table.listed()}.")] = "fid,is",
     n: Annotated[
         int | None,
         typer.Option(
-            "-n", help="Images to score; default: 50,000 of a model, all of a folder or of what is translated.", min=2
+            "-n",
+            help="Images to score; default: 50,000 from a model, all of a folder or of a translator's inputs.",
+            min=2,
         ),
     ] = None,
-    reals: Annotated[int | None, typer.Option(help="Real images to use; default: all.", min=2)] = None,
-    split: Annotated[str, typer.Option(help="Split of data sets that have them: train or test.")] = "train",
+    reals: Annotated[int | None, typer.Option(help="Number of real images to use; default: all.", min=2)] = None,
+    split: Annotated[
+        str, typer.Option(help="Split of --data, for data sets that have splits: train or test.")
+    ] = "train",
     size: Annotated[
-        str | None, typer.Option(help="Cut and resize every picture to this first; default: a model's size, or none.")
+        str | None,
+        typer.Option(help="Crop and resize every image to this size first; default: the model's size, or unchanged."),
     ] = None,
     extractor: Annotated[
-        str, typer.Option(help=f"What features are taken from. {extractor_table.listed()}.")
+        str, typer.Option(help=f"Feature extractor. {extractor_table.listed()}.")
     ] = extractor_table.DEFAULT,
     weights: Annotated[
-        Path | None, typer.Option(help="Inception's weights; default: fetched once, from GANCLI_MIRROR if that is set.")
+        Path | None,
+        typer.Option(help="File of Inception weights; default: downloaded once, from GANCLI_MIRROR if set."),
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Compute in bf16: faster, and another protocol.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Compute in bf16: faster; not comparable with fp32 scores.")
+    ] = False,
     stats: Annotated[
         Path | None,
         typer.Option(
-            help="mu and sigma in a .npz, .safetensors or StyleGAN's .pkl: written with --data, read without."
+            help="Real statistics (mu, sigma) as .npz, .safetensors or StyleGAN .pkl: written with --data, else read."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of what models draw.", min=0)] = 0,
-    best: Annotated[bool, typer.Option("--best", help="Runs' best checkpoints, not their newest.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the generated images.", min=0)] = 0,
+    best: Annotated[bool, typer.Option("--best", help="Use each run's best checkpoint instead of its newest.")] = False,
     neighbours: Annotated[
-        Path | None, typer.Option(help="Write a .png of images beside the nearest real ones: are any copied?")
+        Path | None,
+        typer.Option(help="Write a .png of generated images beside their nearest real images, to show copies."),
     ] = None,
     device: Device = "auto",
-    out: Annotated[Path | None, typer.Option(help="Write the report as JSON here too.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON: metrics, and the protocol they stand on.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the report to this file, as JSON.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the metrics and their protocol as JSON.")] = False,
 ) -> None:
-    """Score models and folders of images against real ones, and say exactly how."""
+    """Score models or images against real images.
+
+    Report the exact protocol with every score.
+    """
     from gancli.evaluation.comparisons import Options
     from gancli.evaluation.evaluate import evaluate
     from gancli.system import atomic, dist
@@ -85,18 +102,18 @@ def command(
 
 
 class Progress:
-    """Lines on stderr: how far, how fast, how long still."""
+    """Print progress, speed and time left on stderr."""
 
     def __init__(self) -> None:
         self._name, self._began, self._told = "", 0.0, 0.0
         self._first = self._last = 0
 
     def __call__(self, name: str, done: int, of: int) -> None:
-        """Maybe print one."""
+        """Print a progress line if one is due."""
         from gancli.training.display import duration
 
         now = time.monotonic()
-        if name != self._name or done <= self._last:  # another side
+        if name != self._name or done <= self._last:  # another set of images
             self._name, self._began, self._told, self._first = name, now, now, done
         self._last = done
         if now - self._told < SECONDS or done == self._first:
@@ -108,7 +125,7 @@ class Progress:
 
 
 def _silence(*_: object) -> None:
-    """The first process tells all."""
+    """Print nothing: rank 0 reports."""
 
 
 def _report(results: list[Any]) -> dict[str, Any]:
@@ -139,7 +156,7 @@ def _small_print(said: dict[str, Any], columns: list[str]) -> list[str]:
         f"{real.get('images', '?')} images of {real.get('data', '?')}{' ' + real['split'] if real.get('split') else ''}"
     )
     if network == "shapes":
-        return ["the built-in shapes, read by drawing them again"]
+        return ["the built-in shapes: factors recovered by re-rendering"]
     if network == "none":
         return [f"against {data}"]
     lines = [f"{network} {said['weights']}, {said['precision']}, {said['resize']}; against {data}"]

@@ -1,4 +1,4 @@
-"""`gancli import FILE`: other people's weights."""
+"""`gancli import FILE`: convert published weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +9,16 @@ from gancli.system.untrusted.terminal import say
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pth of pytorch-CycleGAN-and-pix2pix or CUT.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pth from pytorch-CycleGAN-and-pix2pix or CUT.")],
     as_: Annotated[
         str | None,
-        typer.Option("--as", metavar="NAME", help="What to call it: a run under ./runs; default: the file's."),
+        typer.Option("--as", metavar="NAME", help="Name for the new run under ./runs; default: the file's name."),
     ] = None,
 ) -> None:
-    """Make a MODEL of a published generator. Its network is told from its tensors; nothing in the file is run."""
+    """Convert a published generator to a MODEL.
+
+    Its architecture is inferred from its tensors; no code in the file runs.
+    """
     from gancli.checkpoints.importers.convert import import_file
 
     say(import_file(file, as_))

@@ -14,7 +14,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_variants(
     json: Json = False,
     published: Annotated[
-        bool, typer.Option("--published", help="List the translators that others have published, with their addresses.")
+        bool, typer.Option("--published", help="List published translation models and their URLs.")
     ] = False,
 ) -> None:
     """List the variants that can be trained."""
@@ -31,7 +31,7 @@ def list_variants(
 
 
 def _list_published(json: bool) -> None:
-    """Names that translate and info know, fetched when they are first used."""
+    """List the published models; translate and info fetch one at its first use."""
     from gancli.checkpoints import published
 
     urls = {name: published.url(*known) for name in published.names() if (known := published.find(name))}
@@ -47,7 +47,10 @@ def info(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, or a run under ./runs.")],
     json: Json = False,
 ) -> None:
-    """Say what a checkpoint is: variant, data, hyperparameters, how long it was trained."""
+    """Describe a checkpoint.
+
+    Print its variant, data, hyperparameters and length of training.
+    """
     from gancli.checkpoints import checkpoint
     from gancli.checkpoints.find import find_model
 
@@ -64,7 +67,7 @@ def info(
         "data": f"{about['run'].get('data', '?')}, {spec.width}x{spec.height}, {spec.channels} channels",
         "trained": f"{_kimg(clock, 'images')} of {_kimg(clock, 'total')} kimg, {clock.get('step', 0):,} steps",
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
-        "can resume": "yes" if about["resumes"] else "no: it keeps only what is used",
+        "can resume": "yes" if about["resumes"] else "no: inference weights only",
         "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name not in ("data", "digest")),
         "options": ", ".join(f"{name} {value}" for name, value in about["hparams"].items()),
     }

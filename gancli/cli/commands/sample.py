@@ -1,4 +1,4 @@
-"""`gancli sample MODEL`: images from a checkpoint, one a seed."""
+"""`gancli sample MODEL`: generate images from a checkpoint, one per seed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,25 +13,30 @@ from gancli.system.untrusted.terminal import say, say_json
 def command(
     model: Annotated[str | None, MODEL] = None,
     n: Annotated[
-        int | None, typer.Option("-n", help="How many: seeds 0 to n - 1; default: 64, or 8 a class.", min=1)
+        int | None, typer.Option("-n", help="Number of images: seeds 0 to n - 1; default: 64, or 8 per class.", min=1)
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, such as 0-15,40: each means one image.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds, such as 0-15,40; a seed always gives the same image.")
+    ] = None,
     truncation: Annotated[
-        float | None, typer.Option(help="Draw latents nearer to the middle: quality for variety.", min=0)
+        float | None, typer.Option(help="Truncation: trade diversity for quality; lower is stronger.", min=0)
     ] = None,
     of_class: Annotated[
-        str | None, typer.Option("--class", metavar="NAME|all", help="Draw this class, or all: a row a class.")
+        str | None, typer.Option("--class", metavar="NAME|all", help="Class to generate, or all (one row per class).")
     ] = None,
-    out: Annotated[Path, typer.Option(help="A .png (one grid), an .npz, or a folder/ (a file a seed).")] = Path(
-        "samples.png"
-    ),
-    cols: Annotated[int | None, typer.Option(help="Columns of the grid.", min=1)] = None,
-    like: Annotated[Path | None, typer.Option(help="Draw a PNG of gancli sample again.")] = None,
-    best: Annotated[bool, typer.Option("--best", help="The run's best checkpoint, not its newest.")] = False,
+    out: Annotated[
+        Path, typer.Option(help="Output: a .png (one grid), an .npz, or a folder/ (one file per seed).")
+    ] = Path("samples.png"),
+    cols: Annotated[int | None, typer.Option(help="Number of columns in the grid.", min=1)] = None,
+    like: Annotated[Path | None, typer.Option(help="Generate the images of this PNG from gancli sample again.")] = None,
+    best: Annotated[bool, typer.Option("--best", help="Use the run's best checkpoint instead of its newest.")] = False,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Draw images from a checkpoint. Seed i means the same image for any number of images."""
+    """Generate images from a checkpoint.
+
+    A seed gives the same image however many images are generated.
+    """
     from gancli.inference.sampling.draw import ALL, parse_seeds
     from gancli.inference.sampling.like import repeat
     from gancli.inference.sampling.sample import SampleRequest, sample

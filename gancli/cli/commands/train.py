@@ -1,4 +1,4 @@
-"""`gancli train VARIANT`: every variant is a command of its own, with exactly its options."""
+"""`gancli train VARIANT`: every variant is a subcommand with exactly its own options."""
 
 from typing import Any
 
@@ -9,19 +9,19 @@ from gancli.training.options import RunOptions
 
 
 class Train(VariantCommand):
-    """Trains a variant."""
+    """The subcommand that trains a variant."""
 
     options = RunOptions
 
     def run(self, variant: str, values: dict[str, Any], options: RunOptions) -> int:
-        """Train it."""
+        """Train the variant."""
         from gancli.training.launch import launch
 
         return launch(variant, values, options)
 
 
 class Trains(Variants):
-    """What can be trained."""
+    """The variants that can be trained."""
 
     command = Train
 
@@ -31,4 +31,7 @@ app = typer.Typer(cls=Trains, no_args_is_help=True, add_completion=False, rich_m
 
 @app.callback()
 def _train() -> None:
-    """Train a variant; `gancli train VARIANT --help` shows its options."""
+    """Train a variant.
+
+    `gancli train VARIANT --help` shows its options.
+    """

@@ -1,4 +1,4 @@
-"""`gancli translate MODEL IMAGE…`: pictures of one domain into pictures of another."""
+"""`gancli translate MODEL IMAGE…`: translate images from one domain to another."""
 
 import sys
 from pathlib import Path
@@ -13,32 +13,46 @@ from gancli.system.untrusted.terminal import say, say_json, warn
 
 def command(
     model: Annotated[str, MODEL],
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE|DIR|GLOB|-…", help="What to translate.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE|DIR|GLOB|-…", help="Images to translate: files, folders, patterns, or - for standard input."
+        ),
+    ],
     direction: Annotated[
-        str | None, typer.Option(help="AB or BA, the domain to go to, or both, such as horse2zebra.")
+        str | None, typer.Option(help="AB, BA, the name of the target domain, or both names, such as horse2zebra.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="A file or folder; default: NAME.MODEL.png beside one picture, translated/ for many."),
+        typer.Option(
+            help="Output file or folder; default: NAME.MODEL.png beside a single image, translated/ for several."
+        ),
     ] = None,
     size: Annotated[
-        str | None, typer.Option(help="Resize first: WIDTHxHEIGHT, or pixels of the shorter side; default: keep.")
+        str | None,
+        typer.Option(help="Resize first, to WIDTHxHEIGHT or to this shorter side in pixels; default: keep the size."),
     ] = None,
     tile: Annotated[
-        int, typer.Option(help="Pictures with more than TILE x TILE pixels go in tiles that are blended.", min=64)
+        int,
+        typer.Option(
+            help="Translate images of more than TILE x TILE pixels in overlapping tiles and blend them.", min=64
+        ),
     ] = 1024,
-    mask: Annotated[
-        str | None, typer.Option(help="The hole to fill: x,y,w,h, or a picture that is light in it.")
-    ] = None,
+    mask: Annotated[str | None, typer.Option(help="Area to fill: x,y,w,h, or a mask image (white = fill).")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Use the model's noise (its dropout), drawn from this seed.", min=0)
+        int | None, typer.Option(help="Seed for the model's noise (dropout); default: no noise.", min=0)
     ] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Write source and translation side by side.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Translate again what is already there.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Write the source and the translation side by side.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite existing translations.")] = False,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Translate pictures: any number, any size, each written with the name, size, alpha and EXIF that it had."""
+    """Translate images from one domain to another.
+
+    Take any number of images of any size, and keep the name, size, alpha and EXIF of each.
+    """
     from gancli.inference.translation.jobs import TranslationRequest
     from gancli.inference.translation.translate import translate
 
@@ -62,8 +76,8 @@ def _tell(written: list[Path], skipped: list[Path]) -> None:
     for path in written:
         say(path)
     if skipped:
-        those = skipped[0] if len(skipped) == 1 else f"{len(skipped)} pictures"
-        warn(f"kept {those}, already there: give --overwrite to translate again")
+        those = skipped[0] if len(skipped) == 1 else f"{len(skipped)} images"
+        warn(f"kept existing {those}: give --overwrite to translate again")
 
 
 def _progress(done: int, of: int) -> None:

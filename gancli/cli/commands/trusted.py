@@ -1,4 +1,4 @@
-"""`gancli trust`: which files of code checkpoints may run."""
+"""`gancli trust`: choose which Python files checkpoints may run."""
 
 import dataclasses
 from pathlib import Path
@@ -13,16 +13,20 @@ from gancli.system.untrusted.terminal import say, say_json
 
 def command(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE.py…", help="Files to trust as they are now; none: list them.")
+        list[str] | None,
+        typer.Argument(metavar="FILE.py…", help="Files to trust with their current content; none: list trusted files."),
     ] = None,
     withdraw: Annotated[
-        bool, typer.Option("--withdraw", help="Trust these no longer: files, or how their hashes begin.")
+        bool, typer.Option("--withdraw", help="Stop trusting these files, given by path or by the start of their hash.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON: the hash and path of each.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the hash and path of each as JSON.")] = False,
 ) -> None:
-    """Say which files of code of yours a checkpoint may run. Training with a file says so, too."""
+    """Choose which Python files checkpoints may run.
+
+    Training with a file also trusts it.
+    """
     if withdraw and not files:
-        raise UserError("--withdraw: name a file, or how its hash begins; gancli trust lists them")
+        raise UserError("--withdraw needs a file or the start of its hash; gancli trust lists them")
     found = (
         [mark for file in files or () for mark in trusted_code.withdraw(file)] if withdraw else _trusted(files or [])
     )
@@ -34,7 +38,7 @@ def command(
 
 
 def _trusted(files: list[str]) -> list[trusted_code.Mark]:
-    """Trust files, and give their marks; of no files, all that there are."""
+    """Trust files and return their marks; without files, return all marks."""
     if not files:
         return trusted_code.marks()
     codes = [trusted_code.read(_code(file)) for file in files]
@@ -45,5 +49,5 @@ def _trusted(files: list[str]) -> list[trusted_code.Mark]:
 
 def _code(file: str) -> Path:
     if not file.endswith(".py"):
-        raise UserError(f"{file} is no file of code: give a .py with one GAN class in it")
+        raise UserError(f"{file} is not a Python file: give a .py file with one GAN class in it")
     return Path(file)
