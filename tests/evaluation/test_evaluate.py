@@ -160,11 +160,11 @@ def test_an_empty_side_is_wrong_use(cli: Cli, real: Path, tmp_path: Path, side: 
     ("options", "said"),
     [
         (("--metrics", "fdi"), "no metric 'fdi'"),
-        (("--metrics", ","), "names nothing"),
+        (("--metrics", ","), "--metrics is empty"),
         (("--extractor", "clip"), "there are inception, local, effnet"),
         (("--data", "nowhere/at/all"), "no such file or folder"),
-        (("--extractor", "local", "--fast"), "--fast and --weights are for"),
-        (("--metrics", "fid-per-class", "--extractor", "local"), "needs classes on both sides"),
+        (("--extractor", "local", "--fast"), "--fast and --weights work only with"),
+        (("--metrics", "fid-per-class", "--extractor", "local"), "needs classes for real and generated images"),
     ],
 )
 def test_wrong_use_is_one_line(cli: Cli, real: Path, options: tuple[str, ...], said: str) -> None:
