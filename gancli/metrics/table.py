@@ -70,7 +70,7 @@ METRICS = (
     Metric("valid_share", KNOWN_TRUTH, "up", "images with a valid shape", (SHAPES,), True, times="mode_coverage"),
     Metric("mode_coverage", KNOWN_TRUTH, "up", "modes that valid images cover", (SHAPES,), True),
     Metric("mode_kl", KNOWN_TRUTH, "down", "KL divergence of the modes from uniform, in nats", (SHAPES,)),
-    Metric("modes_hit", KNOWN_TRUTH, "up", "modes with a point within 3 sigma", (POINTS,), times="share_within_3_sigma"),
+    Metric("modes_hit", KNOWN_TRUTH, "up", "modes with a point in 3 sigma", (POINTS,), times="share_within_3_sigma"),
     Metric("share_within_3_sigma", KNOWN_TRUTH, "up", "points within 3 sigma of a mode", (POINTS,), True),
     Metric("domain_right", KNOWN_TRUTH, "up", "translations in the target domain", (DOMAINS,), True, times="iou"),
     Metric("iou", KNOWN_TRUTH, "up", "mean overlap of a translation's shape with the true one", (DOMAINS,)),
