@@ -75,7 +75,7 @@ class GAN(nn.Module, Generic[H]):
         return cls.data.open(request)
 
     @classmethod
-    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
         """Return a preset for the data: hyperparameters that work better than the paper's; options override it."""
         del spec
         return {}

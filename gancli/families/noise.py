@@ -61,7 +61,7 @@ class NoiseToImage(FromLatents[H]):
         self.G, self.D = self.generator(), self.discriminator()
 
     @classmethod
-    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
         """Return a preset: for points many cheap steps, for small images narrower networks."""
         small = cls.on_small if max(spec.height, spec.width) <= SMALL else {}
         return cls.on_points if spec.points else small

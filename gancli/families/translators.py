@@ -27,7 +27,7 @@ class TranslatorHParams(HParams):
     enlarge: float = hparam(
         0.0, "enlarge images by this share before a random crop; 0.117 (286 to 256 pixels) in the papers", min=0, max=1
     )
-    mirror: bool = hparam(False, "mirror images at random, as in the papers")
+    mirror: bool = hparam(False, "mirror half of the images at random, as in the papers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Translator(GAN[H]):
     on_small: ClassVar[Mapping[str, Any]] = {}  # preset for images of up to SMALL pixels
 
     @classmethod
-    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
         """Return a preset for small images: fewer downsampling layers, and a higher learning rate."""
         return cls.on_small if max(spec.height, spec.width) <= SMALL else {}
 
