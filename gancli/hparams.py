@@ -1,4 +1,4 @@
-"""Hyperparameters: dataclass fields that carry their own help and range. Imports no torch, so help is quick."""
+"""Hyperparameters: dataclass fields with their own help text and range. Imports no torch, so help is fast."""
 
 import dataclasses
 import math
@@ -7,24 +7,24 @@ from typing import Any
 
 from gancli.errors import UserError
 
-AUTO = 0  # of a number that the machine may choose
+AUTO = 0  # the value of `auto`: the number is chosen to fit the machine
 
 
 def hparam(
     default: Any, help: str, *, min: float | None = None, max: float | None = None, panel: str = "", auto: bool = False
 ) -> Any:
-    """Declare a dataclass field with the help, the closed range and the panel that its command-line option gets.
+    """Declare a dataclass field with the help text, closed range and help panel of its command-line option.
 
-    A number that is `auto` may also be given as that word, which is AUTO here.
+    With `auto`, the option also accepts the word `auto`, whose value is AUTO.
     """
     return field(default=default, metadata={"help": help, "min": min, "max": max, "panel": panel, "auto": auto})
 
 
 def words(cls: type, name: str) -> dict[str, Any]:
-    """Help and range of a field, from the nearest class in the MRO that states them.
+    """Return help text and range of a field, from the nearest class in the MRO that declares them.
 
-    A subclass that only changes a default (``lr: float = 1e-4``) keeps the words of its base.
-    Raises TypeError for a field without any.
+    A subclass that only changes a default (``lr: float = 1e-4``) keeps the help text of its base.
+    Raise TypeError for a field without help text.
     """
     for base in cls.__mro__:
         declared = base.__dict__.get("__dataclass_fields__", {}).get(name)
@@ -34,7 +34,7 @@ def words(cls: type, name: str) -> dict[str, Any]:
 
 
 def check_ranges(values: Any) -> None:
-    """Raise UserError for the first field of a dataclass instance that is outside the range it states."""
+    """Raise UserError for the first field of a dataclass instance that is outside its declared range."""
     for f in dataclasses.fields(values):
         value, stated = getattr(values, f.name), words(type(values), f.name)
         low, high = stated["min"], stated["max"]
@@ -47,25 +47,25 @@ def check_ranges(values: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class HParams:
-    """What is learnt depends on these. The loop reads the first three; variants add their own."""
+    """The hyperparameters, which determine what is learnt. The loop reads the first three; variants add their own."""
 
     batch: int = hparam(
-        64, "real images a step, over all processes; auto: as many as fit into a GPU's memory", min=0, auto=True
+        64, "real images per step, over all processes; auto: as many as fit into a GPU's memory", min=0, auto=True
     )
     kimg: float = hparam(100.0, "length of training, in thousands of real images", min=0)
-    ema_kimg: float = hparam(10.0, "half-life of the average of the weights, in kimg; 0: no average", min=0)
+    ema_kimg: float = hparam(10.0, "half-life of the EMA of the weights, in kimg; 0: no EMA", min=0)
     lr: float = hparam(2e-4, "learning rate of every player", min=0)
 
     def __post_init__(self) -> None:
         for f in dataclasses.fields(self):
-            if f.type is float and type(getattr(self, f.name)) is int:  # 600 and 600.0 are written alike
+            if f.type is float and type(getattr(self, f.name)) is int:  # store 600 and 600.0 the same way
                 object.__setattr__(self, f.name, float(getattr(self, f.name)))
         check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamHParams(HParams):
-    """For players that step with Adam (Kingma and Ba 2015, arXiv:1412.6980)."""
+    """Hyperparameters of the Adam optimiser (Kingma and Ba 2015, arXiv:1412.6980)."""
 
     beta1: float = hparam(0.5, "Adam's beta1: decay of the mean gradient", min=0, max=1)
     beta2: float = hparam(0.999, "Adam's beta2: decay of the mean squared gradient", min=0, max=1)

@@ -1,4 +1,4 @@
-"""Names to GANs: a module of gancli.variants, an installed entry point, or a .py file. Listing imports no torch."""
+"""Find variants by name: a module of gancli.variants, an entry point, or a .py file. Listing imports no torch."""
 
 import ast
 import builtins
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 GROUP = "gancli.variants"
 BUILT_IN = Path(__file__).parent / "variants"
-LIGHT = ("dataclasses", "typing", "gancli.hparams")  # imports that cost nothing, so that hyperparameters need no torch
+LIGHT = (
+    "dataclasses",
+    "typing",
+    "gancli.hparams",
+)  # fast imports; hyperparameters may use only these, so they need no torch
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the source of a variant says of it."""
+    """The description of a variant, taken from its source."""
 
     name: str
     summary: str  # the first line of the module's docstring: name, authors, year, title, arXiv id
@@ -37,29 +41,29 @@ class Description:
 
 
 def names() -> list[str]:
-    """List every variant that can be named."""
+    """List the names of all variants."""
     built_in = [path.stem.replace("_", "-") for path in BUILT_IN.glob("*.py") if not path.stem.startswith("_")]
     return sorted({*built_in, *(e.name for e in _installed())})
 
 
 def load(name: str) -> "type[GAN[Any]]":
-    """Return the one GAN class that `name` stands for; import nothing else.
+    """Return the GAN class called `name`; import no other variant.
 
-    It runs a file of code: for what a checkpoint names, `models.kind_of` asks first whether the user trusts it.
-    Raises UserError for an unknown name, and for a file without exactly one GAN class.
+    This runs the code of the file: for a name from a checkpoint, `checkpoints.load.kind_of` first checks that the user
+    trusts it. Raise UserError for an unknown name, and for a file without exactly one GAN class.
     """
     if name.endswith(".py"):
         return _only_gan(trusted_code.execute(trusted_code.read(source(name))), name)
     for entry in _installed():
         if entry.name == name:
-            source(name)  # it says what imports from old paths
+            source(name)  # reports imports from old paths
             return entry.load()
     source(name)
     return _only_gan(importlib.import_module(f"gancli.variants.{name.replace('-', '_')}"), name)
 
 
 def describe(name: str) -> Description:
-    """Read a variant's docstrings, without importing it."""
+    """Read a variant's docstrings without importing it."""
     module = _parse(source(name))
     gan = _gan_class(module, name)
     summary = (ast.get_docstring(module) or name).splitlines()[0]
@@ -67,26 +71,26 @@ def describe(name: str) -> Description:
 
 
 def hyperparameters(name: str) -> type[HParams]:
-    """Return the dataclass of a variant's hyperparameters, without importing the variant or torch.
+    """Return the dataclass of a variant's hyperparameters without importing the variant or torch.
 
-    Its module is evaluated but for every statement that needs a heavy import, such as the GAN itself.
+    Evaluate its module except for statements that need a heavy import, such as the GAN itself.
     """
     path = source(name)
     gan = _gan_class(_parse(path), name)
     values = [s.value for s in gan.body if isinstance(s, ast.Assign) and _assigns_hparams(s)]
     stated = [value.id for value in values if isinstance(value, ast.Name)]
     if not stated:
-        raise UserError(f"{name}: class {gan.name} must say 'hparams = …', its dataclass of hyperparameters")
+        raise UserError(f"{name}: class {gan.name} must set 'hparams = …' to its dataclass of hyperparameters")
     found = _light_part(trusted_code.read(path)).__dict__.get(stated[0])
     if not (isinstance(found, type) and issubclass(found, HParams)):
-        raise UserError(f"{name}: {stated[0]} must be a dataclass on HParams that needs only {', '.join(LIGHT)}")
+        raise UserError(f"{name}: {stated[0]} must be a subclass of HParams that imports only {', '.join(LIGHT)}")
     return found
 
 
 def data_options(name: str) -> frozenset[str] | None:
-    """Name the options that a variant's kind of data has beside the usual, without importing either.
+    """Return the extra options of a variant's kind of data, without importing either.
 
-    None when that cannot be seen in the source.
+    Return None if the source does not show them.
     """
     path = source(name)
     kind = _stated(path, _gan_class(_parse(path), name).name, "data")
@@ -95,9 +99,9 @@ def data_options(name: str) -> frozenset[str] | None:
 
 
 def source(name: str) -> Path:
-    """Find the file that a variant is written in; raises UserError for an unknown name."""
+    """Return the source file of a variant; raise UserError for an unknown name."""
     path = Path(name) if name.endswith(".py") else BUILT_IN / f"{name.replace('-', '_')}.py"
-    known = name.endswith(".py") or re.fullmatch(r"[a-z0-9-]+", name)  # no path: names come from checkpoints, too
+    known = name.endswith(".py") or re.fullmatch(r"[a-z0-9-]+", name)  # not a path: names also come from checkpoints
     if known and path.is_file() and not path.stem.startswith("_"):
         return moved.checked(path) if name.endswith(".py") else path
     for entry in _installed():
@@ -106,7 +110,7 @@ def source(name: str) -> Path:
             if spec and spec.origin:
                 return moved.checked(Path(spec.origin))
     if name.endswith(".py"):
-        raise UserError(f"no file {name}: give a variant ({', '.join(names())}) or a file with one GAN class")
+        raise UserError(f"no file {name}: give a variant ({', '.join(names())}) or a .py file with one GAN class")
     raise missing("variant", name, names())
 
 
@@ -119,11 +123,11 @@ def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(trusted_code.read(path).content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"{path} is not Python: {error}") from None
+        raise UserError(f"{path} is not valid Python: {error}") from None
 
 
 def _gan_class(module: ast.Module, name: str) -> ast.ClassDef:
-    """The class that states `hparams`: the GAN, told from its dataclasses without running anything."""
+    """Return the class that sets `hparams`: this identifies the GAN among a file's classes without running it."""
     found = [s for s in module.body if isinstance(s, ast.ClassDef) and any(map(_assigns_hparams, s.body))]
     if len(found) != 1:
         raise UserError(f"{name} must define one GAN class with 'hparams = …', not {len(found)}")
@@ -138,9 +142,9 @@ def _assigns_hparams(statement: ast.stmt) -> bool:
 
 @cache
 def _light_part(code: trusted_code.Code) -> ModuleType:
-    """Evaluate the statements of a module whose names are all known when heavy imports are left out."""
+    """Evaluate those statements of a module that do not depend on a heavy import."""
     module = ModuleType(f"gancli.light.{code.path.stem}")
-    sys.modules[module.__name__] = module  # dataclasses look their module up by name
+    sys.modules[module.__name__] = module  # dataclasses look up their module by name
     for statement in _parse(code.path).body:
         if isinstance(statement, ast.ImportFrom):
             module.__dict__.update(_light_import(statement))
@@ -169,7 +173,7 @@ def _names_used(statement: ast.stmt) -> set[str]:
 
 
 def _stated(path: Path, name: str, attribute: str) -> tuple[Path, ast.expr] | None:
-    """Find what a class, or the nearest above it, assigns to an attribute, and in which file, if that is seen."""
+    """Find the value that a class, or its nearest base, assigns to an attribute, and the file; None if not found."""
     module = _parse(path)
     found = [s for s in module.body if isinstance(s, ast.ClassDef) and s.name == name]
     if not found:
@@ -225,5 +229,5 @@ def _only_gan(module: ModuleType, name: str) -> "type[GAN[Any]]":
 
 
 def able(capability: type) -> list[str]:
-    """Name the variants that can do something, a protocol of gancli.gan."""
+    """List the variants that have a capability, a protocol of gancli.gan."""
     return [name for name in names() if issubclass(load(name), capability)]

@@ -1,4 +1,4 @@
-"""What `gancli eval` compares with what: its inputs, and the real images that each should look like."""
+"""Pair each input of `gancli eval` with the real images that it is compared with."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ from gancli.gan import GAN, Translates
 from gancli.images.sizes import parse_size
 from gancli.metrics import table
 
-DEFAULT = 50_000  # images that a model draws
+DEFAULT = 50_000  # images that a model generates
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What was asked."""
+    """The options of one evaluation."""
 
     inputs: tuple[str, ...]
     data: str | None
@@ -49,38 +49,38 @@ class Options:
 
     @property
     def names(self) -> list[str]:
-        """The scores that need features."""
+        """List the scores that need features."""
         found = [name for name in self.metrics if table.of_features(name)]
         return [*found, *(["copies"] if self.neighbours else [])]
 
     @property
     def of_truth(self) -> list[str]:
-        """The scores that compare each image with the one that it should be."""
+        """List the scores that compare each image with its ground truth."""
         return [name for name in self.metrics if table.of_pairs(name)]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """An input and what it is compared with."""
+    """An input and the images that it is compared with."""
 
     fake: ImageSet
     real: ImageSet | None
-    gan: GAN[Any] | None = None  # a translator, whose `direction` this is
+    gan: GAN[Any] | None = None  # set for a translator, with the `direction` that is scored
     direction: str = ""
-    matched: bool = False  # image i of one side should be image i of the other
+    matched: bool = False  # image i of `real` is the ground truth of image i of `fake`
 
 
 def is_model(name: str) -> bool:
-    """Tell a checkpoint, a run folder or the name of a run from a source of images."""
+    """Return whether `name` is a checkpoint, a run folder or the name of a run, not a source of images."""
     path = Path(name).expanduser()
     run = (path / "run.json").is_file() or (path / "checkpoints").is_dir()
     return path.suffix == SUFFIX or run or (not path.exists() and (RUNS / name).is_dir())
 
 
 def open_trials(options: Options, device: torch.device) -> list[Trial]:
-    """Open every input and the reals, which they share unless a model has some of its own.
+    """Open every input and its real images, which all inputs share unless a translator has its own.
 
-    Raises UserError for what is not there, or does not fit.
+    Raise UserError if an input is missing, or does not fit the options.
     """
     found = {name: find_model(name, best=options.best) for name in options.inputs if is_model(name)}
     size = _size(options, found)
@@ -99,25 +99,25 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
         shared = open_images(options.data, options.split, size, options.reals)
     trials = [trial if trial.direction else dataclasses.replace(trial, real=shared) for trial in trials]
     if options.of_truth and not all(trial.matched for trial in trials):
-        raise UserError(f"--metrics {options.of_truth[0]} knows the truth of translators only, whose --data is pairs")
+        raise UserError(f"--metrics {options.of_truth[0]} needs a translator as MODEL and matched pairs as --data")
     return trials
 
 
 def _size(options: Options, found: dict[str, Model]) -> tuple[int, int] | None:
-    """The size that both sides are brought to before any extractor sees them; None: each picture's own."""
+    """Return the size to which all images are resized before feature extraction; None keeps each image's own."""
     if options.size:
         return parse_size(options.size)
     sizes = {(model.about.spec.height, model.about.spec.width) for model in found.values()}
     if len(sizes) > 1:
         said = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
-        raise UserError(f"these models draw at {said}: say at which to compare them with --size")
+        raise UserError(f"these models generate images of {said}: choose one size for the comparison with --size")
     return next(iter(sizes), None)
 
 
 def _load(model: Model, size: tuple[int, int] | None, device: torch.device) -> GAN[Any]:
     spec = model.about.spec
     if size and size != (spec.height, spec.width):
-        raise UserError(f"--size: {model.name} draws at {spec.width}x{spec.height}; leave it out")
+        raise UserError(f"--size: {model.name} generates images of {spec.width}x{spec.height}; leave out --size")
     return load_model(model).to(device)
 
 
@@ -134,15 +134,15 @@ def _dataset(options: Options, kind: type[Any], spec: Any) -> Dataset[Any]:
         wanted = Wanted((spec.height, spec.width), spec.channels)
         return kind.open(Request(options.data, wanted, options.split))
     if kind is not Images:
-        raise UserError("this model draws from data: name it with --data, beside --stats")
+        raise UserError("this model generates from a data set: give it with --data, in addition to --stats")
     blank = torch.zeros((DRAWN, spec.channels, spec.height, spec.width), dtype=torch.uint8)
     return Dataset("none", spec, kind, {"image": blank})
 
 
 def _translations(name: str, model: Model, gan: Any, options: Options) -> Iterator[Trial]:
-    """Score each direction on all pictures of the domain that it comes from, against those of the other."""
+    """Pair the translations of each direction, made from all images of its source domain, with the target domain."""
     if options.data is None or options.stats:
-        raise UserError(f"{name} translates between two domains: give both with --data, and no --stats")
+        raise UserError(f"{name} translates between two domains: give both with --data, and leave out --stats")
     kind = Paired if options.of_truth else kind_of(model.about).data
     domains = open_domains(gan, kind, options.data, options.split, options.seed)
     for direction in gan.directions:

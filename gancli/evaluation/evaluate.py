@@ -1,4 +1,4 @@
-"""`gancli eval`: the same numbers for a checkpoint, a folder, an archive or an array, and how they came about."""
+"""`gancli eval`: score a checkpoint, a folder, an archive or an array, and record the protocol with each score."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,22 +22,22 @@ from gancli.metrics import neighbours, scores, table
 from gancli.metrics.features import Features
 from gancli.system.devices import has_bf16
 
-MEMORISED = 0.02  # share of copies above which a model is called out
+MEMORISED = 0.02  # share of copies above which a warning says that the model memorised its training images
 
 
 def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[[str], None]) -> list[Result]:
-    """Score every input against the reference; raises UserError for sides that are empty or do not compare."""
+    """Score every input against the real images; raise UserError for inputs that are empty or not comparable."""
     if options.data is None and options.stats is None:
         raise UserError("give the real images with --data, or their statistics with --stats")
     trials = open_trials(options, device)
     if options.neighbours and len(trials) > 1:
-        raise UserError("--neighbours draws the picture of one model that goes one way: name one")
+        raise UserError("--neighbours shows one model, and for a translator one direction: give one MODEL")
     against = {id(real): _against(options, real, device, tell) for real in _reals(trials)}
     results = [_result(trial, against[id(trial.real)], options, tell) for trial in trials]
     for direction in {trial.direction: None for trial in trials}:
         check_counts([result for result, trial in zip(results, trials) if trial.direction == direction])
     if options.fast and not has_bf16(device):
-        note("--fast: this device has no bf16 of its own, so it is slower here than without")
+        note("--fast: this device has no native bf16, so --fast makes evaluation slower")
     sides = [*(trial.fake for trial in trials), *filter(None, _reals(trials))]
     for text in [*_copying(results), *cautions(next(iter(against.values())), sides)]:
         note(text)
@@ -45,7 +45,7 @@ def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[
 
 
 def _reals(trials: list[Trial]) -> list[ImageSet | None]:
-    """The references, each once."""
+    """List each reference once."""
     return list({id(trial.real): trial.real for trial in trials}.values())
 
 
@@ -74,21 +74,21 @@ def _result(trial: Trial, against: Against | None, options: Options, tell: Tell)
 
 
 def _shapes(trial: Trial, data: str | None) -> dict[str, float]:
-    """Read the built-in shapes of a side by drawing them again."""
+    """Score built-in shapes: recover their factors by re-rendering."""
     if data not in PRESETS:
-        raise UserError(f"--metrics shapes reads the built-in shapes: give --data {', '.join(PRESETS)}")
+        raise UserError(f"--metrics shapes needs the built-in shapes: give --data {' or '.join(PRESETS)}")
     preset = PRESETS[data]
     if trial.gan is not None and set(trial.gan.spec.domains) == set(builtin.DOMAINS):
         return domains.score_direction(preset, trial.gan, trial.direction)
     parts = [batch[:, : preset.channels] for batch in trial.fake.batches(DRAWN)]
     sizes = {part.shape[1:] for part in parts}
     if len(sizes) != 1:
-        raise UserError("--metrics shapes reads images of one size: give --size")
+        raise UserError("--metrics shapes needs images of one size: give --size")
     return shapes.score(preset, torch.cat(parts).numpy())
 
 
 def _pixels(trial: Trial, names: list[str]) -> dict[str, float]:
-    """Compare each image with its truth, pixel by pixel: means over the images."""
+    """Compare each image with its ground truth pixel by pixel, and return means over the images."""
     if not names or trial.real is None:
         return {}
     sums = dict.fromkeys(names, 0.0)
@@ -104,7 +104,7 @@ def _pixels(trial: Trial, names: list[str]) -> dict[str, float]:
 def _reference(
     options: Options, real: ImageSet | None, extractor: Extractor, tell: Tell
 ) -> tuple[Features, dict[str, Any]]:
-    """The features of the reals and what the protocol says of them; read from, or written to, --stats."""
+    """Return the features of the real images and their protocol entry; read them from, or write them to, --stats."""
     stats = options.stats
     if real is None:
         assert stats is not None
@@ -125,7 +125,7 @@ def _show_neighbours(
     path: Path, fake: ImageSet, real: ImageSet | None, features: Features, reference: Features
 ) -> dict[str, float]:
     if real is None or features.rows is None or reference.rows is None:
-        raise UserError("--neighbours shows real images: name them with --data")
+        raise UserError("--neighbours shows real images: give them with --data")
     found = neighbours.nearest(features.rows, reference.rows)
     save_png(neighbour_sheet.picture(fake, real, found), path, {"of": fake.name, "beside": real.name})
     return {"copies": found.copies}
@@ -133,7 +133,7 @@ def _show_neighbours(
 
 def _copying(results: list[Result]) -> list[str]:
     return [
-        f"{result.name} replays its reference: {share:.0%} of its images are copies of real ones"
+        f"{result.name} may have memorised real images: {share:.0%} of its images are near-copies of them"
         for result in results
         if (share := result.metrics.get("copies", 0)) > MEMORISED
     ]

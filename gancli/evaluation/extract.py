@@ -1,4 +1,4 @@
-"""Images through a network, once: the features of a reference are kept in the cache."""
+"""Extract features from images once: the features of a reference are cached."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +15,11 @@ from gancli.system import cache, dist
 from gancli.system.untrusted.door import held_to
 from gancli.system.untrusted.terminal import warn
 
-Tell = Callable[[str, int, int], None]  # what is read, images done, images in all
+Tell = Callable[[str, int, int], None]  # name of the image set, images done, images in total
 
 
 def cached(real: ImageSet, extractor: Extractor, names: list[str], tell: Tell) -> Features:
-    """Give the features of a reference, from the cache when the same images were seen by the same network before."""
+    """Return the features of a reference, from the cache if this network has already processed the same images."""
     rows, logits = needs(names, real.count)
     key = (real.content(), extractor.name, extractor.weights, extractor.precision, rows, logits)
     entry = cache.entry("features", *key)
@@ -44,8 +44,8 @@ def _keep(entry: cache.Entry, features: Features) -> None:
         with entry.write(sum(tensor.nbytes for tensor in tensors.values())) as draft:
             save_file(tensors, draft.path / "features.safetensors")
             draft.seal({"count": features.count})
-    except cache.Full as error:  # what was computed is there all the same
-        warn(f"the features of the reference are not kept: {error}")
+    except cache.Full as error:  # the computed features can still be used
+        warn(f"the features of the real images were not cached: {error}")
 
 
 def _tensors(features: Features) -> dict[str, Tensor]:
@@ -56,13 +56,13 @@ def _tensors(features: Features) -> dict[str, Tensor]:
 
 
 def needs(names: list[str], count: int) -> tuple[bool, bool]:
-    """Whether rows are kept, which those of few images are always, and whether logits are."""
+    """Return whether to keep rows (always for few images), and whether to keep logits."""
     wanted = {need for name in names for need in table.needs_of(name)}
     return count <= fid.MANY or table.ROWS in wanted, table.LOGITS in wanted
 
 
 def collect(side: ImageSet, extractor: Extractor, names: list[str], tell: Tell) -> Features:
-    """Send all images of a side through the network; several processes take turns at its batches."""
+    """Extract the features of all images of a set; several processes share its batches."""
     rows, logits = needs(names, side.count)
     collector = Collector(keep_rows=rows, keep_logits=logits)
     done, share = 0, Share(dist.rank() % dist.world(), dist.world())
@@ -72,7 +72,9 @@ def collect(side: ImageSet, extractor: Extractor, names: list[str], tell: Tell) 
         tell(side.name, min(done * share.of, side.count), side.count)
     features = collector.features()
     if features.count < 2:
-        raise UserError(f"{side.name} holds {features.count} images that can be read: scores need two on each side")
+        raise UserError(
+            f"{side.name} contains {features.count} readable images: scores need at least two real and two generated"
+        )
     return replace(features, labels=_labels(side, features.count))
 
 

@@ -1,4 +1,4 @@
-"""The images of one side of a comparison, as they come: any number, any size, never all in memory."""
+"""Sets of real or generated images to compare, streamed in batches: any number, any size, never all in memory."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -25,22 +25,22 @@ from gancli.system.read_ahead import in_order
 from gancli.system.seeds import aside, seed_of
 from gancli.system.untrusted.door import held_to, reading, why
 
-DRAWN = 100  # images drawn at a time: a part of the protocol, since it decides which noise makes which image
-AHEAD = 64  # pictures that are decoded while the network works on others
+DRAWN = 100  # images generated at a time: part of the protocol, since it decides which noise makes which image
+AHEAD = 64  # images decoded ahead while the network works
 THREADS = 2
 
 Batches = Iterator[Tensor]  # uint8 (n, 3, H, W), images of one size
-Placed = Iterator[tuple[int, Tensor]]  # the same, each with a number that puts it into order
+Placed = Iterator[tuple[int, Tensor]]  # the same batches, each with its position
 
 
 class Share(NamedTuple):
-    """Every `of`-th batch, from the `first`: what one of several processes reads."""
+    """The batches that one of several processes reads: every `of`-th, starting at `first`."""
 
     first: int = 0
     of: int = 1
 
     def holds(self, place: int) -> bool:
-        """Say whether the batch with this number is one of them."""
+        """Return whether the batch with this number belongs to the share."""
         return place % self.of == self.first
 
 
@@ -48,32 +48,32 @@ WHOLE = Share()
 
 
 class ImageSet(ABC):
-    """What both sides are."""
+    """A set of real or generated images."""
 
     name: str
-    count: int  # images that there are, less what turns out to be unreadable
+    count: int  # images in the set, minus those that turn out to be unreadable
     labels: Tensor | None
     notes: list[str]
 
     @abstractmethod
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
-        """Give a share of the images, up to `size` at a time; all of them once all shares were read to their end."""
+        """Yield a share of the images, up to `size` at a time; together, all shares are the whole set."""
 
     def batches(self, size: int) -> Batches:
-        """Give all images in order, up to `size` at a time."""
+        """Return all images in order, up to `size` at a time."""
         return (batch for _, batch in self.placed(size))
 
     @abstractmethod
     def content(self) -> str:
-        """Name what the images are, whatever they are called; empty when only drawing them would tell."""
+        """Return a hash of the images' content, independent of their names; empty for generated images."""
 
     @abstractmethod
     def about(self) -> dict[str, Any]:
-        """Say what the protocol must tell of them."""
+        """Return the images' entry in the protocol."""
 
 
 def chosen(count: int, n: int | None, seed: int = 0) -> Tensor:
-    """Which images are used: all in their order, or `n` at random but always the same."""
+    """Return the indices of the images to use: all in order, or a fixed random choice of `n`."""
     if n is None or n >= count:
         return torch.arange(count)
     return order(seed_of("eval", seed), count, 0, n).sort().values
@@ -81,7 +81,7 @@ def chosen(count: int, n: int | None, seed: int = 0) -> Tensor:
 
 @dataclass
 class Arrays(ImageSet):
-    """Rows of one uint8 array (N, C, H, W), such as a data set as a model was trained on it."""
+    """Images of one uint8 array (N, C, H, W), such as a data set prepared for training."""
 
     name: str
     images: Tensor
@@ -96,7 +96,7 @@ class Arrays(ImageSet):
         self.labels = None if self.labels is None else self.labels[self.index]
 
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
-        """In order."""
+        """Yield the images in order."""
         for place, index in enumerate(self.index.split(size)):
             if share.holds(place):
                 yield place, grey_to_colour(self.images[index.to(self.images.device)].cpu())
@@ -109,7 +109,7 @@ class Arrays(ImageSet):
         return digest.hexdigest()[:16]
 
     def about(self) -> dict[str, Any]:
-        """Name, split, number, size."""
+        """Return name, split, number and size."""
         height, width = self.images.shape[2:]
         return {"data": self.name, "split": self.split, "images": self.count, "size": f"{width}x{height}"}
 
@@ -120,7 +120,7 @@ def _marks(labels: Tensor | None) -> list[int] | None:
 
 @dataclass(frozen=True)
 class _Content:
-    """What is kept of decoded files."""
+    """What the cache keeps about decoded files."""
 
     content: str
     count: int
@@ -129,7 +129,7 @@ class _Content:
 
 @dataclass
 class ImageFiles(ImageSet):
-    """Pictures that are decoded as they are needed: each at its own size, or all at one."""
+    """Image files, decoded when needed: each at its own size, or all resized to one size."""
 
     name: str
     items: Sequence[Item]
@@ -146,9 +146,9 @@ class ImageFiles(ImageSet):
         self._sizes: set[tuple[int, int]] = set()
 
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
-        """In order; a picture of another size begins another batch. Unreadable ones are left out and named.
+        """Yield the images in order; an image of another size starts a new batch. Skip and report unreadable files.
 
-        Raises UserError when they are more than 1 %.
+        Raise UserError if more than 1 % are unreadable.
         """
         broken: list[str] = []
         places = [i for i in range(len(self.items)) if share.holds(i // size)]
@@ -174,7 +174,7 @@ class ImageFiles(ImageSet):
         self.count = len(self.items) - len(broken)
         self.notes = [f"skipped {len(broken)} unreadable: {said}"] if broken else []
         if len(self._sizes) > 1:
-            self.notes.append(f"images of {len(self._sizes)} sizes: each was resized by itself")
+            self.notes.append(f"images have {len(self._sizes)} different sizes: each was resized separately")
 
     def _decode(self, item: Item) -> Tensor | str:
         try:
@@ -187,7 +187,7 @@ class ImageFiles(ImageSet):
         return torch.from_numpy(np.ascontiguousarray(array))
 
     def content(self) -> str:
-        """Hash the decoded pictures; done once for files that do not change."""
+        """Hash the decoded images; the hash is cached while the files do not change."""
         entry = cache.entry("content", self.key, self.size, self.n)
         if (about := entry.read(lambda kept: held_to(kept.about, _Content))) is None:
             digest = hashlib.sha256(repr(_marks(self.labels)).encode())
@@ -200,7 +200,7 @@ class ImageFiles(ImageSet):
         return about.content
 
     def about(self) -> dict[str, Any]:
-        """Name, split, number, size."""
+        """Return name, split, number and size."""
         size = f"{self.size[1]}x{self.size[0]}" if self.size else "own"
         return {"data": self.name, "split": self.split, "images": self.count, "size": size}
 
@@ -211,10 +211,10 @@ def _at_own_size(picture: Image.Image) -> "np.ndarray[Any, np.dtype[np.uint8]]":
 
 @dataclass
 class GeneratedImages(ImageSet):
-    """Images that a model draws, batch after batch, from noise that the seed decides."""
+    """Images that a model generates batch by batch, from noise that the seed determines."""
 
     name: str
-    draw: Callable[[int], Tensor]  # the images (N, C, H, W) in [-1, 1] from a place on, DRAWN of them or what is left
+    draw: Callable[[int], Tensor]  # up to DRAWN images (N, C, H, W) in [-1, 1], starting at an index
     count: int
     seed: int
     checkpoint: str = ""
@@ -223,7 +223,7 @@ class GeneratedImages(ImageSet):
 
     @torch.no_grad()
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
-        """Draw; which images come does not depend on `size`."""
+        """Generate the images; they do not depend on `size`."""
         for first in range(0, self.count, DRAWN):
             if not share.holds(first // DRAWN):
                 continue
@@ -233,27 +233,27 @@ class GeneratedImages(ImageSet):
             yield from ((first + i * size, part) for i, part in enumerate(grey_to_colour(pixels).split(size)))
 
     def content(self) -> str:
-        """Nothing: it is never the reference."""
+        """Return an empty string: generated images are never the reference."""
         return ""
 
     def about(self) -> dict[str, Any]:
-        """Model and seed."""
+        """Return model and seed."""
         return {"model": self.name, "checkpoint": self.checkpoint, "images": self.count, "seed": self.seed, "ema": True}
 
 
 def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | None) -> Arrays | ImageFiles:
-    """Open a folder, archive, array, data set or built-in; raises UserError when there is nothing in it."""
+    """Open a folder, archive, array, data set or built-in; raise UserError if it contains no images."""
     if src in builtin.names():
         pictures = builtin.open_builtin(src, Wanted(size))
         return Arrays(src, torch.from_numpy(pictures.images), "", torch.from_numpy(pictures.labels), n=n)
     found = list_source(Request(src, Wanted(size), split))
     if not found.items:
-        raise UserError(f"{src} holds no images")
+        raise UserError(f"{src} contains no images")
     return ImageFiles(found.name, found.items, found.key, found.split, size, n)
 
 
 def reals_of(dataset: Dataset[Any], split: str, n: int | None) -> Arrays:
-    """The images of a data set that a model's images should look like: those, the targets, or the second domain."""
+    """Return the images that a model should imitate: a data set's images, its targets, or its second domain."""
     column = next(dataset.columns[name] for name in ("image", "target", "b") if name in dataset.columns)
     labels = dataset.columns.get("label")
     return Arrays(dataset.name, column, split, labels, n=n)

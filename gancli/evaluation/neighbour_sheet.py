@@ -1,4 +1,4 @@
-"""A sheet of generated images beside the real images nearest to them."""
+"""A sheet of generated images, each beside its nearest real images."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from gancli.evaluation.image_sets import ImageSet
 from gancli.metrics.neighbours import Nearest
 
 SHOWN = 12
-CELL, LINE = 72, 12  # pixels of a picture, and of the distance below it
+CELL, LINE = 72, 12  # pixels of an image, and of the distance below it
 
 
 def picture(fake: ImageSet, real: ImageSet, found: Nearest) -> Image.Image:
-    """Lay out the fakes nearest to a real, each beside its neighbours with their distances; copies are in red."""
+    """Show the fakes nearest to a real image, each beside its neighbours and distances; copies are marked in red."""
     worst = found.distance[:, 0].argsort()[:SHOWN]
     fakes = _picked(fake, worst.tolist())
     rows = found.row[worst]
@@ -38,7 +38,7 @@ def _cell(image: Tensor) -> Image.Image:
 
 
 def _picked(side: ImageSet, rows: Sequence[int]) -> dict[int, Tensor]:
-    """Read a side again, and keep the images of these rows."""
+    """Read an image set again, and return the images at these positions."""
     wanted, found, place = set(rows), {}, 0
     for batch in side.batches(64):
         found |= {i: batch[i - place] for i in wanted if place <= i < place + len(batch)}

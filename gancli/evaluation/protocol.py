@@ -1,4 +1,4 @@
-"""All that a score depends on, said beside it; and what must not be compared."""
+"""The protocol of an evaluation: everything a score depends on, and checks against invalid comparisons."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ from gancli.evaluation.image_sets import ImageSet
 from gancli.metrics.features import Features
 from gancli.system.versions import versions
 
-FEW = 2048  # images below which FID says more of their number than of the model
-LIKE = ("extractor", "weights", "precision")  # must be the same on both sides of a comparison
+FEW = 2048  # with fewer images, FID depends more on their number than on the model
+LIKE = ("extractor", "weights", "precision")  # must be equal for real and generated images
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Against:
-    """What the features of every input are compared with."""
+    """The reference: extractor and features that every input is compared with."""
 
     extractor: Extractor
     features: Features
@@ -33,40 +33,44 @@ class Against:
 
 
 def extractor_facts(extractor: Extractor) -> dict[str, str]:
-    """Say which network made the features."""
+    """Return the protocol entry of the network that extracts the features."""
     about = {"extractor": extractor.name, "weights": extractor.weights[:16], "precision": extractor.precision}
     return about | {"resize": extractor.resize}
 
 
 def protocol_of(network: dict[str, str], fake: ImageSet, real: dict[str, Any]) -> dict[str, Any]:
-    """All that a number depends on."""
+    """Return everything that a score depends on."""
     return {**network, "generated": fake.about(), "real": real, "versions": versions()}
 
 
 def check_like(said: dict[str, Any] | None, ours: dict[str, str], path: Path) -> None:
-    """Raise UserError for statistics of another network than ours."""
-    unlike = [f"{key} {said[key]}, here {ours[key]}" for key in LIKE if said and said.get(key) not in (None, ours[key])]
+    """Raise UserError if the statistics come from another network than ours."""
+    unlike = [f"{key} {said[key]} (now {ours[key]})" for key in LIKE if said and said.get(key) not in (None, ours[key])]
     if unlike:
-        raise UserError(f"--stats {path} was made otherwise: {'; '.join(unlike)}")
+        raise UserError(f"--stats {path} was made with {'; '.join(unlike)}: use the same settings, or give --data")
 
 
 def check_counts(results: list[Result]) -> None:
-    """Raise UserError for scores of different numbers of images."""
+    """Raise UserError if scores come from different sample counts."""
     counts = {result.name: result.protocol["generated"]["images"] for result in results}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{name} has {count:,}" for name, count in counts.items())
-        raise UserError(f"scores of unlike numbers of images do not compare: {said}; give -n {min(counts.values())}")
+        raise UserError(
+            f"scores from different sample counts are not comparable: {said}; give -n {min(counts.values())}"
+        )
 
 
 def cautions(against: Against | None, sides: list[ImageSet]) -> list[str]:
-    """Say what makes the scores worth less than they look."""
+    """Return warnings about scores that are less reliable than they look."""
     found = [f"{side.name}: {text}" for side in sides for text in side.notes]
     least = min(side.count for side in sides)
     if against and least < FEW:
         found.append(
-            f"only {least:,} images: a Frechet distance depends on their number below {FEW:,}; "
-            f"compare at equal numbers only, or use kid, which is unbiased, or fid-infinity"
+            f"only {least:,} images: below {FEW:,}, a Frechet distance depends on the sample count; "
+            f"compare equal counts only, or use kid (unbiased) or fid-infinity"
         )
     if against and against.extractor.inception and not against.extractor.official:
-        found.append(f"{against.extractor.weights[:16]} are not the weights of the FID paper: compare with no one")
+        found.append(
+            f"non-standard Inception weights ({against.extractor.weights[:16]}): not comparable with published FID"
+        )
     return found

@@ -1,6 +1,6 @@
-"""Mean and covariance in files, as other tools write and read them: `mu` and `sigma`, in npz or safetensors.
+"""Files of feature mean and covariance that other tools also use: `mu` and `sigma`, in npz or safetensors.
 
-The sums that StyleGAN's code keeps in a .pkl are read too, and nothing in it is run.
+The .pkl files of StyleGAN's code, which contain sums, can be read too; no code in them is executed.
 """
 
 import json
@@ -25,7 +25,7 @@ KEY = "protocol"
 
 
 def write(path: Path, features: Features, protocol: dict[str, Any]) -> None:
-    """Write them, with how they came about; raises UserError for another ending."""
+    """Write the statistics and their protocol; raise UserError for another file extension."""
     _check(path, WRITTEN)
     moments, said = features.moments, json.dumps(protocol)
     with atomic.replacing(path) as temporary:
@@ -37,20 +37,22 @@ def write(path: Path, features: Features, protocol: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
-    """Read them and what is said of them, if anything; raises UserError for anything else."""
+    """Read the statistics and their protocol, if the file has one; raise UserError for an invalid file."""
     _check(path, READ)
     check_regular(path)
     try:
-        with reading(str(path)), np.errstate(all="ignore"):  # what is not finite then is said below, in one line
+        with reading(str(path)), np.errstate(all="ignore"):  # values that are not finite are reported below, in one line
             mu, sigma, said = READERS[path.suffix](path)
             mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
             protocol = json.loads(said) if said else None
     except UserError as error:
-        raise UserError(f"--stats {path} holds no mu and sigma: {why(error)}") from None
+        raise UserError(f"--stats {path} does not contain mu and sigma: {why(error)}") from None
     if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
-        raise UserError(f"--stats {path}: mu {list(mean.shape)} and sigma {list(covariance.shape)} do not belong")
+        raise UserError(
+            f"--stats {path}: the shapes of mu {list(mean.shape)} and sigma {list(covariance.shape)} differ"
+        )
     if not mean.isfinite().all() or not covariance.isfinite().all():
-        raise UserError(f"--stats {path} holds numbers that are not finite")
+        raise UserError(f"--stats {path} contains values that are not finite")
     return Features(Moments(2, mean, covariance)), protocol  # with a count of 2 the scatter is the covariance
 
 
@@ -73,22 +75,22 @@ def _from_pickle(path: Path) -> tuple[Any, Any, str]:
     """Read sums of features and of their outer products, as StyleGAN2-ADA's `FeatureStats` saves them."""
     held = torch_files.load(path)
     if not isinstance(held, dict):
-        raise TypeError(f"it holds {named(held)}, which is not run")
+        raise TypeError(f"it contains {named(held)}, which is not loaded for safety")
     if "mu" in held:
         return _array(held, "mu"), _array(held, "sigma"), ""
     count, mean, products = held["num_items"], _array(held, "raw_mean"), _array(held, "raw_cov")
     if not isinstance(count, int | float | np.number) or not 0 < count < np.inf:
-        raise ValueError("num_items is no count")
+        raise ValueError("num_items is not a positive number")
     if mean.ndim != 1 or products.shape != (len(mean), len(mean)):
-        raise ValueError(f"raw_mean {list(mean.shape)} and raw_cov {list(products.shape)} do not belong together")
+        raise ValueError(f"raw_mean {list(mean.shape)} and raw_cov {list(products.shape)} do not match")
     mean = mean / count
     return mean, products / count - np.outer(mean, mean), ""
 
 
 def _array(held: dict[Any, Any], name: str) -> Any:
-    """Give an array as float64. Nothing else is turned into one: lists of lists can be without end."""
+    """Return an array as float64. Only arrays are accepted: nested lists from a hostile file can be endless."""
     if not isinstance(held[name], np.ndarray):
-        raise TypeError(f"{name} is {named(held[name])}, and only arrays are read")
+        raise TypeError(f"{name} is {named(held[name])}, not an array")
     return held[name].astype(np.float64)
 
 

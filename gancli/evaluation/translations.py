@@ -1,4 +1,4 @@
-"""What a translator is scored on: the pictures of each domain, and what they should become where that is known."""
+"""The data to score a translator on: images of each domain, and their ground truth where it is known."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from gancli.system.seeds import aside
 
 @dataclass(frozen=True)
 class Domains:
-    """The pictures of two domains, uint8 (N, C, H, W); row i of one belongs to row i of the other if `matched`."""
+    """The images of two domains, uint8 (N, C, H, W); if `matched`, row i of one is the ground truth of row i."""
 
     name: str
     names: tuple[str, str]
@@ -26,14 +26,14 @@ class Domains:
     matched: bool
 
     def way(self, direction: str) -> tuple[int, int]:
-        """Index of the domain to come from, and of the one to go to."""
+        """Return the indices of the source and target domains."""
         return (0, 1) if direction == "AB" else (1, 0)
 
 
 def open_domains(gan: GAN[Any], kind: type[Batch], data: str, split: str, seed: int) -> Domains:
-    """Read the domains that a model goes between, in its own order of them; raises UserError for data of other kinds.
+    """Read the domains that a model translates between, in the model's order; raise UserError for other data.
 
-    `kind` is Paired to get pictures that are matched.
+    If `kind` is Paired, the images are matched.
     """
     spec = gan.spec
     made = spec.domains[0] if spec.domains and spec.domains[0] in MAKERS else None
@@ -57,7 +57,7 @@ def _rows(dataset: Dataset[Any], seed: int) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Translation:
-    """One direction of a model over the pictures of a domain, in their order: what a `Drawn` side asks of a GAN."""
+    """One direction of a model, applied to the images of a domain in order: the source of a `GeneratedImages`."""
 
     gan: Translates
     direction: str
@@ -66,7 +66,7 @@ class Translation:
 
     @classmethod
     def of(cls, gan: Any, direction: str, rows: Tensor, n: int | None) -> "Translation":
-        """Translate all rows, or `n` of them at random."""
+        """Translate all rows, or a random choice of `n`."""
         return cls(gan, direction, rows[chosen(len(rows), n)], gan.device)
 
     def __call__(self, first: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The family of autoencoders whose codes adversaries make follow a prior: Makhzani et al. 2015, arXiv:1511.05644."""
+"""Adversarial autoencoders, whose codes are trained to follow a prior: Makhzani et al. 2015, arXiv:1511.05644."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from gancli.ops import losses
 
 
 class Regularised(Coded[H]):
-    """E reads a style z off an image, and a category y where there is one; adversaries see these, never an image."""
+    """E encodes an image to a style z and, in some variants, a category y; discriminators see only these codes."""
 
     adversarial = losses.NONSATURATING
 
@@ -26,11 +26,11 @@ class Regularised(Coded[H]):
             self.D["category"] = mlp.CodeDiscriminator(self.categories, hp.hidden)
 
     def players(self) -> Mapping[str, Optimizer]:
-        """E plays twice: with G for the image, against D for the code; each time with an optimiser of its own."""
+        """Return the optimisers: E has two, one with G for reconstruction, one against D for the code."""
         return {"G": self.adam(self.G, self.E), "D": self.adam(self.D), "E": self.adam(self.E)}
 
     def play(self, batch: Any, clock: Clock) -> Iterator[Turn]:
-        """The reconstruction phase, then the regularisation phase: D, and E as its generator (section 2)."""
+        """Play the reconstruction phase, then the regularisation phase: D, and E as its generator (section 2)."""
         del clock
         error = (self.generate(self.encode(batch.image)) - batch.image).square().mean()
         yield Turn("G", {"reconstruction": error})
@@ -42,16 +42,16 @@ class Regularised(Coded[H]):
         yield Turn("E", {name: self.adversarial.g(logits) for name, logits in read.items()})
 
     def judged(self, code: Tensor) -> dict[str, Tensor]:
-        """Give the logits of every adversary, by its name."""
+        """Return the logits of every discriminator, by name."""
         parts = code.tensor_split([self.hp.z_dim], 1)
         return {name: network(part) for (name, network), part in zip(self.D.items(), parts)}
 
     def read(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Read off images the style (N, Z) and the logits of the category (N, K)."""
+        """Encode images to the style (N, Z) and the logits of the category (N, K)."""
         style, logits = self.E(image).float().tensor_split([self.hp.z_dim], 1)
         return style, logits
 
     def encode(self, image: Tensor) -> Tensor:
-        """Read codes: the style, and the odds of each category (section 4)."""
+        """Encode images: the style, and the probability of each category (section 4)."""
         style, logits = self.read(image)
         return torch.cat([style, logits.softmax(1)], 1)

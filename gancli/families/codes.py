@@ -1,4 +1,4 @@
-"""The family whose images can be turned back into latents: a generator G and an encoder E."""
+"""GANs that also encode images to latents: a generator G and an encoder E."""
 
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
@@ -14,7 +14,7 @@ from gancli.nets import mlp
 
 @dataclass(frozen=True, kw_only=True)
 class CodeHParams(SizeHParams, AdamHParams):
-    """What every member of the family can be told."""
+    """Hyperparameters of every variant of the family."""
 
     kimg: float = 200
     width: int = hparam(512, "units of each hidden layer", min=1)
@@ -22,7 +22,7 @@ class CodeHParams(SizeHParams, AdamHParams):
 
     @property
     def hidden(self) -> list[int]:
-        """Units of the hidden layers."""
+        """Return the units of each hidden layer."""
         return [self.width] * self.depth
 
 
@@ -30,12 +30,12 @@ H = TypeVar("H", bound=CodeHParams)
 
 
 class Coded(FromLatents[H]):
-    """G draws images from codes, E reads codes off images. Fully connected, as in the three papers on MNIST."""
+    """G generates images from codes, E encodes images. Fully connected, as in the three papers on MNIST."""
 
     served = ("G", "E")
     builtin = "digits"
     norm: ClassVar[type[nn.Module] | None] = None  # of hidden layers
-    codes: ClassVar[int] = 1  # numbers that E gives for each of the noise's
+    codes: ClassVar[int] = 1  # outputs of E per dimension of the noise
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
@@ -44,13 +44,13 @@ class Coded(FromLatents[H]):
 
     @property
     def categories(self) -> int:
-        """Values of the categorical code that follows the noise; 0: there is none."""
+        """Return the number of values of the categorical code that follows the noise; 0 for none."""
         return 0
 
     def encode(self, image: Tensor) -> Tensor:
-        """Read codes (N, Z) off images."""
+        """Encode images to codes (N, Z)."""
         return self.E(image).float()
 
     def panels(self, batch: Images) -> list[Tensor]:
-        """Sources, what becomes of them by way of the code, and draws from the prior."""
+        """Return sources, their reconstructions, and samples from the prior."""
         return [batch.image, self.generate(self.encode(batch.image)), self.fakes(batch)]

@@ -1,4 +1,4 @@
-"""The family that translates one way, and keeps content by finding each patch again: no cycle, no second generator."""
+"""One-way translators that keep content by a contrastive loss on patches: no cycle, no second generator."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from gancli.ops.crop_flip import jitter
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveHParams(ResnetHParams):
-    """Park et al. 2020, section 4 and the authors' code, which trains with --batch 1, --width 64, --blocks 9."""
+    """Park et al. 2020, section 4; the authors' code trains with --batch 1, --width 64, --blocks 9."""
 
-    antialias: bool = hparam(True, "blur before halving, interpolate when enlarging, as the authors' code does")
-    nce: float = hparam(1.0, "weight of finding patches again, lambda_X in eq. 5", min=0)
-    patches: int = hparam(256, "places looked at in each layer of an image (section 3)", min=2)
+    antialias: bool = hparam(True, "blur before downsampling, interpolate for upsampling, as in the authors' code")
+    nce: float = hparam(1.0, "weight of the contrastive patch loss, lambda_X in eq. 5", min=0)
+    patches: int = hparam(256, "patches compared per layer of an image (section 3)", min=2)
     features: int = hparam(256, "size of a patch's feature after the two-layer head (section 3)", min=1)
     temperature: float = hparam(0.07, "temperature tau in eq. 2", min=0.001)
 
 
 class Heads(nn.Module):
-    """H_l: a two-layer network for each layer looked at, to unit features."""
+    """H_l: a two-layer network for each compared layer, with features of unit length."""
 
     def __init__(self, channels: list[int], features: int) -> None:
         super().__init__()
@@ -43,13 +43,13 @@ class Heads(nn.Module):
         self.apply(resnet_translator.initialise)
 
     def forward(self, layers: list[Tensor], places: list[Tensor]) -> list[Tensor]:
-        """Features of layers (N, C, H, W) at places (S,), each (N, S, F)."""
+        """Return the features of layers (N, C, H, W) at positions (S,), each (N, S, F)."""
         rows = [layer.flatten(2)[:, :, place].transpose(1, 2) for layer, place in zip(layers, places)]
         return [F.normalize(net(row).float(), dim=2) for net, row in zip(self.nets, rows)]
 
 
 class OneWay(Translator[ContrastiveHParams]):
-    """G's own encoder says what a patch is: a fake's patch must be most like the patch it came from (section 3)."""
+    """G's own encoder gives the features of patches: a fake's patch must be most similar to its source (section 3)."""
 
     data = Unpaired
     directions = ("AB",)
@@ -74,11 +74,11 @@ class OneWay(Translator[ContrastiveHParams]):
         self.F = Heads([spec.channels, *looked_at], hp.features)
 
     def players(self) -> Mapping[str, Optimizer]:
-        """The heads move with G, at the same rate."""
+        """Return the optimisers; the heads are trained with G, at the same learning rate."""
         return {"D": self.adam(self.D), "G": self.adam(self.G, self.F)}
 
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
-        """D, then G and F, on one fake."""
+        """Play D, then G and F, on one fake."""
         del clock
         (a,), (b,) = (jitter(x, enlarge=self.hp.enlarge, mirror=self.hp.mirror) for x in (batch.a, batch.b))
         drawn = self.draw(a, b)
@@ -88,16 +88,16 @@ class OneWay(Translator[ContrastiveHParams]):
         yield Turn("G", {"adversarial": adversarial} | self.content_terms(a, b, drawn))
 
     def draw(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
-        """Make the fake, and whatever else the content terms need."""
+        """Generate the fake, and what else the content terms need."""
         del b
         return {"fake": self.G(a).float()}
 
     def content_terms(self, a: Tensor, b: Tensor, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What keeps the content."""
+        """Return the loss terms that keep the content."""
         raise NotImplementedError
 
     def nce(self, source: Tensor, query: list[Tensor]) -> Tensor:
-        """Find the patches of `query`, features of a translation, among those of its source (eq. 4)."""
+        """Return the loss of matching patches of `query`, features of a translation, to its source's (eq. 4)."""
         key = self.G.encoder.features(source)
         sizes = [layer.shape[2] * layer.shape[3] for layer in key]
         places = [torch.randperm(size, device=source.device)[: self.hp.patches] for size in sizes]
@@ -106,14 +106,14 @@ class OneWay(Translator[ContrastiveHParams]):
         return torch.stack(found).mean()
 
     def translate(self, image: Tensor, direction: str = "AB") -> Tensor:
-        """Send images through G."""
+        """Translate images with G."""
         del direction
         return self.G(image).float()
 
     def fakes(self, batch: Unpaired) -> Tensor:
-        """What becomes of A's images."""
+        """Translate A's images."""
         return self.translate(batch.a)
 
     def panels(self, batch: Unpaired) -> list[Tensor]:
-        """A, A as B."""
+        """Return A, and A translated to B."""
         return [batch.a, self.fakes(batch)]

@@ -1,4 +1,4 @@
-"""The family whose D is an auto-encoder: what it cannot reconstruct, it takes for a fake."""
+"""GANs whose D is an autoencoder: a large reconstruction error marks a fake."""
 
 from typing import ClassVar
 
@@ -10,12 +10,12 @@ from gancli.nets import autoencoder
 
 
 class Energetic(NoiseToImage[H]):
-    """D's reconstructions are its judgement, so the grids of a run show them."""
+    """D judges by reconstruction, so sample grids also show its reconstructions."""
 
     served: ClassVar[tuple[str, ...]] = ("G", "D")
     D: autoencoder.AutoEncoder
 
     def panels(self, batch: Images) -> list[Tensor]:
-        """Reals, what D makes of them, and fakes, and what it makes of those."""
+        """Return real images, D's reconstructions of them, fakes, and D's reconstructions of these."""
         fake = self.fakes(batch)
         return [batch.image, self.D(batch.image), fake, self.D(fake)]

@@ -1,4 +1,4 @@
-"""The family that learns classes from a few labelled images and from many without."""
+"""Semi-supervised GANs, which learn classes from a few labelled images and many unlabelled ones."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,25 +12,25 @@ from gancli.hparams import HParams, hparam
 
 @dataclass(frozen=True, kw_only=True)
 class FewLabelsHParams(HParams):
-    """How many labels it may see."""
+    """The number of labels for training."""
 
-    labels_per_class: int = hparam(10, "labels of each class that are shown, the others are hidden; 0: all", min=0)
+    labels_per_class: int = hparam(10, "labelled images per class, other labels are hidden; 0: all", min=0)
 
 
 H = TypeVar("H", bound=FewLabelsHParams)
 
 
 class FewLabels(GAN[H]):
-    """Beside every batch of images, whatever their labels, come as many examples whose label is known."""
+    """Every batch of images comes with an equal number of labelled examples."""
 
     data = PartlyLabelled
 
     @classmethod
     def dataset(cls, hp: H, request: Request) -> Dataset[Any]:
-        """Hold rows out to measure accuracy on, then hide labels."""
+        """Hold images out to measure accuracy, then hide labels."""
         return show_labels(hold_out(super().dataset(hp, request)), hp.labels_per_class)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes that are told apart."""
+        """Return the classes that it distinguishes."""
         return self.spec.classes

@@ -1,4 +1,4 @@
-"""The family that draws what is missing from an image: an encoder, a bottleneck, a decoder, and what judges them."""
+"""Inpainting GANs, which fill holes in images: an encoder, a bottleneck, a decoder, and a discriminator."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,21 +19,21 @@ from gancli.ops import losses, masks
 
 @dataclass(frozen=True, kw_only=True)
 class HoleHParams(AdamHParams):
-    """What every member of the family can be told."""
+    """Hyperparameters of every variant of the family."""
 
     kimg: float = 50
     width: int = hparam(
         32, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
     )
-    bottleneck: int = hparam(512, "numbers between encoder and decoder, each of which sees the whole image", min=1)
+    bottleneck: int = hparam(512, "size of the code between encoder and decoder; each unit sees the whole image", min=1)
     holes: Literal["centre", "square", "blocks", "region"] = hparam(
-        "centre", "hidden in training: the middle, a square anywhere, several blocks, or smooth shapes"
+        "centre", "holes in training: the centre, a square anywhere, several blocks, or smooth regions"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SquareHParams(HoleHParams):
-    """The hole moves about."""
+    """The same, with a square hole at a random position."""
 
     holes: Literal["centre", "square", "blocks", "region"] = "square"
 
@@ -42,7 +42,7 @@ H = TypeVar("H", bound=HoleHParams)
 
 
 class FillsHoles(GAN[H]):
-    """G sees the image with a hole of its mean colour, and is told where: images of four kinds of hole look alike."""
+    """G sees the image with the hole in its mean colour, and the mask, because the hole can have any shape."""
 
     data = Images
     adversarial = losses.NONSATURATING
@@ -62,26 +62,26 @@ class FillsHoles(GAN[H]):
         return dcgan.Discriminator(self.hp.width, self.spec)
 
     def players(self) -> Mapping[str, Optimizer]:
-        """Adam for both."""
+        """Return an Adam for each."""
         return {"D": self.adam(self.D), "G": self.adam(self.G)}
 
     def hole(self, image: Tensor) -> Tensor:
-        """Draw masks (N, 1, H, W) for images."""
+        """Sample masks (N, 1, H, W) for images."""
         return masks.HOLES[self.hp.holes](image)
 
     def draw(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Draw whole images from what is left of them."""
+        """Generate whole images from images with holes."""
         return self.G(torch.cat([masks.blank(image, mask), mask], 1)).float()
 
     def fill(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Draw what is missing, and nothing else."""
+        """Fill the holes, and keep all other pixels."""
         return masks.paste(image, mask, self.draw(image, mask))
 
     def fakes(self, batch: Images) -> Tensor:
-        """The batch, with fresh holes filled."""
+        """Fill new random holes in the batch."""
         return self.fill(batch.image, self.hole(batch.image))
 
     def panels(self, batch: Images) -> list[Tensor]:
-        """What is left of the images, what they are filled with, and what they were."""
+        """Return the images with holes, the filled images, and the originals."""
         mask = self.hole(batch.image)
         return [masks.blank(batch.image, mask), self.fill(batch.image, mask), batch.image]

@@ -1,4 +1,4 @@
-"""The family that turns noise and a label into images: the label is the tail of the latent, as a one-hot row."""
+"""Class-conditional GANs, which turn noise and a label into images: the label is the one-hot tail of the latent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from gancli.nets import dcgan
 
 @dataclass(frozen=True, kw_only=True)
 class LabelHParams(NoiseHParams):
-    """What every member of the family can be told."""
+    """Hyperparameters of every variant of the family."""
 
 
 H = TypeVar("H", bound=LabelHParams)
 
 
 class LabelToImage(FromLabels[H], NoiseToImage[H]):
-    """As its base, with labels: fakes carry those of the batch, so that both sides have the data's share of each."""
+    """The same with labels: fakes get the labels of the batch, so real and fake images have equal class shares."""
 
     data = Labelled
 
@@ -31,7 +31,7 @@ class LabelToImage(FromLabels[H], NoiseToImage[H]):
         """Build G: a latent with its label (N, z_dim + K) -> (N, C, H, W)."""
         return dcgan.Generator(self.hp.z_dim + len(self.classes), self.hp.width, self.spec)
 
-    # narrower than the base's batch, as `data` says
+    # a narrower type than the base's batch, matching `data`
     def play(self, batch: Labelled, clock: Clock) -> Iterator[Turn]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Goodfellow et al. 2014, Algorithm 1, given the labels."""
         with torch.no_grad():
@@ -41,13 +41,13 @@ class LabelToImage(FromLabels[H], NoiseToImage[H]):
             yield self.g_turn(self.fakes(batch), batch.label)
 
     def d_turn(self, batch: Labelled, fake: Tensor) -> Turn:
-        """D's move on reals and on fakes of the same labels."""
+        """Return D's turn on real images and fakes with the same labels."""
         raise NotImplementedError
 
     def g_turn(self, fake: Tensor, label: Tensor) -> Turn:
-        """G's move on fakes of these labels."""
+        """Return G's turn on fakes with these labels."""
         raise NotImplementedError
 
     def fakes(self, batch: Labelled) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """An image for each label of the batch."""
+        """Generate an image for each label of the batch."""
         return self.generate(self.of_class(self.prior(len(batch)), batch.label))

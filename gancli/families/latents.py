@@ -1,4 +1,4 @@
-"""What all have that draw images from z ~ N(0, I), however they are trained."""
+"""The base of all GANs that generate images from z ~ N(0, I), however they are trained."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from gancli.system import dist
 
 @dataclass(frozen=True, kw_only=True)
 class SizeHParams(HParams):
-    """How large the latent is."""
+    """The size of the latent."""
 
     z_dim: int = hparam(100, "size of the latent z", min=1)
 
@@ -30,51 +30,51 @@ class FromLatents(GAN[H]):
     G: nn.Module
 
     def noise(self, n: int) -> Tensor:
-        """Draw N(0, I), (n, z_dim): all of the latent, or its head where a variant appends labels or codes."""
+        """Sample N(0, I), (n, z_dim): the whole latent, or its head if a variant appends labels or codes."""
         return dist.rows(lambda rows: torch.randn(rows, self.hp.z_dim, device=self.device), n)
 
     def prior(self, n: int) -> Tensor:
-        """Draw z, (n, Z)."""
+        """Sample z, (n, Z)."""
         return self.noise(n)
 
     def truncated(self, n: int, truncation: float) -> Tensor:
-        """Draw z with every |z| <= truncation: draws beyond it are made again (Brock et al. 2019, section 3.1)."""
+        """Sample z with every |z| <= truncation; resample values beyond it (Brock et al. 2019, section 3.1)."""
         noise, rest = self.prior(n).tensor_split([self.hp.z_dim], 1)
         while (outside := noise.abs() > truncation).any():
             noise = torch.where(outside, self.noise(n), noise)
         return torch.cat([noise, rest], 1)
 
     def generate(self, z: Tensor) -> Tensor:
-        """Draw images from latents; in float32, so that they can cross to any network."""
+        """Generate images from latents, in float32 so that any network can use them."""
         return self.G(z).float()
 
     def fakes(self, batch: Any) -> Tensor:
-        """As many images as the batch holds."""
+        """Generate as many images as the batch has."""
         return self.generate(self.prior(len(batch)))
 
 
 class FromLabels(FromLatents[H]):
-    """Latents that end in a label, as a one-hot row: what is drawn can be asked for by class."""
+    """Latents that end in a one-hot label, so that a class can be chosen for sampling."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes of the data."""
+        """Return the classes of the data."""
         return self.spec.classes
 
     def one_hot(self, label: Tensor) -> Tensor:
-        """Turn labels (N,) to rows (N, K)."""
+        """Encode labels (N,) as one-hot rows (N, K)."""
         return F.one_hot(label, len(self.classes)).float()
 
     def prior(self, n: int) -> Tensor:
-        """Draw noise and a label, every class as often: (n, z_dim + K)."""
+        """Sample noise and a uniform label: (n, z_dim + K)."""
         noise = self.noise(n)
         label = dist.rows(lambda rows: torch.randint(len(self.classes), (rows,), device=self.device), n)
         return torch.cat([noise, self.one_hot(label)], 1)
 
     def of_class(self, z: Tensor, label: Tensor) -> Tensor:
-        """Give latents other labels; the noise stays."""
+        """Replace the labels of latents; the noise stays."""
         return torch.cat([z[:, : self.hp.z_dim], self.one_hot(label)], 1)
 
     def label_of(self, z: Tensor) -> Tensor:
-        """Read the labels of latents."""
+        """Return the labels of latents."""
         return z[:, self.hp.z_dim :].argmax(1)

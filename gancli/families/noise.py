@@ -1,4 +1,4 @@
-"""The family that turns noise into images: one generator, one discriminator."""
+"""GANs that turn noise into images, with one generator and one discriminator."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,39 +20,39 @@ from gancli.ops import losses
 
 @dataclass(frozen=True, kw_only=True)
 class LatentHParams(SizeHParams):
-    """What every member of the family can be told."""
+    """Hyperparameters of every variant of the family."""
 
     width: int = hparam(
         64,
         "channels at half the image's resolution; they double at each halving, up to 8 times; "
-        "for points: half the units of each of three hidden layers",
+        "for points: half the units of each of the three hidden layers",
         min=1,
     )
-    n_critic: int = hparam(1, "D turns for each G turn", min=1)
+    n_critic: int = hparam(1, "D updates per G update", min=1)
 
     @property
     def units(self) -> list[int]:
-        """Units of the hidden layers of networks for points."""
+        """Return the units of each hidden layer in networks for points."""
         return [2 * self.width] * 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseHParams(LatentHParams, AdamHParams):
-    """And most of them step with Adam."""
+    """The same, for variants trained with Adam."""
 
 
-SMALL = 32  # pixels a side
-# for such images, which the papers hardly speak of: many small steps, in minutes on one core
+SMALL = 32  # pixels per side
+# for such images, which the papers hardly cover: many small steps, in minutes on one core
 ON_SMALL: Mapping[str, Any] = {"width": 32, "batch": 32, "kimg": 60.0, "lr": 1e-3, "beta1": 0.0, "beta2": 0.99}
 H = TypeVar("H", bound=LatentHParams)
 
 
 class NoiseToImage(FromLatents[H]):
-    """D every step, G every `n_critic` steps. A variant changes a loss, a network, a term or the order."""
+    """D plays every step, G every `n_critic` steps. A variant changes a loss, a network, a term or the order."""
 
     adversarial = losses.NONSATURATING
     on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
-    one_call: ClassVar[bool] = False  # nothing in D ties the images of a batch together
+    one_call: ClassVar[bool] = False  # True if D treats each image of a batch independently
     on_small: ClassVar[Mapping[str, Any]] = ON_SMALL
     d_norm: ClassVar[type[nn.Module]] = BatchNorm2d  # of D's convolutions
 
@@ -61,8 +61,8 @@ class NoiseToImage(FromLatents[H]):
         self.G, self.D = self.generator(), self.discriminator()
 
     @classmethod
-    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """For points: steps that are cheap can be many. For small images: networks that are narrower."""
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """Return a preset: for points many cheap steps, for small images narrower networks."""
         small = cls.on_small if max(spec.height, spec.width) <= SMALL else {}
         return cls.on_points if spec.points else small
 
@@ -79,11 +79,11 @@ class NoiseToImage(FromLatents[H]):
         return dcgan.Discriminator(self.hp.width, self.spec, self.d_norm)
 
     def players(self) -> Mapping[str, Optimizer]:
-        """Adam for both."""
+        """Return an Adam for each."""
         return {"D": self.adam(self.D), "G": self.adam(self.G)}
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
-        """Goodfellow et al. 2014, Algorithm 1, with fresh noise for each turn."""
+        """Play Algorithm 1 of Goodfellow et al. 2014, with new noise for each turn."""
         with torch.no_grad():
             fake = self.generate(self.prior(len(batch)))
         yield Turn("D", self.d_terms(batch.image, fake))
@@ -91,20 +91,20 @@ class NoiseToImage(FromLatents[H]):
             yield Turn("G", self.g_objective(batch))
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """What D minimises."""
+        """Return the loss terms of D."""
         return {"adversarial": self.adversarial.d(*self.judge_both(real, fake))}
 
     def judge_both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the logits of both: apart, where a batch norm must not mix them, else in one call, which is quicker."""
+        """Return the logits of both: separately if a batch norm would mix them, else in one call, which is faster."""
         if not self.one_call:
             return self.D(real), self.D(fake)
         logits = self.D(torch.cat([real, fake]))
         return logits[: len(real)], logits[len(real) :]
 
     def g_objective(self, batch: Images) -> dict[str, Tensor]:
-        """What G minimises, on fakes of its own; a variant whose G looks at reals too overrides this."""
+        """Return G's loss terms on new fakes; override it if G's loss also uses real images."""
         return self.g_terms(self.generate(self.prior(len(batch))))
 
     def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
-        """What G minimises."""
+        """Return the loss terms of G."""
         return {"adversarial": self.adversarial.g(self.D(fake))}

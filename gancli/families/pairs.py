@@ -1,4 +1,4 @@
-"""The family that learns from pairs: one generator, and a D that sees what it was given."""
+"""Translators trained on pairs: one generator, and a D that also sees the source."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,7 +16,7 @@ from gancli.ops.crop_flip import jitter
 
 
 class SourceToTarget(Translator[H]):
-    """D tells (source, target) from (source, fake), then G plays. A variant changes networks and terms."""
+    """D distinguishes (source, target) from (source, fake), then G plays. A variant changes networks and terms."""
 
     data = Paired
     directions = ("AB",)
@@ -35,11 +35,11 @@ class SourceToTarget(Translator[H]):
         return PatchGAN(self.hp.width, self.hp.layers, self.spec, given=self.spec.channels)
 
     def players(self) -> Mapping[str, Optimizer]:
-        """Adam for both."""
+        """Return an Adam for each."""
         return {"D": self.adam(self.D), "G": self.adam(self.G)}
 
     def play(self, batch: Paired, clock: Clock) -> Iterator[Turn]:
-        """D, then G, on one fake; source and target are cut alike."""
+        """Play D, then G, on one fake; source and target get the same random crop."""
         del clock
         source, target = jitter(batch.source, batch.target, enlarge=self.hp.enlarge, mirror=self.hp.mirror)
         fake = self.G(source).float()
@@ -47,27 +47,27 @@ class SourceToTarget(Translator[H]):
         yield Turn("G", self.g_terms(source, target, fake))
 
     def judge(self, source: Tensor, image: Tensor) -> Tensor:
-        """Logits of D for images that are said to come from sources."""
+        """Return D's logits for images, given their sources."""
         return self.D(torch.cat([source, image], 1))
 
     def d_terms(self, source: Tensor, target: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """What D minimises."""
+        """Return the loss terms of D."""
         return {"adversarial": self.adversarial.d(self.judge(source, target), self.judge(source, fake))}
 
     def g_terms(self, source: Tensor, target: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """What G minimises."""
+        """Return the loss terms of G."""
         del target
         return {"adversarial": self.adversarial.g(self.judge(source, fake))}
 
     def translate(self, image: Tensor, direction: str = "AB") -> Tensor:
-        """Send images through G."""
+        """Translate images with G."""
         del direction
         return self.G(image).float()
 
     def fakes(self, batch: Paired) -> Tensor:
-        """What becomes of the sources."""
+        """Translate the sources."""
         return self.translate(batch.source)
 
     def panels(self, batch: Paired) -> list[Tensor]:
-        """Source, fake, target."""
+        """Return source, fake and target."""
         return [batch.source, self.fakes(batch), batch.target]

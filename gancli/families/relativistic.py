@@ -1,4 +1,4 @@
-"""The relativistic family: D says whether one image looks more real than another."""
+"""Relativistic GANs: D estimates whether one image looks more real than another."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -10,16 +10,16 @@ from gancli.families.noise import NoiseHParams, NoiseToImage
 
 
 class Relativistic(NoiseToImage[NoiseHParams]):
-    """D raises reals above fakes; G plays the same game with the sides swapped, so its loss has the reals in it too."""
+    """D scores real images above fakes; G minimises the same loss with both swapped, so it uses real images too."""
 
     hparams = NoiseHParams
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Reals above fakes."""
+        """Return the loss that scores real images above fakes."""
         return {"adversarial": type(self).contrast(self.D(real), self.D(fake))}
 
     def g_objective(self, batch: Images) -> dict[str, Tensor]:
-        """Fakes above reals."""
+        """Return the loss that scores fakes above real images."""
         fake = self.generate(self.prior(len(batch)))
         return {"adversarial": type(self).contrast(self.D(fake), self.D(batch.image))}

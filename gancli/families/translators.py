@@ -1,4 +1,4 @@
-"""What translators share, whatever ties their domains: hyperparameters, the schedule, and what suits small images."""
+"""The base of all translators, paired or unpaired: hyperparameters, schedule, and the preset for small images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,47 +14,49 @@ from gancli.hparams import AdamHParams, HParams, hparam
 
 @dataclass(frozen=True, kw_only=True)
 class TranslatorHParams(HParams):
-    """What every translator can be told. Defaults are for small images on a CPU; help names the papers' values."""
+    """Hyperparameters of every translator. Defaults are for small images on a CPU; help gives the papers' values."""
 
     batch: int = 4
     kimg: float = 12.0
     ema_kimg: float = 1.0
     width: int = hparam(16, "channels of the first layer of every network; 64 in the papers", min=1)
-    layers: int = hparam(3, "halvings in D: 3 judges 70x70 pixels, 2 judges 34, 1 judges 16", min=1, max=6)
-    decay: float = hparam(0.5, "share of the training, at its end, over which lr falls to 0", min=0, max=1)
-    enlarge: float = hparam(
-        0.0, "images grow by this share before a random crop; 0.117 (286 to 256 pixels) in the papers", min=0, max=1
+    layers: int = hparam(
+        3, "downsampling layers of D: 3 gives patches of 70x70 pixels, 2 gives 34, 1 gives 16", min=1, max=6
     )
-    mirror: bool = hparam(False, "mirror every second image; the papers do")
+    decay: float = hparam(0.5, "final share of training in which lr falls linearly to 0", min=0, max=1)
+    enlarge: float = hparam(
+        0.0, "enlarge images by this share before a random crop; 0.117 (286 to 256 pixels) in the papers", min=0, max=1
+    )
+    mirror: bool = hparam(False, "mirror half of the images at random, as in the papers")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranslatorAdamHParams(TranslatorHParams, AdamHParams):
-    """And most of them step with Adam."""
+    """The same, for translators trained with Adam."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResnetHParams(TranslatorAdamHParams):
-    """Of those that translate with residual networks."""
+    """Hyperparameters of translators with residual networks."""
 
     blocks: int = hparam(3, "residual blocks; 6 for 128 pixels, 9 for 256 in the papers", min=0, max=24)
-    down: int = hparam(2, "how often translators halve the image before the blocks; 2 in the papers", min=0, max=4)
+    down: int = hparam(2, "downsampling steps before the residual blocks; 2 in the papers", min=0, max=4)
 
 
-SMALL = 32  # pixels a side; a quarter of them holds too little, and of 70x70 patches most would be padding
+SMALL = 32  # pixels per side; a quarter of it is too few, and most of a 70x70 patch would be padding
 H = TypeVar("H", bound=TranslatorHParams)
 
 
 class Translator(GAN[H]):
-    """Its players are D and G, whose learning rates fall together."""
+    """A translator with players D and G, whose learning rates fall together."""
 
     builtin = "shapes-domains"
-    multiple: int  # what the sides of an image must be multiples of
-    on_small: ClassVar[Mapping[str, Any]] = {}  # what suits images of SMALL pixels and fewer
+    multiple: int  # height and width must be multiples of it
+    on_small: ClassVar[Mapping[str, Any]] = {}  # preset for images of up to SMALL pixels
 
     @classmethod
-    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """For small images, on machines that may be: networks that do not shrink them away, and larger steps."""
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """Return a preset for small images: fewer downsampling layers, and a higher learning rate."""
         return cls.on_small if max(spec.height, spec.width) <= SMALL else {}
 
     def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
@@ -65,6 +67,6 @@ class Translator(GAN[H]):
 
 
 def halves(network: nn.Module, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Send two batches through a network in one go; it must treat each image on its own."""
+    """Run two batches through a network in one call; it must treat each image independently."""
     one, other = network(torch.cat([first, second])).float().chunk(2)
     return one, other

@@ -1,4 +1,4 @@
-"""The family that translates between two domains whose images are not matched: one network each way."""
+"""Translators between two domains without matched pairs: one network per direction."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from gancli.ops.crop_flip import jitter
 
 
 class TwoWay(Translator[H]):
-    """AB and BA, with a D for what each draws. A variant says what they play for."""
+    """Translators AB and BA, with one D per domain. A variant defines their losses."""
 
     data = Unpaired
     served = ("AB", "BA")
@@ -33,22 +33,22 @@ class TwoWay(Translator[H]):
         return PatchGAN(self.hp.width, self.hp.layers, self.spec)
 
     def players(self) -> Mapping[str, Optimizer]:
-        """Both translators are one player, both D's the other (Adam, unless a variant says otherwise)."""
+        """Return Adam optimisers: both translators are one player, both discriminators the other."""
         return {"G": self.adam(self.AB, self.BA), "D": self.adam(self.DA, self.DB)}
 
     def cut(self, batch: Unpaired) -> tuple[Tensor, Tensor]:
-        """Take random crops and mirror images of both domains, each its own."""
+        """Crop and mirror the images of both domains at random, independently."""
         (a,), (b,) = (jitter(x, enlarge=self.hp.enlarge, mirror=self.hp.mirror) for x in (batch.a, batch.b))
         return a, b
 
     def translate(self, image: Tensor, direction: str) -> Tensor:
-        """Send images through one of the translators."""
+        """Translate images in one direction."""
         return (self.AB if direction == "AB" else self.BA)(image).float()
 
     def fakes(self, batch: Unpaired) -> Tensor:
-        """What becomes of A's images."""
+        """Translate A's images."""
         return self.translate(batch.a, "AB")
 
     def panels(self, batch: Unpaired) -> list[Tensor]:
-        """A, A as B, B, B as A."""
+        """Return A, A translated to B, B, and B translated to A."""
         return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]

@@ -1,4 +1,4 @@
-"""Classes of pictures, by models that tell them apart."""
+"""Classify images with models that have a classifier head."""
 
 import csv
 import io
@@ -20,12 +20,24 @@ from gancli.system.devices import choose_device
 from gancli.system.untrusted import terminal
 from gancli.system.untrusted.door import why
 
-PART = 64  # pictures at a time
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a formula can begin with
+PART = 64  # images at a time
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+)  # characters that start a formula in a spreadsheet
 
 
 class Prediction(NamedTuple):
-    """What a picture was taken for."""
+    """The predicted class of an image."""
 
     file: str
     of_class: str
@@ -33,19 +45,19 @@ class Prediction(NamedTuple):
 
 
 def classify(name: str, paths: Sequence[Path], device: str, *, best: bool = False) -> list[Prediction]:
-    """Name the likeliest class of every picture; files that cannot be read are named on stderr and left out.
+    """Return the most likely class of every image; skip unreadable files with a warning on stderr.
 
-    Raises UserError when the model tells no classes apart, or no picture can be read.
+    Raise UserError if the model has no classifier head, or if no image can be read.
     """
     model = find_model(name, best=best)
     gan = load_model(model)
     if not (isinstance(gan, Classifies) and gan.classes):
-        raise UserError(f"{model.about.variant} tells no classes apart: `classify` needs a model with a class head")
+        raise UserError(f"{model.about.variant} has no classifier head: `classify` needs a model that has one")
     gan.to(choose_device(device))
     items = [item for path in paths for item in pictures_in(path)]
     found = [named for part in _parts(items) for named in _name(gan, model.about.spec, part)]
     if not found:
-        raise UserError(f"none of {len(items)} images can be read")
+        raise UserError(f"none of the {len(items)} images can be read")
     return found
 
 
@@ -75,7 +87,7 @@ def _tried(item: Item, spec: DataSpec) -> Tensor | None:
 
 
 def to_csv(found: Sequence[Prediction]) -> str:
-    """Lay it out as CSV: file, class, probability."""
+    """Format the predictions as CSV: file, class, probability."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["file", "class", "probability"])
@@ -84,5 +96,5 @@ def to_csv(found: Sequence[Prediction]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Make a cell that is text in a spreadsheet, too, and no formula (OWASP, "CSV injection")."""
+    """Escape a cell so that spreadsheets read it as text, not as a formula (OWASP, "CSV injection")."""
     return terminal.line(f"'{text}" if text.startswith(FORMULA) else text)

@@ -1,4 +1,4 @@
-"""The user's own images to what a model eats."""
+"""Convert the user's own images into a model's input."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +17,9 @@ from gancli.system.untrusted.door import reading
 
 
 def read_image(item: Item, spec: DataSpec) -> Tensor:
-    """Read an image of any mode and size as those that a model was trained on: (C, H, W) in [-1, 1].
+    """Read an image of any mode and size in the format of a model's training images: (C, H, W) in [-1, 1].
 
-    Raises UserError for one that cannot be read.
+    Raise UserError if it cannot be read.
     """
     with reading(item.name), item.open() as picture:
         pixels = to_array(picture, (spec.height, spec.width), spec.channels)
@@ -27,21 +27,21 @@ def read_image(item: Item, spec: DataSpec) -> Tensor:
 
 
 def read(paths: Sequence[Path], spec: DataSpec) -> Tensor:
-    """Read the images of --images: (N, C, H, W) in [-1, 1]; raises UserError for one that is not there, or no image."""
+    """Read the files of --images: (N, C, H, W) in [-1, 1]; raise UserError if one is missing or not an image."""
     return torch.stack([read_image(_item(path.expanduser()), spec) for path in paths])
 
 
 def _item(path: Path) -> Item:
-    if not path.is_file():  # nor a pipe, which could block for ever
-        raise UserError(f"--images {path}: there is no such file")
+    if not path.is_file():  # a pipe is refused too: it could block forever
+        raise UserError(f"--images {path}: no such file")
     return Item(f"--images {path}", -1, lambda: open_picture(path))
 
 
 def pictures_in(path: Path) -> list[Item]:
-    """List the pictures that a path names: itself, or those in a folder or archive; raises UserError for none."""
+    """List the images at a path: a file, or those in a folder or archive; raise UserError if there are none."""
     if path.is_dir() or archives.is_archive(path):
         items, *_ = (folders.in_folder if path.is_dir() else archives.in_archive)(path)
         return [item._replace(name=str(path / item.name)) for item in items]
     if not path.is_file():
-        raise UserError(f"{path}: there is no such file or folder")
+        raise UserError(f"{path}: no such file or folder")
     return [Item(str(path), -1, lambda: open_picture(path))]

@@ -1,8 +1,8 @@
-"""How far a picture is from the one that it should be, as a network sees both."""
+"""Distance between an image and its ground truth in a network's features."""
 
 from torch import Tensor
 
 
 def feature_distance(rows: Tensor, truth: Tensor) -> float:
-    """Mean distance between the features of each image and of its own truth; (N, D) both, row by row."""
+    """Return the mean distance between the features of each image and of its ground truth; both are (N, D)."""
     return float((rows.double() - truth.double()).square().sum(1).sqrt().mean())

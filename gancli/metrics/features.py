@@ -1,4 +1,4 @@
-"""Features of images, gathered as they stream by: moments always, the rows where a score needs them.
+"""Collect features of images in a stream: moments always, single rows only if a score needs them.
 
 Networks give float32; every sum here is float64. Letters: N images, D features, K classes of the extractor.
 """
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from gancli.system import dist
 
-PENDING = 512  # rows that wait until they are added up: one product of matrices in place of many thin ones
+PENDING = 512  # rows collected before they are summed: one large matrix product instead of many thin ones
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, mean (D,) and scatter (D, D) of some rows. Sums and differences are exact up to rounding."""
+    """Count, mean (D,) and scatter (D, D) of rows. Sums and differences are exact up to rounding."""
 
     count: int
     mean: Tensor
@@ -26,7 +26,7 @@ class Moments:
 
     @classmethod
     def of(cls, rows: Tensor) -> Self:
-        """Of rows (N, D)."""
+        """Return the moments of rows (N, D)."""
         rows = rows.double()
         mean = rows.mean(0)
         centred = rows - mean
@@ -34,17 +34,17 @@ class Moments:
 
     @property
     def covariance(self) -> Tensor:
-        """The unbiased estimate: divided by N - 1."""
+        """Return the unbiased estimate, divided by N - 1."""
         return self.scatter / (self.count - 1)
 
     def __add__(self, other: "Moments") -> "Moments":
-        """Of both together (Chan et al. 1983)."""
+        """Return the moments of both together (Chan et al. 1983)."""
         count, apart = self.count + other.count, other.mean - self.mean
         scatter = (self.scatter + other.scatter).addr_(apart, apart, alpha=self.count * other.count / count)
         return Moments(count, self.mean + apart * (other.count / count), scatter)
 
     def __sub__(self, part: "Moments") -> "Moments":
-        """Of what is left without a part."""
+        """Return the moments of the rows without a part of them."""
         count = self.count - part.count
         mean = (self.count * self.mean - part.count * part.mean) / count
         apart = part.mean - mean
@@ -54,39 +54,39 @@ class Moments:
 
 @dataclass(frozen=True)
 class Features:
-    """What is known of one side."""
+    """The features of one image set."""
 
     moments: Moments
-    rows: Tensor | None = None  # (N, D) as the network gave them
+    rows: Tensor | None = None  # (N, D), the network's output
     logits: Tensor | None = None  # (N, K)
     labels: Tensor | None = None  # (N,), -1 for none
 
     @property
     def count(self) -> int:
-        """Images seen."""
+        """Return the number of images."""
         return self.moments.count
 
     @classmethod
     def of(cls, rows: Tensor, logits: Tensor | None = None) -> Self:
-        """Of rows at hand."""
+        """Return the features with these rows."""
         return cls(Moments.of(rows), rows, logits)
 
 
 class Collector:
-    """Adds batches of features up; keeps rows and logits only if told so, so that 50,000 images need no matrix.
+    """Sum up batches of features; keep rows and logits only on request, so that 50,000 images need little memory.
 
-    Several processes may add different batches: together they give what one would.
+    Several processes may add different batches; together they give the result of a single process.
     """
 
     def __init__(self, *, keep_rows: bool, keep_logits: bool = False) -> None:
         self._keep_rows, self._keep_logits = keep_rows, keep_logits
         self._moments: list[Moments] = []  # one, or none yet
         self._pending: list[Tensor] = []
-        self._rows: dict[int, Tensor] = {}  # by place
+        self._rows: dict[int, Tensor] = {}  # by position
         self._logits: dict[int, Tensor] = {}
 
     def add(self, place: int, rows: Tensor, logits: Tensor | None = None) -> None:
-        """Add the features (n, D) of a batch, and its logits (n, K); `place` is its number."""
+        """Add the features (n, D) of a batch, and its logits (n, K); `place` is its position."""
         rows = rows.detach().cpu()
         self._pending.append(rows)
         if self._keep_rows:
@@ -101,23 +101,23 @@ class Collector:
         self._pending = []
 
     def features(self, labels: Tensor | None = None) -> Features:
-        """Give all that was gathered, by all processes; raises ValueError when nothing was."""
+        """Return the features collected by all processes; raise ValueError if there are none."""
         if self._pending:
             self._settle()
         parts = dist.gathered((self._moments, self._rows, self._logits))
         moments = [part for found, _, _ in parts for part in found]
         if not moments:
-            raise ValueError("no features were gathered")
+            raise ValueError("no features were collected")
         rows, logits = (_joined([part[i] for part in parts]) for i in (1, 2))
         return Features(sum_of(moments), rows, logits, labels)
 
 
 def sum_of(moments: Sequence[Moments]) -> Moments:
-    """Moments of all parts together."""
+    """Return the moments of all parts together."""
     return reduce(Moments.__add__, moments)
 
 
 def _joined(parts: Sequence[dict[int, Tensor]]) -> Tensor | None:
-    """Put batches that several processes hold in the order of their places."""
+    """Join the batches of several processes in the order of their positions."""
     held = {place: rows for part in parts for place, rows in part.items()}
     return torch.cat([held[place] for place in sorted(held)]) if held else None

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from gancli.metrics.features import Features, Moments
 
-MANY = 10_000  # rows on a side; with more, moments are taken in their place
+MANY = 10_000  # rows per image set; with more, moments are used instead
 BLOCKS = 20
-SIZES = 15  # of the fit of FID-infinity
+SIZES = 15  # sample sizes in the fit of FID-infinity
 LEAST = 1 / 10  # of the images in its smallest set
 
 
 def frechet(a: Features, b: Features) -> float:
-    """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^1/2), to the accuracy of float64; raises ValueError below two images."""
+    """Return |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^1/2) in float64; raise ValueError with fewer than two images."""
     if min(a.count, b.count) < 2:
-        raise ValueError("a covariance needs two images or more on each side")
+        raise ValueError("a covariance needs at least two real and two generated images")
     deficient = min(a.count, b.count) <= len(a.moments.mean)
     if deficient and a.rows is not None and b.rows is not None and max(a.count, b.count) <= MANY:
         return _from_rows(a.rows, b.rows)
@@ -27,7 +27,7 @@ def frechet(a: Features, b: Features) -> float:
 
 
 def _from_rows(a: Tensor, b: Tensor) -> float:
-    """With S1 = A^T A and S2 = B^T B, tr (S1 S2)^1/2 is the nuclear norm of A B^T: ranks below D do no harm."""
+    """Return the distance for ranks below D: if S1 = A^T A, S2 = B^T B, tr (S1 S2)^1/2 is A B^T's nuclear norm."""
     (mean_a, A), (mean_b, B) = _whitened(a), _whitened(b)
     nuclear = torch.linalg.svdvals(A @ B.T).sum()
     return float((mean_a - mean_b).square().sum() + A.square().sum() + B.square().sum() - 2 * nuclear)
@@ -40,7 +40,7 @@ def _whitened(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def from_moments(a: Moments, b: Moments) -> float:
-    """With S1 = R R^T, tr (S1 S2)^1/2 is the sum of the roots of the eigenvalues of R^T S2 R."""
+    """Return the distance: if S1 = R R^T, tr (S1 S2)^1/2 is the sum of the roots of R^T S2 R's eigenvalues."""
     values, vectors = torch.linalg.eigh(a.covariance)
     R = vectors * _positive(values).sqrt()
     roots = _positive(torch.linalg.eigvalsh(R.T @ b.covariance @ R)).sqrt()
@@ -49,29 +49,29 @@ def from_moments(a: Moments, b: Moments) -> float:
 
 
 def _positive(values: Tensor) -> Tensor:
-    """Drop what is rounding only: the root of 1e-16 would be 1e-8, once for each missing rank."""
+    """Drop rounding errors: the root of 1e-16 would add 1e-8 for each missing rank."""
     noise = values.max().clamp(min=0) * len(values) * torch.finfo(values.dtype).eps
     return values.where(values > noise, 0)
 
 
-# -------------------------------------------------------------------------------------------- how sure
+# ----------------------------------------------------------------------------------------- uncertainty
 
 
 @dataclass(frozen=True)
 class Extrapolated:
-    """FID for endless images: the intercept of a straight line over 1 / N."""
+    """FID extrapolated to infinitely many images: the intercept of a straight line over 1 / N."""
 
     value: float
     slope: float
-    residual: float  # root mean square of what the line misses
+    residual: float  # root mean square of the residuals
     sizes: tuple[int, ...]
 
 
 def jackknife(fake: Features, real: Features, blocks: int = BLOCKS) -> float:
-    """Standard error of the distance from leaving out one block of fakes after the other.
+    """Estimate the standard error of the distance by leaving out one block of fakes at a time.
 
-    A bootstrap is wrong here: drawing with replacement lowers the number of different images, and with it biases.
-    Raises ValueError without rows.
+    A bootstrap would be biased: sampling with replacement lowers the number of different images.
+    Raise ValueError without rows.
     """
     rows = _rows_of(fake)
     blocks = min(blocks, len(rows))
@@ -81,13 +81,14 @@ def jackknife(fake: Features, real: Features, blocks: int = BLOCKS) -> float:
 
 
 def infinity(fake: Features, real: Features, seed: int = 0) -> Extrapolated:
-    """Fit a line to the distance over 1 / N of the fakes, and read it at 0 (Chong and Forsyth 2020, arXiv:1911.07023).
+    """Extrapolate the distance to infinitely many fakes (Chong and Forsyth 2020, arXiv:1911.07023).
 
-    The bias from the number of reals stays. Raises ValueError without rows, or for fewer than 20 fakes.
+    Fit a line over 1 / N and return its value at 0. The bias from the number of real images stays. Raise ValueError
+    without rows, or with fewer than 20 fakes.
     """
     rows = _rows_of(fake)
     if len(rows) < 20:
-        raise ValueError("extrapolation needs 20 images or more")
+        raise ValueError("extrapolation needs at least 20 images")
     generator = torch.Generator().manual_seed(seed)
     sizes = torch.linspace(max(10, len(rows) * LEAST), len(rows), SIZES).round().long().tolist()
     values = []
@@ -103,5 +104,5 @@ def infinity(fake: Features, real: Features, seed: int = 0) -> Extrapolated:
 
 def _rows_of(features: Features) -> Tensor:
     if features.rows is None:
-        raise ValueError("this needs the features of every image, not only their moments")
+        raise ValueError("this score needs the features of every image, not only their moments")
     return features.rows

@@ -1,4 +1,4 @@
-"""Scores from the classes that an extractor reads (N, K): how sure it is of each image, how varied they all are."""
+"""Scores from an extractor's class predictions (N, K): confident for each image, varied over all images."""
 
 import numpy as np
 import torch
@@ -8,9 +8,9 @@ SPLITS, SEED = 10, 2020  # of torch-fidelity
 
 
 def inception_score(logits: Tensor, splits: int = SPLITS, seed: int = SEED) -> tuple[float, float]:
-    """Mean and deviation over the splits of exp E KL(p(y|x) || p(y)) (Salimans et al. 2016, arXiv:1606.03498).
+    """Return mean and deviation over splits of exp E KL(p(y|x) || p(y)) (Salimans et al. 2016, arXiv:1606.03498).
 
-    Images are dealt to the splits by torch-fidelity's permutation; there are at most as many splits as images.
+    Images are assigned to splits by torch-fidelity's permutation; there are at most as many splits as images.
     """
     order = np.random.RandomState(seed).permutation(len(logits))
     parts = logits.double()[torch.from_numpy(order)].log_softmax(1).tensor_split(_bounds(len(logits), splits))
@@ -24,9 +24,9 @@ def _bounds(n: int, splits: int) -> list[int]:
 
 
 def mode_score(fake: Tensor, real: Tensor) -> float:
-    """Exp of E KL(p(y|x) || p(y)) - KL(p(y) || p*(y)), p* of the reals (Xu et al. 2018, arXiv:1806.07755, eq. 2).
+    """Return exp(E KL(p(y|x) || p(y)) - KL(p(y) || p*(y))), p* of real images (Xu et al. 2018, arXiv:1806.07755).
 
-    Che et al. 2017 measure the first term against p*: that is the Inception Score whatever the reals are.
+    This is eq. 2. Che et al. 2017 take the first term against p*, giving the Inception Score for any real images.
     """
     log_fake = fake.double().log_softmax(1)
     marginal = _marginal(log_fake)
@@ -39,6 +39,6 @@ def _marginal(log_p: Tensor) -> Tensor:
 
 
 def _divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """Mean over rows of KL(p || q)."""
+    """Return the mean over rows of KL(p || q)."""
     p = log_p.exp()
     return (p * (log_p - log_q)).where(p > 0, 0).sum(1).mean()  # 0 log 0 = 0

@@ -1,4 +1,4 @@
-"""Kernel Inception distance: an unbiased score of two sets of features, good for few images (Binkowski et al. 2018)."""
+"""Kernel Inception distance: an unbiased distance of feature sets, also for few images (Binkowski et al. 2018)."""
 
 import numpy as np
 import torch
@@ -10,13 +10,13 @@ SUBSETS, SUBSET, SEED = 100, 1000, 2020  # of torch-fidelity
 def kid(
     fake: Tensor, real: Tensor, subsets: int = SUBSETS, size: int = SUBSET, seed: int = SEED
 ) -> tuple[float, float]:
-    """Mean and deviation over subsets of the unbiased squared MMD with the kernel (x.y / D + 1)^3 (arXiv:1801.01401).
+    """Return mean and deviation over subsets of the unbiased squared MMD, kernel (x.y / D + 1)^3 (arXiv:1801.01401).
 
-    The subsets are torch-fidelity's, cut to the smaller side. Raises ValueError below two images.
+    The subsets are torch-fidelity's, cut to the smaller image set. Raise ValueError with fewer than two images.
     """
     size = min(size, len(fake), len(real))
     if size < 2:
-        raise ValueError("KID needs two images or more on each side")
+        raise ValueError("KID needs at least two real and two generated images")
     rng = np.random.RandomState(seed)
     values = []
     for _ in range(subsets):

@@ -1,17 +1,17 @@
-"""Quality and variety apart: what share of the fakes lies among the reals, and of the reals among the fakes."""
+"""Separate scores of quality and diversity: the share of fakes near real images, and of real images near fakes."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-BLOCK = 1024  # rows whose distances to all others are held at a time
+BLOCK = 1024  # rows whose distances to all others are in memory at a time
 
 
 def precision_recall(fake: Tensor, real: Tensor, k: int = 3) -> tuple[float, float]:
-    """Improved precision and recall: inside a ball round some image to its k-th neighbour (Kynkaanniemi et al. 2019).
+    """Return improved precision and recall, with balls up to each image's k-th neighbour (Kynkaanniemi et al. 2019).
 
-    Precision: the share of fakes inside the balls of reals; recall: the other way round (arXiv:1904.06991, eq. 1).
+    Precision: share of fakes inside a ball of a real image; recall: the reverse (arXiv:1904.06991, eq. 1).
     """
     return _inside(fake, real, radii(real, k)), _inside(real, fake, radii(fake, k))
 
@@ -22,9 +22,9 @@ def _inside(points: Tensor, centres: Tensor, radius: Tensor) -> float:
 
 
 def density_coverage(fake: Tensor, real: Tensor, k: int = 5) -> tuple[float, float]:
-    """Density: in how many of the reals' balls a fake lies, over k; coverage: the share of balls that hold a fake.
+    """Return density (real images' balls that contain a fake, over k) and coverage (share of balls with a fake).
 
-    Naeem et al. 2020 (arXiv:2002.09797, eq. 4 and 5). Both are 1 for a perfect model; density may pass 1.
+    Naeem et al. 2020 (arXiv:2002.09797, eq. 4 and 5). Both are 1 for a perfect model; density can exceed 1.
     """
     radius = radii(real, k)
     inside, covered = 0, torch.zeros(len(real), dtype=torch.bool)
@@ -36,13 +36,13 @@ def density_coverage(fake: Tensor, real: Tensor, k: int = 5) -> tuple[float, flo
 
 
 def radii(points: Tensor, k: int) -> Tensor:
-    """The distance (N,) of each point to its k-th neighbour, itself not counted; k is at most N - 1."""
+    """Return the distance (N,) of each point to its k-th neighbour other than itself; k is capped at N - 1."""
     k = min(k, len(points) - 1)
     return torch.cat([block.kthvalue(k + 1).values for block in distances(points, points)])
 
 
 def distances(a: Tensor, b: Tensor) -> Iterator[Tensor]:
-    """Euclidean distances of all rows of `a` to all of `b`, some rows at a time, in float64."""
+    """Yield Euclidean distances of all rows of `a` to all rows of `b` in float64, in blocks of rows."""
     b = b.double()
     for block in a.double().split(BLOCK):
         yield torch.cdist(block, b)

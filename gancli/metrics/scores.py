@@ -1,4 +1,4 @@
-"""How each score of `gancli.metrics.table` is taken, by name."""
+"""The functions that compute each score of `gancli.metrics.table`, by name."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,9 @@ Score = Callable[[Features, Features], Numbers]  # of fake and real
 
 def _rows(features: Features) -> Tensor:
     if features.rows is None:
-        raise UserError("these statistics hold moments only, which fid alone can use: give --data in place of --stats")
+        raise UserError(
+            "these statistics contain moments only, which are enough for fid only: replace --stats by --data"
+        )
     return features.rows
 
 
@@ -46,16 +48,16 @@ def _with_rows(features: Features) -> Features:
 
 
 def _per_class(fake: Features, real: Features) -> Numbers:
-    """Distances between the images of one class on both sides."""
+    """Return the distance between real and generated images of each class."""
     if fake.labels is None or real.labels is None:
-        raise UserError("fid-per-class needs classes on both sides: folders of one folder a class, or labels")
+        raise UserError("fid-per-class needs classes for real and generated images: one folder per class, or labels")
     found = {}
     for label in real.labels.unique().tolist():
         sides = [side.rows[side.labels == label] for side in (fake, real) if side.rows is not None]  # pyright: ignore
         if label >= 0 and min(map(len, sides)) > 1:
             found[f"fid_class_{label}"] = fid.frechet(Features.of(sides[0]), Features.of(sides[1]))
     if not found:
-        raise UserError("fid-per-class: no class has two images on both sides")
+        raise UserError("fid-per-class: no class has at least two real and two generated images")
     return found
 
 
@@ -75,11 +77,11 @@ SCORES: dict[str, Score] = {  # of features
     "feature-distance": lambda fake, real: {"feature_distance": feature_distance(_rows(fake), _rows(real))},
     "1nn": lambda fake, real: {"1nn": two_sample.nearest_neighbour(*_few(fake, real))},
 }
-PIXELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"psnr": psnr, "ssim": ssim}  # of images and their truth
+PIXELS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"psnr": psnr, "ssim": ssim}  # of images and their ground truth
 
 
 def _few(fake: Features, real: Features) -> tuple[Tensor, Tensor]:
-    """As many rows as scores of quadratic and cubic cost can take, drawn at random."""
+    """Return a random choice of rows, few enough for scores of quadratic and cubic cost."""
     picked = []
     for i, rows in enumerate((_rows(fake), _rows(real))):
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(i))
@@ -88,7 +90,7 @@ def _few(fake: Features, real: Features) -> tuple[Tensor, Tensor]:
 
 
 def measure(names: list[str], fake: Features, real: Features, *, inception: bool) -> Numbers:
-    """Take all scores named; a Frechet distance in features other than Inception's is never called FID."""
+    """Compute the named scores; a Frechet distance in features other than Inception's is never called FID."""
     found: Numbers = {}
     for name in names:
         try:

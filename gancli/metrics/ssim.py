@@ -9,9 +9,9 @@ K1, K2 = 0.01, 0.03  # keep the two ratios finite (section III-C)
 
 
 def ssim(image: Tensor, truth: Tensor) -> Tensor:
-    """Eq. 13, its mean over the windows that fit and over channels (N,); uint8 (N, C, H, W) both.
+    """Return the mean of eq. 13 over all complete windows and channels (N,); both are uint8 (N, C, H, W).
 
-    Images below 11 pixels are seen through a smaller window.
+    Images smaller than 11 pixels use a smaller window.
     """
     x, y = (side.double().flatten(0, 1)[:, None] / 255 for side in (image, truth))
     mean_x, mean_y = _blurred(x), _blurred(y)
@@ -24,7 +24,7 @@ def ssim(image: Tensor, truth: Tensor) -> Tensor:
 
 
 def _blurred(x: Tensor) -> Tensor:
-    """Means of planes (N, 1, H, W) under the window, wherever it fits."""
+    """Return window-weighted means of planes (N, 1, H, W) at all complete windows."""
     for dim in (2, 3):
         weights = _window(x.shape[dim], x)
         x = F.conv2d(x, weights[None, None, :, None] if dim == 2 else weights[None, None, None, :])

@@ -1,4 +1,4 @@
-"""The scores of Xu et al. 2018 (arXiv:1806.07755) that take distances in feature space: MMD, Wasserstein, 1-NN."""
+"""The scores of Xu et al. 2018 (arXiv:1806.07755) based on distances in feature space: MMD, Wasserstein, 1-NN."""
 
 import numpy as np
 import torch
@@ -7,11 +7,11 @@ from torch import Tensor
 
 from gancli.metrics.prdc import distances
 
-MOST = 2000  # images a side: more cost cubic time
+MOST = 2000  # images per set: the cost is cubic
 
 
 def mmd(fake: Tensor, real: Tensor) -> float:
-    """Squared kernel MMD, biased, so never negative; Gaussian kernel as wide as the mean squared distance of reals."""
+    """Return the squared MMD (biased, never negative), kernel width from the mean squared distance of real images."""
     within, across, other = (torch.cat(list(distances(*pair))) for pair in ((real, real), (fake, real), (fake, fake)))
     width = 2 * within.square().mean()
     return float(sum(sign * _gauss(d, width) for sign, d in ((1, within), (-2, across), (1, other))))
@@ -22,17 +22,17 @@ def _gauss(distance: Tensor, width: Tensor) -> Tensor:
 
 
 def wasserstein(fake: Tensor, real: Tensor) -> float:
-    """The least mean distance at which fakes can be moved onto reals, one to one; the longer side is cut."""
+    """Return the least mean distance of a one-to-one assignment of fakes to real images; the larger set is cut."""
     n = min(len(fake), len(real), MOST)
     cost = torch.cat(list(distances(fake[:n], real[:n]))).numpy()
     return float(cost[np.arange(n), assignment(cost)].mean())
 
 
 def assignment(cost: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The column of each row in the cheapest one-to-one assignment (Jonker and Volgenant 1987, shortest paths)."""
+    """Return each row's column in the cheapest one-to-one assignment (Jonker and Volgenant 1987, shortest paths)."""
     n = len(cost)
     u, v = np.zeros(n), np.zeros(n + 1)
-    row_of = np.full(n + 1, -1)  # column n stands for the row that is being placed
+    row_of = np.full(n + 1, -1)  # column n stands for the row that is being assigned
     for row in range(n):
         row_of[n], column = row, n
         best, parent = np.full(n, np.inf), np.full(n, n)
@@ -58,9 +58,9 @@ def assignment(cost: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def nearest_neighbour(fake: Tensor, real: Tensor) -> float:
-    """How often an image's nearest other image is of its own side (leave-one-out): 0.5 is best, 0 memorised, 1 apart.
+    """Return how often an image's nearest neighbour is of its own set: 0.5 is best, 0 memorised, 1 separable.
 
-    Both sides are cut to the shorter one, so that chance is a half.
+    Leave-one-out. Both sets are cut to the smaller one, so that chance level is 0.5.
     """
     n = min(len(fake), len(real), MOST)
     both = torch.cat([fake[:n], real[:n]])

@@ -40,7 +40,7 @@ def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: R
     hp = kind.hparams(**values)  # report invalid values before reading any data
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
-    suited = {name: value for name, value in kind.suited(dataset.spec).items() if name not in values}
+    suited = {name: value for name, value in kind.preset(dataset.spec).items() if name not in values}
     return Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited)
 
 

@@ -44,7 +44,7 @@ class CoGAN(FromLatents[HParams]):
         self.D = coupled.Discriminators(hp.width, hp.own_layers, spec)
 
     @classmethod
-    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
         """For images of 32 pixels and fewer: what trains in minutes on one core."""
         return {**ON_SMALL, "kimg": 100.0} if max(spec.height, spec.width) <= SMALL else {}
 

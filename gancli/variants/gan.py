@@ -40,9 +40,9 @@ class OriginalGAN(NoiseToImage[HParams]):
     builtin = "digits"
 
     @classmethod
-    def suited(cls, spec: DataSpec) -> Mapping[str, Any]:
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
         """For scans of a few pixels: less of everything but steps, which cost little there."""
-        return ON_TINY if 1 < max(spec.height, spec.width) <= TINY else super().suited(spec)
+        return ON_TINY if 1 < max(spec.height, spec.width) <= TINY else super().preset(spec)
 
     def generator(self) -> nn.Module:
         """Hidden layers of growing width."""

@@ -197,10 +197,10 @@ def test_pickled_code_is_never_run(tmp_path: Path, capsys: pytest.CaptureFixture
     buffer = io.BytesIO()
     torch.save({"a": Evil()}, buffer)
     path.write_bytes(buffer.getvalue())
-    with pytest.raises(UserError, match="does not hold the weights"):
+    with pytest.raises(UserError, match="does not contain the weights"):
         Inception(path, CPU)
     path.write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(UserError, match="does not hold the weights"):
+    with pytest.raises(UserError, match="does not contain the weights"):
         Inception(path, CPU)
     assert "ran" not in capsys.readouterr().out
 
@@ -208,7 +208,7 @@ def test_pickled_code_is_never_run(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save({"a": torch.zeros(3)}, path)
-    with pytest.raises(UserError, match=r"other\.pth does not hold the weights of torch-fidelity's Inception"):
+    with pytest.raises(UserError, match=r"other\.pth does not contain the weights of torch-fidelity's Inception"):
         Inception(path, CPU)
 
 

@@ -128,8 +128,8 @@ def test_shapes_are_read_each_way(cli: Cli, tmp_path: Path, monkeypatch: pytest.
     [
         (("run", "--metrics", "psnr", "--data", "plain"), "two sub-folders"),
         (("run", "--metrics", "fid", "--stats", "x.npz"), "give both with --data"),
-        (("plain", "--metrics", "ssim", "--data", "pairs"), "the truth of translators only"),
-        (("noise.safetensors", "--metrics", "ssim", "--data", "plain"), "the truth of translators only"),
+        (("plain", "--metrics", "ssim", "--data", "pairs"), "needs a translator"),
+        (("noise.safetensors", "--metrics", "ssim", "--data", "plain"), "needs a translator"),
     ],
 )
 def test_wrong_use_is_one_line(cli: Cli, model: Path, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

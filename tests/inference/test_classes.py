@@ -81,11 +81,11 @@ def test_unknown_classes_list_the_legal_ones(cli: Cli, models: Path) -> None:
     for command in ("sample", "interpolate"):
         result = cli(command, models / "cgan", "--class", "cat")
         assert result.code == 2
-        assert "--class cat: there is 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and all" in result.err
+        assert "--class cat: unknown class; give one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 or all" in result.err
     assert cli("interpolate", models / "cgan", "--class", "1:cat").code == 2
     result = cli("sample", models / "dcgan", "--class", "1")
     assert result.code == 2
-    assert "draws no classes" in result.err
+    assert "has no classes" in result.err
 
 
 def test_a_walk_over_classes_keeps_the_noise(cli: Cli, models: Path) -> None:
@@ -156,7 +156,7 @@ def test_classify_writes_a_csv(cli: Cli, models: Path, tmp_path: Path) -> None:
 
 def test_classify_says_what_is_wrong(cli: Cli, models: Path, tmp_path: Path) -> None:
     image = noise_images(tmp_path / "photos", 1) / "000.png"
-    assert "tells no classes apart" in cli("classify", models / "cgan", image).err
+    assert "has no classifier head" in cli("classify", models / "cgan", image).err
     assert "no such file" in cli("classify", models / "acgan", "nowhere.png").err
     assert ".csv" in cli("classify", models / "acgan", image, "--out", "a.txt").err
     (tmp_path / "broken.png").write_bytes(b"")

@@ -51,9 +51,9 @@ def test_pictures_of_any_size_and_mode_are_taken(cli: Cli, run: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--images", "none.png", "more.png"), "--images none.png: there is no such file"),
+        (("--images", "none.png", "more.png"), "--images none.png: no such file"),
         (("--images", "{run}/run.json", "more.png"), "run.json cannot be read"),
-        (("--images", "{photo}"), "two stops or more"),
+        (("--images", "{photo}"), "at least two stops"),
         (("--images", "{photo}", "{photo}", "--seeds", "1,2"), "give one"),
         (("{photo}",), "takes one MODEL"),
     ],

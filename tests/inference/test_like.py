@@ -136,7 +136,7 @@ def test_the_user_may_name_the_model(cli: Cli, drawn: dict[str, Any], run_of_gan
     write(drawn | {"model": "horse2zebra"})
     assert cli("sample", "--like", "x.png", run_of_gan, "--out", "y.png").code == 0
     write(drawn | {"sha256": "0" * 16})
-    assert "name its MODEL" in cli("sample", "--like", "x.png", run_of_gan).err
+    assert "give its MODEL" in cli("sample", "--like", "x.png", run_of_gan).err
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=4))

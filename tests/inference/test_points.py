@@ -39,8 +39,8 @@ def test_points_are_plotted_and_scored(cli: Cli) -> None:
     assert np.load("x.npz")["points"].shape == (5, 2)
     assert cli("sample", "run", "-n", 5, "--out", "x.png").code == 0
     assert cli("interpolate", "run", "--frames", 8, "--out", "w.png").code == 0
-    assert "a walk among points" in cli("interpolate", "run", "--frames", 8, "--out", "w.gif").err
-    assert "drawn together" in cli("sample", "run", "-n", 5, "--out", "folder").err
+    assert "a walk of a point model" in cli("interpolate", "run", "--frames", 8, "--out", "w.gif").err
+    assert "for a point model" in cli("sample", "run", "-n", 5, "--out", "folder").err
 
 
 @pytest.mark.parametrize(("options", "lr", "gp"), [((), 1e-3, 0.1), (("--lr", 1e-4, "--gp-weight", 10), 1e-4, 10)])

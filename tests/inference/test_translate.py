@@ -213,9 +213,9 @@ def test_compare_and_size(cli: Cli, tmp_path: Path, model: Path) -> None:
         (("nothing-*.png",), "no images in"),
         (("in.png", "--direction", "cow"), "horse2zebra"),
         (("in.png", "--mask", "1,1,2,2"), "does not fill holes"),
-        (("in.png", "--seed", "3"), "has no noise"),
-        (("in.png", "-"), "alone"),
-        (("in.png", "in.png", "--out", "x.png"), "want a folder"),
+        (("in.png", "--seed", "3"), "is deterministic"),
+        (("in.png", "-"), "no other source"),
+        (("in.png", "in.png", "--out", "x.png"), "give a folder"),
         (("in.png", "--out", "x.what"), "no ending"),
     ],
 )

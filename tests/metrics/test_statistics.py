@@ -46,15 +46,15 @@ def test_sums_of_stylegan_are_read_and_code_in_their_pickle_is_not_run(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"raw_mean": print}, r"raw_mean is builtins\.print, and only arrays are read"),
-        ({"raw_mean": [0.0] * 4}, "raw_mean is list, and only arrays"),
-        ({"raw_mean": np.zeros(100_000)}, "do not belong together"),  # whose outer product would be 80 GB
-        ({"raw_cov": np.zeros(4)}, "do not belong together"),
+        ({"raw_mean": print}, r"raw_mean is builtins\.print, not an array"),
+        ({"raw_mean": [0.0] * 4}, "raw_mean is list, not an array"),
+        ({"raw_mean": np.zeros(100_000)}, "do not match"),  # whose outer product would be 80 GB
+        ({"raw_cov": np.zeros(4)}, "do not match"),
         ({"raw_cov": np.full((4, 4), np.nan)}, "not finite"),
         ({"raw_mean": np.full(4, 1e308)}, "not finite"),  # and no warning that their product is none
-        ({"num_items": 0}, "no count"),
-        ({"num_items": float("nan")}, "no count"),
-        ({"num_items": "50"}, "no count"),
+        ({"num_items": 0}, "num_items is not a positive number"),
+        ({"num_items": float("nan")}, "num_items is not a positive number"),
+        ({"num_items": "50"}, "num_items is not a positive number"),
         ({"mu": print}, r"mu is builtins\.print"),
     ],
 )
@@ -64,7 +64,7 @@ def test_wrong_sums_of_stylegan_are_one_line(tmp_path: Path, change: dict[str, A
     with pytest.raises(UserError, match=says):
         stats_files.read(tmp_path / "stats.pkl")
     (tmp_path / "stats.pkl").write_bytes(pickle.dumps(sums)[:-20])
-    with pytest.raises(UserError, match="holds no mu and sigma"):
+    with pytest.raises(UserError, match="does not contain mu and sigma"):
         stats_files.read(tmp_path / "stats.pkl")
 
 

@@ -108,8 +108,8 @@ def test_translators_halve_as_often_as_they_are_told(down: int, antialias: bool)
 @pytest.mark.parametrize("name", ["cyclegan", "cut", "fastcut", "unit"])
 def test_small_images_are_not_shrunk_away(name: str) -> None:
     kind = registry.load(name)
-    assert kind.suited(DataSpec(3, 32, 32))["down"] == 1
-    assert kind.suited(DataSpec(3, 64, 64)) == {}
+    assert kind.preset(DataSpec(3, 32, 32))["down"] == 1
+    assert kind.preset(DataSpec(3, 64, 64)) == {}
     asked: dict[str, Any] = {"width": 4, "down": 1}
     gan = kind(kind.hparams(**asked), DataSpec(3, 18, 18))  # of which only the half is whole
     assert getattr(gan, "multiple") == 2  # noqa: B009  a capability, not a member of every GAN

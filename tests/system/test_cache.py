@@ -204,7 +204,7 @@ def test_features_that_find_no_room_are_used_all_the_same(
     monkeypatch.setattr("gancli.evaluation.extractors.local.STEPS", 5)
     done = cli("eval", pictures, "--data", pictures, "--extractor", "local", "--metrics", "fid")
     assert done.code == 0, done.err
-    assert "not kept: no room in the cache" in done.err.splitlines()[0]
+    assert "not cached: no room in the cache" in done.err.splitlines()[0]
 
 
 # --- what killed starts leave

@@ -166,7 +166,7 @@ def test_hyperparameters_read_without_torch_are_those_of_the_class(name: str) ->
 @pytest.mark.parametrize("spec", [DataSpec(1, 8, 8), DataSpec(3, 32, 32), DataSpec(2, 1, 1)], ids=str)
 def test_what_suits_some_data_are_hyperparameters(name: str, spec: DataSpec) -> None:
     kind = registry.load(name)
-    assert kind.hparams(**kind.suited(spec))
+    assert kind.hparams(**kind.preset(spec))
 
 
 def test_truncation_bounds_every_latent(name: str) -> None:

@@ -152,7 +152,7 @@ def test_ccgan_needs_labels_only_for_its_classes(cli: Cli, pictures: Path, tmp_p
     assert cli("train", "ccgan", "--data", pictures, *small, "--class-weight", 0, "--out", tmp_path / "b").code == 0
     named = cli("classify", tmp_path / "b", pictures)
     assert named.code == 2
-    assert "class head" in named.err
+    assert "classifier head" in named.err
     assert cli("train", "ccgan", "--size", 16, *small, "--out", tmp_path / "c").code == 0
     named = cli("classify", tmp_path / "c", pictures)
     assert named.code == 0, named.err

@@ -45,7 +45,7 @@ def train(
     kind = registry.load(name)
     hp = kind.hparams(**{"ema_kimg": 2, **options})
     data = source if isinstance(source, Dataset) else kind.dataset(hp, Request(str(source)))
-    hp = kind.hparams(**{**kind.suited(data.spec), "ema_kimg": 2, **options})
+    hp = kind.hparams(**{**kind.preset(data.spec), "ema_kimg": 2, **options})
     seed_all("init", seed)
     gan: Any = kind(hp, data.spec)  # pyright: ignore[reportCallIssue]
     if change:

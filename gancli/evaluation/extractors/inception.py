@@ -1,7 +1,7 @@
-"""The Inception of the FID paper, as torch-fidelity defines it, and fast: FID, IS, KID and their like stand on it.
+"""A fast version of the FID paper's Inception as torch-fidelity defines it, for FID, IS, KID and similar scores.
 
-Weights and numbers are torch-fidelity's, which tests hold it against; the network is `inception_network.py`. Memory is
-laid out channels last, and TensorFlow 1's resize goes along rows and then columns, which is bit-equal and cheaper.
+Weights and results are torch-fidelity's, which tests compare; the network is in `inception_network.py`. Memory layout
+is channels last, and TensorFlow 1's resize runs along rows and then columns, which is bit-equal and cheaper.
 """
 
 from pathlib import Path
@@ -13,8 +13,8 @@ from gancli.evaluation.extractors import weights
 from gancli.evaluation.extractors.inception_network import Network
 
 SIDE = 299
-CPU_BATCH, GPU_BATCH = 8, 64  # on a CPU small batches stay in its caches
-FILE = "weights-inception-2015-12-05-6726825d.pth"  # the digits begin its sha256
+CPU_BATCH, GPU_BATCH = 8, 64  # on a CPU, small batches stay in its caches
+FILE = "weights-inception-2015-12-05-6726825d.pth"  # the digits are the start of its sha256
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"
 
 
@@ -37,7 +37,7 @@ class Inception:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (N, 2048) and logits (N, 1008) of uint8 images (N, 3, H, W)."""
+        """Return features (N, 2048) and logits (N, 1008) of uint8 images (N, 3, H, W)."""
         x = (resized(images.to(self._device)) - 128) / 128
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bf16"):
@@ -46,13 +46,13 @@ class Inception:
 
 
 def _network(state: dict[str, Tensor], path: Path) -> Network:
-    with torch.device("meta"):  # that no weight is drawn or copied
+    with torch.device("meta"):  # so that no weight is initialised or copied
         network = Network()
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise weights.unfit(path, "torch-fidelity's Inception", error) from None
-    del state  # so that each weight goes as soon as it is fused
+    del state  # so that each weight is freed as soon as it is fused
     network.eval().requires_grad_(False).fuse()
     return network
 
@@ -60,7 +60,7 @@ def _network(state: dict[str, Tensor], path: Path) -> Network:
 def resized(images: Tensor, side: int = SIDE) -> Tensor:
     """Resize uint8 images (N, C, H, W) as TensorFlow 1 did, to float32 in [0, 255], bit-equal to torch-fidelity.
 
-    It neither aligns corners nor averages over what it skips: later versions do, and give another FID.
+    It neither aligns corners nor antialiases; later versions do, and give another FID.
     """
     x = images.float()
     for dim in (3, 2):
@@ -71,7 +71,7 @@ def resized(images: Tensor, side: int = SIDE) -> Tensor:
 
 
 def _taps(size: int, side: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """The two source pixels of each target pixel (side,), and how far it is from the first to the second."""
+    """Return the two source pixels of each target pixel (side,), and the weight of the second."""
     place = torch.arange(side, dtype=torch.float32, device=device) * torch.tensor(size / side, dtype=torch.float32)
     low = place.long()
     return low, (low + 1).clamp_max(size - 1), place - low.float()

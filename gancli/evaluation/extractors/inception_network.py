@@ -1,8 +1,8 @@
-"""Inception v3 as the scores know it: Szegedy et al. 2016, arXiv:1512.00567, section 6 and figures 5 to 7.
+"""Inception v3 as FID and related scores use it: Szegedy et al. 2016, arXiv:1512.00567, section 6 and figures 5 to 7.
 
-It is the graph that TensorFlow published on 2015-12-05, with its two oddities: average pools do not count what is
-beyond the edge, and the last block pools by maximum. Weights have the names that torch-fidelity gives them.
-Convolutions and norms are to be fused (`fuse`) before it is used.
+It is the graph that TensorFlow published on 2015-12-05, with its two peculiarities: average pooling excludes the
+padding, and the last block uses max pooling. Weights have torch-fidelity's names. Call `fuse`, which fuses
+convolutions and norms, before use.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class To(NamedTuple):
-    """A convolution to so many channels."""
+    """A convolution's output channels and kernel."""
 
     channels: int
     kernel: int | tuple[int, int] = 1
 
 
 class Fork(NamedTuple):
-    """Two convolutions of the same, one beside the other."""
+    """Two parallel convolutions of the same input."""
 
     a: To
     b: To
@@ -36,7 +36,7 @@ MEAN = partial(F.avg_pool2d, kernel_size=3, stride=1, padding=1, count_include_p
 
 
 class ConvNorm(nn.Module):
-    """A convolution and its norm; all keep the size, but those with a stride or `bare` have no padding."""
+    """A convolution and its norm, which keep the size; with a stride, or if `bare`, there is no padding."""
 
     def __init__(self, before: int, to: To, stride: int = 1, *, bare: bool = False) -> None:
         super().__init__()
@@ -49,26 +49,26 @@ class ConvNorm(nn.Module):
         """(N, C, H, W) -> (N, D, h, w)."""
         if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.is_available():
             return F.relu_(self.conv(x))
-        # The same to the bit, and a thirtieth faster: the weights are put into oneDNN's order once, not at each call,
-        # and it takes the maximum as it goes. torch has both for its compiler, under names that are not public
+        # Bit-equal and a thirtieth faster: the weights are reordered for oneDNN once, not at each call, and the ReLU
+        # is fused. torch has both for its compiler, under names that are not public
         how = [k // 2 * (self.conv.padding == "same") for k in self.conv.kernel_size], self.conv.stride, (1, 1), 1
         if self._laid_out is None:
             weight = self.conv.weight.to_mkldnn()
             self._laid_out = torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *how, tuple(x.shape))  # pyright: ignore[reportAttributeAccessIssue]
-            self.conv.register_parameter("weight", None)  # that it is held once
+            self.conv.register_parameter("weight", None)  # so that memory holds it only once
         return torch.ops.mkldnn._convolution_pointwise(x, self._laid_out, self.conv.bias, *how, "relu", [], "")
 
     def fuse(self) -> None:
-        """Make one convolution of both, computed in float64."""
+        """Fuse both into one convolution, computed in float64."""
         assert isinstance(self.bn, nn.BatchNorm2d)
         self.conv = fuse_conv_bn_eval(self.conv.double(), self.bn.double()).float()
         self.bn = nn.Identity()
 
 
 class InceptionBlock(nn.Module):
-    """Chains of convolutions beside each other, and a pool; `pooled` are the channels of the convolution beside it.
+    """Parallel chains of convolutions and a pooling branch; `pooled` are the channels of the pooling branch.
 
-    Those that shrink do so in their last step.
+    Blocks that downsample do so in the last step of each chain.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class InceptionBlock(nn.Module):
             found += here
         if self.branch_pool is None:
             found.append(self._pool(x))
-        elif self._pool is MEAN:  # a convolution of one pixel and a mean can change places, and it has fewer channels
+        elif self._pool is MEAN:  # a 1x1 convolution commutes with the mean, and its output has fewer channels
             found.append(F.relu_(self._pool(self.branch_pool.conv(x))))
         else:
             found.append(self.branch_pool(self._pool(x)))
@@ -141,7 +141,7 @@ class Network(nn.Module):
         self.fc = nn.Linear(2048, 1008)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read the features off images."""
+        """Return the features of images."""
         x = SHRINK(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))))
         x = SHRINK(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x)))
         for block in (block for name, block in self.named_children() if name.startswith("Mixed")):

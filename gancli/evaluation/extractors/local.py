@@ -1,6 +1,6 @@
-"""A small network trained here and now on the reference data, for machines without Inception's weights.
+"""A small network, trained on the reference data when needed, for machines without Inception's weights.
 
-Its Frechet distance compares models of the same data with each other; it is not FID and is never called so.
+Its Frechet distance can compare models of the same data; it is not FID and is never called FID.
 """
 
 from collections.abc import Iterator
@@ -17,18 +17,18 @@ from gancli.system.seeds import aside
 from gancli.system.untrusted.door import held_to
 
 SIDE, CHANNELS = 32, (32, 64, 128)
-SAMPLE = 20_000  # images of the reference that it is trained on, at most
+SAMPLE = 20_000  # at most so many images of the reference are used for training
 STEPS, BATCH, RATE = 500, 64, 2e-3
-SPOILT = 4  # ways in which images are spoilt: it learns to tell those too, or noise would look like anything
-LEAST = 0.1  # of the median deviation of a stage's features: what hardly moves on reals must not decide alone
-VERSION = 3  # of all of the above: a change makes new networks
+SPOILT = 4  # kinds of corruption: it learns to recognise them too, or noise could get arbitrary features
+LEAST = 0.1  # of a stage's median deviation: features that hardly vary on real images must not dominate
+VERSION = 3  # of all of the above: after a change, networks are trained again
 
 
 class Local:
-    """224 features of a network that learnt the classes of the reference, or which way up its images are.
+    """224 features of a network trained to predict the reference's classes, or the rotation of its images.
 
-    They are the means over the image of every stage's channels, in units of their deviation over the reference. The
-    last stage alone knows what an image shows and is blind to how: it put noise nearer to the reals than blurs of them.
+    They are the spatial means of every stage's channels, in units of their deviation over the reference. The last
+    stage sees content but not quality: with it only, noise was nearer to real images than blurred real images were.
     """
 
     name = "local"
@@ -53,14 +53,14 @@ class Local:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (N, 224) and logits of what it learnt."""
+        """Return features (N, 224) and logits of the training task."""
         stages = self._network.stages_of(_prepared(images).to(self._device))
         logits = self._network.head(stages[-1])[:, :-SPOILT]
         return (torch.cat(stages, 1) - self._network.mean) / self._network.deviation, logits
 
 
 class _Network(nn.Module):
-    """Three convolutions of stride 2, and what their features are on the reference."""
+    """Three convolutions of stride 2, with the mean and deviation of their features on the reference."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class _Network(nn.Module):
         self.deviation: Tensor
 
     def stages_of(self, x: Tensor) -> list[Tensor]:
-        """Channel means (N, C) of every stage for images (N, 3, 32, 32) in [-1, 1]."""
+        """Return channel means (N, C) of every stage for images (N, 3, 32, 32) in [-1, 1]."""
         found = []
         for stage in self.stages:
             x = stage(x)
@@ -83,12 +83,12 @@ class _Network(nn.Module):
         return found
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, outputs)."""
+        """Return logits (N, outputs)."""
         return self.head(self.stages_of(x)[-1])
 
     @torch.no_grad()
     def standardise(self, images: Tensor) -> None:
-        """Measure the features of the reference."""
+        """Store the mean and deviation of the reference's features."""
         parts = [self.stages_of(part) for part in images.split(BATCH)]
         stages = [torch.cat(stage) for stage in zip(*parts)]
         deviations = [stage.std(0) for stage in stages]
@@ -133,7 +133,7 @@ def _learn(real: ImageSet, device: torch.device) -> tuple[_Network, str]:
 
 
 def _spoilt(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Spoil images, each in one of SPOILT ways: noisy, blurred, cut into tiles that are shuffled, or noise alone."""
+    """Corrupt images, each in one of SPOILT ways: added noise, blur, shuffled tiles, or pure noise."""
     amount = torch.rand(len(x), 1, 1, 1)
     noise = torch.rand_like(x) * 2 - 1
     tiles = F.unfold(x, 8, stride=8)[:, :, torch.randperm(16)]

@@ -1,4 +1,4 @@
-"""Weights from files: fetched once, checked, and loaded without running what is in them."""
+"""Weight files: download once, verify, and load without running any code in them."""
 
 import re
 from functools import lru_cache
@@ -16,12 +16,12 @@ from gancli.system.untrusted.terminal import warn
 
 
 def fetch_weights(name: str, url: str, option: str) -> Path:
-    """Give a file whose name ends in the first digits of its sha256, from the cache or else the network.
+    """Return a file whose name ends in the first digits of its sha256, from the cache or the network.
 
-    Raises UserError, naming URL and place, when it can be had from neither. A broken download is gone on with.
+    Raise UserError, with URL and path, if neither has it. An interrupted download is resumed.
     """
     digits = _digits(name)
-    hub = Path(torch.hub.get_dir()) / "checkpoints" / name  # where torch-fidelity puts it
+    hub = Path(torch.hub.get_dir()) / "checkpoints" / name  # where torch-fidelity stores it
     place = cache.folder("weights") / name
     with cache.full_is_said(cache.root()), download.alone(place.parent):
         for known in (*cache.places("weights", name), hub):
@@ -36,14 +36,14 @@ def fetch_weights(name: str, url: str, option: str) -> Path:
 
 
 def _digits(name: str) -> str:
-    """The first digits of its sha256 that a file's name ends in."""
+    """Return the first digits of the sha256 at the end of a file's name."""
     found = re.search(r"-([0-9a-f]{8,64})\.", name)
     assert found, name  # the names are ours
     return found[1]
 
 
 def fingerprint(path: Path) -> str:
-    """Give the sha256 of a file; raises UserError for one that cannot be read."""
+    """Return the sha256 of a file; raise UserError if it cannot be read."""
     try:
         check_regular(path)
         about = path.stat()
@@ -58,13 +58,13 @@ def _sha256(path: Path, _size: int, _mtime: int) -> str:
 
 
 def load(path: Path, what: str) -> dict[str, Tensor]:
-    """Read a dictionary of tensors that torch saved; nothing else in the file is ever run."""
+    """Read a dictionary of tensors that torch saved, without running any code in the file."""
     state = torch_files.load(path)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise unfit(path, what, "it is no dictionary of tensors")
+        raise unfit(path, what, "it is not a dictionary of tensors")
     return dict(state)
 
 
 def unfit(path: Path, what: str, why: object) -> UserError:
-    """Say that a file does not hold these weights."""
-    return UserError(f"{path} does not hold the weights of {what}: {' '.join(str(why).split())[:160]}")
+    """Return the error for a file that does not contain these weights."""
+    return UserError(f"{path} does not contain the weights of {what}: {' '.join(str(why).split())[:160]}")

@@ -1,4 +1,4 @@
-"""How often a classifier is right on images that it was not trained on."""
+"""Accuracy of a classifier on held-out images."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ PART = 250  # images at a time
 
 @torch.no_grad()
 def accuracy(gan: Classifies, held_out: Dataset[Any], device: torch.device) -> dict[str, float]:
-    """Share of labelled rows whose label gets the largest logit."""
+    """Return the share of images whose label gets the largest logit."""
     right = torch.zeros((), device=device)
     for index in torch.arange(len(held_out)).split(PART):
         batch = held_out.batch(index, device)

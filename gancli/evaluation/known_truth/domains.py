@@ -1,6 +1,6 @@
-"""Did a translator do what it should? The built-in two domains know the true counterpart of every picture.
+"""Score translators on the two built-in domains, where the true counterpart of every image is known.
 
-What a translation shows is read back by drawing it again (`gancli.evaluation.known_truth.shapes`).
+The factors of a translation are recovered by re-rendering (`gancli.evaluation.known_truth.shapes`).
 """
 
 from collections.abc import Callable
@@ -16,20 +16,20 @@ from gancli.evaluation.known_truth.shapes import VALID, read
 from gancli.gan import GAN, Translates
 from gancli.images.pixels import to_floats, to_pixels
 
-Translate = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # pictures (N, C, S, S) to as many
-TRANSLATED = 300  # pictures, each way
-HELD_OUT = 7  # another seed than the training pictures'
+Translate = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # images (N, C, S, S) to their translations
+TRANSLATED = 300  # images per direction
+HELD_OUT = 7  # added to the training images' seed
 
 
 def score_gan(preset: shapes.Preset, gan: GAN[Any]) -> dict[str, float]:
-    """Score every direction of a translator between the two domains of a preset; {} for what is none."""
+    """Score every direction of a translator between the two domains of a preset; return {} for other models."""
     directions = gan.directions if isinstance(gan, Translates) else ()
     found = {direction: score_direction(preset, gan, direction) for direction in directions}
     return {f"{direction}_{name}": value for direction, scores in found.items() for name, value in scores.items()}
 
 
 def score_direction(preset: shapes.Preset, gan: Any, direction: str) -> dict[str, float]:
-    """Score one of them."""
+    """Score one direction of a translator."""
     source = gan.spec.domains[0 if direction == "AB" else 1]
     return score(preset, _translation(gan, direction, gan.device), source, TRANSLATED, gan.spec.height)
 
@@ -45,10 +45,10 @@ def _translation(gan: Translates, direction: str, device: torch.device) -> Trans
 
 
 def score(preset: shapes.Preset, translate: Translate, source: str, n: int, side: int) -> dict[str, float]:
-    """Translate `n` unseen pictures of the domain `source`, and compare what they show with what they should.
+    """Translate `n` held-out images of the domain `source`, and compare the results with their true counterparts.
 
-    `domain_right`: share with the target's texture. `iou`: mean overlap of the shape that is read with the true one,
-    by its filled silhouette. `shape_right`, `colour_right`: share whose shape and colour are kept.
+    `domain_right`: share with the target's texture. `iou`: mean overlap of the recovered and true shapes' filled
+    silhouettes. `shape_right`, `colour_right`: share whose shape and colour are kept.
     """
     f = shapes.factors(preset, shapes.SEED + HELD_OUT, np.arange(n))
     pair = builtin.counterparts(preset, f)
@@ -57,7 +57,7 @@ def score(preset: shapes.Preset, translate: Translate, source: str, n: int, side
 
 
 def compare(preset: shapes.Preset, target: shapes.Factors, drawn: NDArray[np.uint8]) -> dict[str, float]:
-    """Read pictures (N, C, S, S) and compare them with the factors that they should show."""
+    """Recover the factors of images (N, C, S, S) and compare them with the true ones."""
     found, rms = read(preset, drawn)
     side = drawn.shape[-1]
     covers, should = shapes.coverage(found, side), shapes.coverage(target, side)

@@ -1,4 +1,4 @@
-"""Scores for points drawn from a known mixture, by the measure of Srivastava et al. 2017 (VEEGAN), section 4.1."""
+"""Scores for points generated from a known mixture, as in Srivastava et al. 2017 (VEEGAN), section 4.1."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ NEAR = 3.0  # standard deviations
 
 
 def score(mixture: Mixture, points: Array) -> dict[str, float]:
-    """Count the modes with one of the points (N, 2) within 3 sigma, and the share of points that are that near to any.
+    """Count the modes with a point (N, 2) within 3 sigma, and the share of points within 3 sigma of a mode.
 
-    The share alone would reward a collapse to one mode, the count alone would reward noise.
+    The share by itself would reward a collapse to one mode, the count by itself would reward noise.
     """
     distance = np.linalg.norm(points[:, None] - mixture.centres, axis=2)  # (N, K)
     nearest = distance.argmin(1)

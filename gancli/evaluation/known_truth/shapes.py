@@ -1,6 +1,6 @@
-"""Scores for the built-in shapes with no network at all: the factors of a picture are read back by drawing it again.
+"""Scores for the built-in shapes without a network: the factors of an image are recovered by re-rendering.
 
-A picture is *valid* when some setting of the factors draws it to within `VALID`; its mode is then read from them.
+An image is *valid* if some setting of the factors renders it to within `VALID`; these factors give its mode.
 Letters as in `gancli.data.synthetic.shapes`.
 """
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from gancli.data.synthetic.shapes import SHAPES, Array, Factors, Preset, coverage, outline, render
 
-VALID = 0.06  # rms in [0, 1]; the 99th percentile of real pictures is 0.035, averages of two real ones start at 0.078
+VALID = 0.06  # rms in [0, 1]; the 99th percentile of real images is 0.035, averages of two real ones start at 0.078
 PATCH = 24  # side of a silhouette moved to its centroid and scaled to its radius
 ANGLES = np.arange(-30, 31, 5.0, dtype=np.float32)
-GUESSES = 5  # silhouettes tried for each picture
-CHUNK = 256  # pictures read at a time
+GUESSES = 5  # silhouettes tried for each image
+CHUNK = 256  # images processed at a time
 TEMPLATE = {"size": 0.56, "side": 64}
 
 
 def score(preset: Preset, images: NDArray[np.uint8]) -> dict[str, float]:
-    """Valid share and mode coverage of images (N, C, S, S), and the KL divergence of their modes from uniform.
+    """Return valid share and mode coverage of images (N, C, S, S), and the KL divergence of their modes from uniform.
 
-    Coverage and divergence count valid pictures only: noise would "hit" modes too. The divergence is NaN when
-    none is valid, and biased upwards by about (modes - 1) / 2N, so compare it at equal N.
+    Coverage and divergence count only valid images, because noise would "hit" modes too. The divergence is NaN if
+    no image is valid, and biased upwards by about (modes - 1) / 2N, so compare it at equal N.
     """
     f, rms = read(preset, images)
     valid = rms < VALID
@@ -36,9 +36,9 @@ def score(preset: Preset, images: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def read(preset: Preset, images: NDArray[np.uint8]) -> tuple[Factors, Array]:
-    """Factors of each image (N, C, S, S), and the rms difference (N,) in [0, 1] to the picture that they draw.
+    """Return the factors of each image (N, C, S, S), and the rms difference (N,) in [0, 1] to their rendering.
 
-    The angle of a solid disc or ring means nothing.
+    The angle of a solid disc or ring is arbitrary.
     """
     parts = [_read(preset, images[i : i + CHUNK]) for i in range(0, len(images), CHUNK)]
     joined = {name: np.concatenate([f[name] for f, _ in parts]) for name in parts[0][0]}
@@ -57,7 +57,7 @@ def _read(preset: Preset, images: NDArray[np.uint8]) -> tuple[Factors, Array]:
 
 
 def _foreground(preset: Preset, pixels: Array) -> tuple[NDArray, Array]:
-    """The ground that the border shows (B,), and how much each pixel differs from it (B, S, S), in [0, 1]."""
+    """Estimate the ground from the border (B,), and how much each pixel differs from it (B, S, S), in [0, 1]."""
     side = pixels.shape[-1]
     edge = max(2, side // 24)
     border = np.concatenate([pixels[..., :edge], pixels[..., -edge:]], 3).mean(3)  # (B, 3, S)
@@ -73,7 +73,7 @@ def _foreground(preset: Preset, pixels: Array) -> tuple[NDArray, Array]:
 
 
 def _colour(preset: Preset, pixels: Array, mask: Array) -> NDArray:
-    """The nearest palette colour (B,) in chroma, which light and shade leave alone."""
+    """Return the nearest palette colour (B,) in chroma, which light and shade do not change."""
     weight = np.clip(np.ptp(pixels, 1) - 0.15, 0, 1) * mask
     mean: Array = (pixels * weight[:, None]).sum((2, 3)) / (weight.sum((1, 2))[:, None] + np.float32(1e-6))
     palette = np.array(list(preset.colours.values()), np.float32) / 255
@@ -86,7 +86,7 @@ def _unit(rows: NDArray) -> Array:
 
 
 def _normalised(mask: Array) -> tuple[Array, Array, Array, Array]:
-    """Silhouettes (B, PATCH^2) free of position and size, as unit vectors; with centroid x, y and radius (B,)."""
+    """Normalise silhouettes' position and size: unit vectors (B, PATCH^2), with centroid x, y and radius (B,)."""
     count, side = len(mask), mask.shape[-1]
     at = (np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1
     mass = mask.sum((1, 2)) + 1e-6
@@ -106,9 +106,9 @@ def _normalised(mask: Array) -> tuple[Array, Array, Array, Array]:
 
 @lru_cache(maxsize=1)
 def _templates() -> tuple[Array, Array]:
-    """Silhouettes (2K, angles, PATCH^2) of every shape filled, then outlined; and their (x, y, radius) (2K, angles, 3).
+    """Render silhouettes (2K, angles, PATCH^2) of all shapes, filled, then outlined, and (x, y, radius) for each.
 
-    Position and radius are in units of the size that drew them.
+    Position and radius are relative to the size of the rendered shape.
     """
     count = len(SHAPES) * len(ANGLES)
     still = np.zeros(count, np.float32)
@@ -121,7 +121,7 @@ def _templates() -> tuple[Array, Array]:
 
 
 def _candidates(preset: Preset, mask: Array, known: Factors) -> list[Factors]:
-    """The most alike silhouettes, each at its best angle and with every texture: the redrawing decides."""
+    """Return the most similar silhouettes, each at its best angle and with every texture; re-rendering decides."""
     patches, placed = _templates()
     patch, x, y, radius = _normalised(mask)
     alike = np.einsum("bp,kap->bka", patch, patches, optimize=True)
@@ -135,7 +135,7 @@ def _candidates(preset: Preset, mask: Array, known: Factors) -> list[Factors]:
         f = known | {"shape": kind % len(SHAPES), "angle": ANGLES[at], "size": size}
         f |= {"x": (x - px * size).astype(np.float32), "y": (y - py * size).astype(np.float32)}
         candidates += _textured(preset, f)
-    # the silhouette of a disc says nothing of its angle, its stripes and dots do
+    # the silhouette of a disc does not show its angle, but its stripes and dots do
     best = {name: value for name, value in candidates[0].items() if name != "texture"}
     turned = [best | {"angle": np.full(len(mask), turn, np.float32)} for turn in (-20, -10, 0, 10, 20)]
     patterned = len(preset.textures) > 2
@@ -156,7 +156,7 @@ def _neighbours(f: Factors, scale: float) -> list[Factors]:
 
 
 def _best(preset: Preset, images: NDArray[np.uint8], candidates: list[Factors]) -> tuple[Factors, Array]:
-    """For each image the candidate that redraws it best, and its rms."""
+    """Return for each image the candidate whose rendering is nearest, and its rms."""
     target = images.astype(np.float32)
     error = np.stack(
         [((render(preset, f, images.shape[-1]) - target) ** 2).mean((1, 2, 3)) for f in candidates]

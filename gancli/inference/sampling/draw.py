@@ -1,4 +1,4 @@
-"""Seeds to latents, and latents to images."""
+"""Turn seeds into latents, and latents into images."""
 
 import re
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from gancli.images.pixels import Pixels, to_pixels
 from gancli.system.seeds import seed_all
 
 MOST_SEEDS = 1_000_000
-ALL = "all"  # in place of a class: every one of them
-PLANE_DRAWS = 50_000  # from the prior, to find its quantiles
+ALL = "all"  # given as a class: all classes
+PLANE_DRAWS = 50_000  # samples of the prior, to estimate its quantiles
 
 
 def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
-    """Read `0-15,40` as seeds, or give 0 to n - 1; raises UserError for anything else."""
+    """Parse seeds such as `0-15,40`; without any, return 0 to n - 1; raise UserError for invalid text."""
     if text is None:
         return tuple(range(n))
     seeds: list[int] = []
@@ -36,34 +36,34 @@ def parse_seeds(text: str | None, n: int) -> tuple[int, ...]:
 
 @torch.inference_mode()
 def points_of(gan: GAN[Any], z: Tensor) -> scatter.Points:
-    """Draw the point of each latent (N, Z) by itself, for the reason that `draw` has: (N, 2)."""
+    """Generate the point of each latent (N, Z) separately, for the same reason as in `draw`: (N, 2)."""
     generate = cast(Samples, gan).generate
     return np.concatenate([scatter.to_points(generate(row[None].to(gan.device))) for row in z])
 
 
 def origin_of(model: Model) -> dict[str, Any]:
-    """Say which checkpoint an image is from."""
+    """Return which checkpoint an image comes from."""
     return {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
 
 
 def load_sampler(name: str, best: bool) -> tuple[Model, GAN[Any]]:
-    """Load a model that generates from latents; raises UserError for another."""
+    """Load a model that generates from latents; raise UserError for any other model."""
     model = find_model(name, best=best)
     gan = load_model(model)
     if not isinstance(gan, Samples):
-        raise UserError(f"{model.about.variant} does not draw from latents")
+        raise UserError(f"{model.about.variant} does not generate images from latents: try `gancli translate`")
     return model, gan
 
 
 def latents_of(gan: GAN[Any], seeds: Sequence[int], truncation: float | None = None) -> Tensor:
-    """Draw the latent of each seed (N, Z), on its own: it depends on nothing but the seed and the truncation.
+    """Sample the latent of each seed (N, Z) separately: it depends only on the seed and the truncation.
 
-    Raises UserError when the model cannot truncate, or not that far.
+    Raise UserError if the model does not support truncation, or not one so small.
     """
     if truncation is not None and not isinstance(gan, Truncates):
-        raise UserError(f"--truncation: {type(gan).__name__} has no truncation")
+        raise UserError(f"--truncation: {type(gan).__name__} does not support truncation; leave it out")
     if truncation is not None and truncation < 0.01:
-        raise UserError(f"--truncation {truncation} leaves nothing to draw: at least 0.01")
+        raise UserError(f"--truncation {truncation} is too small: give at least 0.01")
     drawn = []
     for seed in seeds:
         seed_all("latent", seed)
@@ -73,33 +73,33 @@ def latents_of(gan: GAN[Any], seeds: Sequence[int], truncation: float | None = N
 
 
 def classes_of(gan: GAN[Any], model: Model) -> Classes:
-    """See a model as one with classes; raises UserError when it has none."""
+    """Return the model as one with classes; raise UserError if it has none."""
     if not isinstance(gan, Classes):
-        raise UserError(f"--class: {model.about.variant} draws no classes, it was trained without labels")
+        raise UserError(f"--class: {model.about.variant} has no classes, it was trained without labels; leave it out")
     return gan
 
 
 def label_named(gan: Classes, name: str) -> int:
-    """Find a class by its name; raises UserError that lists them for an unknown one."""
+    """Return the label of a class; raise UserError that lists all classes if it is unknown."""
     if name not in gan.classes:
-        raise UserError(f"--class {name}: there is {', '.join(gan.classes)} and {ALL}")
+        raise UserError(f"--class {name}: unknown class; give one of {', '.join(gan.classes)} or {ALL}")
     return gan.classes.index(name)
 
 
 @torch.inference_mode()
 def draw(gan: GAN[Any], z: Tensor) -> Pixels:
-    """Draw the image of each latent (N, Z) by itself, as uint8 (N, H, W, C).
+    """Generate the image of each latent (N, Z) separately, as uint8 (N, H, W, C).
 
-    One at a time: how a batch is summed depends on its size, and a seed must mean the same bytes in any.
+    Rounding in a batch depends on its size; one image at a time, a seed gives the same bytes in any batch.
     """
     generate = cast(Samples, gan).generate
     return np.concatenate([to_pixels(generate(row[None].to(gan.device))) for row in z])
 
 
 def plane(gan: GAN[Any], side: int) -> Tensor:
-    """Give a 2-D latent's plane as a grid (side * side, 2), from the top left: the prior's quantiles along both axes.
+    """Return a grid over a 2-D latent space (side * side, 2), from the top left: the prior's quantiles on both axes.
 
-    Each column, and each row, stands for as much of what the model draws as any other.
+    Every column, and every row, covers an equal share of the prior.
     """
     seed_all("plane")
     drawn = cast(Samples, gan).prior(PLANE_DRAWS)

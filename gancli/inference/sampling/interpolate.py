@@ -1,4 +1,4 @@
-"""Walks between latents, or between images."""
+"""Interpolate between latents, or between images."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ from gancli.inference.sampling.draw import (
 )
 from gancli.system.devices import choose_device
 
-SEEDS = (0, 1, 2, 3)  # of a walk
+SEEDS = (0, 1, 2, 3)  # of a walk, by default
 
 
 @dataclass(frozen=True)
 class Walk:
-    """Which way to go."""
+    """The options of a walk through the latent space."""
 
-    seeds: tuple[int, ...] | None  # None: wherever it is best to begin
+    seeds: tuple[int, ...] | None  # None: SEEDS, or the whole plane of a 2-D latent
     photos: tuple[Path, ...]
     frames: int
     mode: str
@@ -52,12 +52,12 @@ class Walk:
 
 
 def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False) -> Path:
-    """Draw a walk and write it; returns where."""
+    """Generate the images of a walk and write them; return the path of the file."""
     model, gan = load_sampler(name, best)
     still = walk.grid or walk.strip or gan.spec.points
     out = out or Path("walk.png" if still else "walk.gif")
     if still and out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: a grid, a strip or a walk among points is written as a .png")
+        raise UserError(f"--out {out}: a grid, a strip or a walk of a point model is written as .png: give a .png file")
     z, columns = _path(walk, gan, model)
     gan = gan.to(choose_device(device))
     said = {name: value for name, value in vars(walk).items() if name != "fps"}
@@ -74,20 +74,20 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
 
 
 def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> tuple[Tensor, Walk]:
-    """One class: all stops get it. Several: the stops are these classes, at the noise of the first seed."""
+    """Set the classes of the stops. One class: all stops get it. Several: they are the stops, with one noise."""
     text = str(walk.classes)
     names = list(gan.classes) if text == ALL else [text] if text in gan.classes else text.split(":")
     labels = torch.tensor([label_named(gan, name) for name in names])
     if len(names) == 1:
         return gan.of_class(stops, labels.expand(len(stops))), walk
     if walk.grid or walk.axis is not None:
-        raise UserError(f"--class {text} is a way of its own: with --grid or --axis, give one class")
-    # straight: on an arc the noise, which all stops share, would not stay what it is
+        raise UserError(f"--class {text}: several classes cannot be combined with --grid or --axis; give one class")
+    # lerp: slerp would change the noise that all stops share
     return gan.of_class(stops[:1].repeat(len(names), 1), labels), dataclasses.replace(walk, mode="lerp")
 
 
 def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
-    """The latents of all frames (T, Z), and the columns of a still picture of them."""
+    """Return the latents of all frames (T, Z), and the number of columns of a still image of them."""
     stops = _stops(walk, gan)
     if walk.classes is not None:
         stops, walk = _over_classes(walk, classes_of(gan, model), stops)
@@ -103,17 +103,17 @@ def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
     if walk.loop:
         stops = torch.cat([stops, stops[:1]])
     if len(stops) < 2:
-        raise UserError("a walk needs two stops or more, such as --seeds 3,8,21 or --images a.png b.png")
+        raise UserError("a walk needs at least two stops: give for example --seeds 3,8,21 or --images a.png b.png")
     return paths.walk(stops, walk.frames, walk.mode), walk.frames
 
 
 def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
-    """The latents of a square grid: of the whole plane of a 2-D latent, or between four stops."""
+    """Return the latents of a square grid: over the whole plane of a 2-D latent, or between four corners."""
     side = max(2, round(walk.frames**0.5))
     if stops.shape[1] == 2 and walk.seeds is None and not walk.photos:
         return plane(gan, side), side
     if len(stops) != 4:
-        raise UserError(f"--grid goes between four seeds or images, one a corner, not {len(stops)}")
+        raise UserError(f"--grid needs four seeds or images, one per corner, not {len(stops)}")
     left, right = (paths.walk(stops[[i, i + 2]], side, walk.mode) for i in (0, 1))
     rows = [paths.walk(torch.stack(ends), side, walk.mode) for ends in zip(left, right)]
     return torch.cat(rows), side
@@ -121,12 +121,12 @@ def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
 
 @torch.no_grad()
 def _stops(walk: Walk, gan: GAN[Any]) -> Tensor:
-    """The latents (S, Z) of the images or seeds that the walk passes."""
+    """Return the latents (S, Z) of the images or seeds that the walk passes."""
     if not walk.photos:
         return latents_of(gan, SEEDS if walk.seeds is None else walk.seeds)
     if walk.seeds is not None:
-        raise UserError("--images and --seeds both say where to walk: give one")
+        raise UserError("--images and --seeds cannot be combined: give one of them")
     if not isinstance(gan, Encodes):
         able = ", ".join(registry.able(Encodes))
-        raise UserError(f"--images: {type(gan).__name__} cannot read latents off images; these can: {able}")
+        raise UserError(f"--images: {type(gan).__name__} cannot encode images to latents; these variants can: {able}")
     return gan.encode(user_images.read(walk.photos, gan.spec))

@@ -1,19 +1,19 @@
-"""Ways through a latent space."""
+"""Interpolation paths through a latent space."""
 
 import torch
 from torch import Tensor
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Go straight from a to b (Z,) at times t (T,) in [0, 1]: (T, Z)."""
+    """Interpolate linearly from a to b (Z,) at times t (T,) in [0, 1]: (T, Z)."""
     return torch.lerp(a, b, t[:, None])
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Go along the arc from a to b (Z,), and evenly from the length of one to that of the other: (T, Z).
+    """Interpolate along the arc from a to b (Z,), and linearly between their lengths: (T, Z).
 
-    A straight line would pass where a Gaussian prior has no mass (White 2016, arXiv:1609.04468). Points in
-    one direction, or opposite ones, have no single arc between them; there it is the straight line.
+    A straight line would pass through regions where a Gaussian prior has no mass (White 2016, arXiv:1609.04468).
+    Parallel or opposite vectors have no unique arc between them; for these the path is a straight line.
     """
     long, short = a.norm(), b.norm()
     cosine = torch.dot(a, b) / (long * short).clamp_min(1e-12)
@@ -25,7 +25,7 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def walk(stops: Tensor, frames: int, mode: str) -> Tensor:
-    """Go through all stops (S, Z) in `frames` (T, Z) at an even pace, the first and last frame on a stop."""
+    """Interpolate through all stops (S, Z) in `frames` even steps (T, Z); the first and last frames are stops."""
     step = slerp if mode == "slerp" else lerp
     place = torch.linspace(0, len(stops) - 1, frames)
     leg = place.long().clamp_max(len(stops) - 2)

@@ -1,4 +1,4 @@
-"""Images from trained models, one a seed."""
+"""Generate images with trained models, one per seed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,24 +31,24 @@ from gancli.system.devices import choose_device
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """What to draw."""
+    """What to generate."""
 
     model: str
     seeds: tuple[int, ...]
     truncation: float | None = None
     columns: int | None = None
-    bare: bool = False  # one image as it is, without the frame of a grid
-    of_class: str | None = None  # a name, or ALL: every seed once a class
+    bare: bool = False  # a single image, without the frame of a grid
+    of_class: str | None = None  # a name, or ALL: every seed once per class
 
 
-# ------------------------------------------------------------------------------------------------ drawing
+# ---------------------------------------------------------------------------------------------- generating
 
 
 def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False) -> list[Path]:
-    """Draw images and write them as `out` says: one grid, an array, or a folder of files. Returns what it wrote."""
+    """Generate images and write them to `out`: one grid, an array, or a folder of files. Return the files written."""
     kind = _kind_of(out)
     model, gan = load_sampler(request.model, best)
-    z = latents_of(gan, request.seeds, request.truncation)  # drawn before the move: on the CPU, whatever the device
+    z = latents_of(gan, request.seeds, request.truncation)  # sampled before the move: always on the CPU
     z = _with_class(gan, model, z, request.of_class)
     labels = gan.label_of(z).numpy() if isinstance(gan, Classes) else np.full(len(z), -1)
     gan = gan.to(choose_device(device))
@@ -72,7 +72,7 @@ def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False
 def _save_each(
     request: SampleRequest, gan: GAN[Any], pixels: Pixels, labels: NDArray, out: Path, about: dict[str, Any]
 ) -> list[Path]:
-    """Write a file a seed, or a file a class and seed."""
+    """Write one file per seed, or one per class and seed."""
     written = []
     seeds = request.seeds * (len(pixels) // len(request.seeds))
     for seed, label, image in zip(seeds, labels, pixels):
@@ -96,7 +96,7 @@ def _save_points(gan: GAN[Any], z: Tensor, request: SampleRequest, out: Path, ab
         said = about | {"seeds": list(request.seeds), "columns": request.columns}
         save_png(scatter.plot(drawn), out, said)
     else:
-        raise UserError(f"--out {out}: points are drawn together: give a .png (a scatter plot) or an .npz")
+        raise UserError(f"--out {out}: for a point model give a .png (a scatter plot of all points) or an .npz")
     return [out]
 
 
@@ -104,11 +104,11 @@ def _kind_of(out: Path) -> str:
     suffix = out.suffix.lower()
     if suffix in ("", ".png", ".npz"):
         return {"": "folder", ".png": "grid", ".npz": "npz"}[suffix]
-    raise UserError(f"--out {out}: give a .png (one grid), an .npz, or a folder (a file a seed)")
+    raise UserError(f"--out {out}: give a .png (one grid), an .npz, or a folder (one file per seed)")
 
 
 def _with_class(gan: GAN[Any], model: Model, z: Tensor, name: str | None) -> Tensor:
-    """Give latents (N, Z) the class of that name, or every class in turn (K * N, Z)."""
+    """Set the class of latents (N, Z), or repeat them for every class (K * N, Z)."""
     if name is None:
         return z
     known = classes_of(gan, model)

@@ -1,4 +1,4 @@
-"""What to translate, and where each result goes."""
+"""List the images to translate, and the output file of each."""
 
 import glob
 import os
@@ -33,22 +33,22 @@ class TranslationRequest:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture: where from and where to; None: standard input and output."""
+    """The source and output file of one image; None stands for standard input and output."""
 
     source: Path | None
     out: Path | None
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Return its name for messages."""
         return str(self.source) if self.source else "standard input"
 
 
 def plan(request: TranslationRequest, model: str) -> list[Job]:
-    """List what there is to translate and where each goes; raises UserError for nothing, or a clash."""
+    """List the images to translate and their output files; raise UserError if there are none, or names clash."""
     if STANDARD in request.sources:
         if len(request.sources) > 1:
-            raise UserError("- stands for one picture on standard input: give it alone")
+            raise UserError("- reads one image from standard input: give no other source with it")
         return [Job(None, None if request.out in (None, Path(STANDARD)) else request.out)]
     found = [pair for source in request.sources for pair in _expand(source)]
     if not found:
@@ -61,18 +61,18 @@ def plan(request: TranslationRequest, model: str) -> list[Job]:
         return [Job(path, out)]
     folder = request.out or Path("translated")
     if folder.suffix.lower() in SUFFIXES or folder.is_file():
-        raise UserError(f"--out {folder}: {len(found)} pictures want a folder")
+        raise UserError(f"--out {folder}: give a folder, there are {len(found)} images to write")
     names = [str(relative.with_suffix("")) + _suffix(path) for path, relative in found]
     twice = {name for name, count in Counter(names).items() if count > 1}
     # a.jpg and a.png cannot both become a.png
     names = [f"{relative}{_suffix(path)}" if name in twice else name for name, (path, relative) in zip(names, found)]
     if clash := next((name for name, count in Counter(names).items() if count > 1), None):
-        raise UserError(f"two pictures would be written as {folder / clash}: translate their folders one by one")
+        raise UserError(f"two images would be written to {folder / clash}: translate their folders one by one")
     return [Job(path, folder / name) for name, (path, _) in zip(names, found)]
 
 
 def _expand(source: str) -> Iterator[tuple[Path, Path]]:
-    """Pictures that a source names, and what to call them below the output folder."""
+    """Yield the images of a source, with their paths relative to the output folder."""
     path = Path(source).expanduser()
     if path.is_dir():
         for parent, folders, names in os.walk(path):
@@ -81,7 +81,7 @@ def _expand(source: str) -> Iterator[tuple[Path, Path]]:
                 if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                     yield Path(parent, name), Path(parent, name).relative_to(path)
     elif path.exists() or not re.search(r"[*?\[]", source):
-        yield path, Path(path.name)  # one that is not there fails alone, as an unreadable one does
+        yield path, Path(path.name)  # a missing file is reported later, as an unreadable one is
     else:
         for name in sorted(glob.glob(str(path), recursive=True)):
             if Path(name).is_file():
@@ -89,7 +89,7 @@ def _expand(source: str) -> Iterator[tuple[Path, Path]]:
 
 
 def _suffix(path: Path) -> str:
-    """PNG loses nothing; what may be animated keeps its ending."""
+    """Return .png, which is lossless, or the file's own extension if the format can be animated."""
     return path.suffix.lower() if path.suffix.lower() in ANIMATED else ".png"
 
 

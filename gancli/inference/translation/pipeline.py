@@ -1,4 +1,4 @@
-"""Images are decoded ahead and written behind, so that the network never waits."""
+"""Decode images ahead and write results in the background, so that the network never waits."""
 
 import io
 import sys
@@ -16,7 +16,7 @@ from gancli.system import atomic
 from gancli.system.read_ahead import in_order
 from gancli.system.untrusted.door import check_regular, reading, reason, why
 
-AHEAD = 4  # pictures that are decoded, or wait to be written, while the network works
+AHEAD = 4  # images decoded ahead, or waiting to be written, while the network works
 
 
 Draw = Callable[[Image.Image], Image.Image]
@@ -25,14 +25,14 @@ Draw = Callable[[Image.Image], Image.Image]
 def pipeline(
     jobs: Sequence[Job], request: TranslationRequest, draw: Draw, about: dict[str, Any]
 ) -> Iterator[tuple[Job, str | None]]:
-    """Decode ahead and write behind in threads, so that the network never waits; give what went wrong, or None."""
+    """Translate the images of all jobs with decoding and writing in threads; yield each job's error, or None."""
     with ThreadPoolExecutor(2) as writers:
         behind: list[tuple[Job, Future[None]]] = []
         for job, loaded in zip(jobs, in_order(lambda job: _read(job, request.size), jobs, 2, AHEAD)):
             try:
                 if isinstance(loaded, UserError):
                     raise loaded
-                with reading(job.name):  # no failure of one may stop the others: out of memory, too small, …
+                with reading(job.name):  # one image's failure must not stop the others: out of memory, too small, …
                     frames = [_framed(frame, draw, request.compare) for frame in loaded.frames]
                 behind.append((job, writers.submit(_write, job, loaded, frames, about)))
             except UserError as error:
@@ -62,7 +62,7 @@ def _read(job: Job, size: str | None) -> Loaded | UserError:
 
 
 def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:
-    """Draw a frame, with the alpha that it had; beside its source when a comparison is wanted."""
+    """Translate a frame and keep its alpha; put it beside its source if a comparison is wanted."""
     drawn = draw(frame)
     if "A" in frame.getbands() and "A" not in drawn.getbands():
         drawn = drawn.convert("RGB")

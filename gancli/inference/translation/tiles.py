@@ -1,4 +1,4 @@
-"""Images of any size through a network that wants multiples of something, and those too large for it in tiles.
+"""Run images of any size through a network: pad them to the multiple that it needs, and tile large ones.
 
 Letters as in `gancli.gan`; T tiles.
 """
@@ -14,12 +14,12 @@ from gancli.nets.layers.norms import InstanceNorm2d, Statistics
 
 Network = Callable[[Tensor], Tensor]  # images (N, C, H, W) to images of the same size
 
-SMALLEST = 16  # pixels a side that a network is given at least
-PROBE = 256  # pixels a side of the patches on which a network's reach is measured
-RISE = 16  # tiles are blended over this part of their side
+SMALLEST = 16  # least pixels per side of a network's input
+PROBE = 256  # pixels per side of the patches on which a network's reach is measured
+RISE = 16  # tiles are blended over 1/16 of their side
 VISIBLE = 1 / 255  # of values in [-1, 1]: half a grey level
-PATCHES = 4  # the statistics of a picture are taken of patches this much smaller than a tile,
-LEAST = 512  # or than this: in patches below 128 pixels, too much is edge
+PATCHES = 4  # an image's statistics come from patches with 1/4 of a tile's side,
+LEAST = 512  # or 1/4 of this: in patches below 128 pixels, edges take too large a share
 
 
 class Tile(NamedTuple):
@@ -36,7 +36,7 @@ class Tile(NamedTuple):
 
 
 def apply(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int) -> Tensor:
-    """Run images (N, C, H, W) of any size through a network, in tiles of `largest` pixels a side if they are larger."""
+    """Run images (N, C, H, W) of any size through a network, in tiles of `largest` pixels per side if necessary."""
     height, width = image.shape[2:]
     padded = pad(image, multiple)
     if padded.shape[2] * padded.shape[3] <= largest**2:
@@ -47,7 +47,7 @@ def apply(network: Network, modules: nn.Module, image: Tensor, multiple: int, la
 
 
 def pad(image: Tensor, multiple: int) -> Tensor:
-    """Mirror the right and lower edges outwards until both sides are multiples, and not too small."""
+    """Pad the right and lower edges by reflection until both sides are multiples, and not too small."""
     sides = [max(-(-side // multiple) * multiple, -(-SMALLEST // multiple) * multiple) for side in image.shape[2:]]
     for dim, (side, wanted) in enumerate(zip(image.shape[2:], sides), start=2):
         if side != wanted:
@@ -56,7 +56,7 @@ def pad(image: Tensor, multiple: int) -> Tensor:
 
 
 def _mirrored(side: int, wanted: int, device: torch.device) -> Tensor:
-    """Indices 0 … side - 1 and back again, as often as it takes."""
+    """Return the indices 0 … side - 1 and back again, repeated to the wanted length."""
     period = max(2 * (side - 1), 1)
     index = torch.arange(wanted, device=device) % period
     return torch.where(index < side, index, period - index)
@@ -66,21 +66,21 @@ def _mirrored(side: int, wanted: int, device: torch.device) -> Tensor:
 
 
 class Seam(NamedTuple):
-    """How tiles meet: `margin` pixels of either are thrown away, over `rise` they are blended."""
+    """How tiles overlap: `margin` pixels of each are discarded, and `rise` pixels are blended."""
 
     margin: int
     rise: int
 
     @property
     def overlap(self) -> int:
-        """Pixels that neighbours have in common."""
+        """Return the number of pixels that neighbouring tiles share."""
         return 2 * self.margin + self.rise
 
 
 def _tiled(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int) -> Tensor:
-    """Blend tiles that overlap. Their norms use one picture's statistics, or each tile would show."""
+    """Blend overlapping tiles. All norms use the statistics of the whole image, or tiles would be visible."""
     with sharing(modules):
-        network(sample(image, multiple, largest))  # what is drawn is not looked at: the norms take note
+        network(sample(image, multiple, largest))  # the output is discarded: the norms record its statistics
         seam = fitted(reach(network, image, multiple, largest), multiple, largest)
         total, weights = torch.zeros_like(image), torch.zeros_like(image[:1, :1])
         for tile in cut(image.shape[2], image.shape[3], multiple, largest, seam.overlap):
@@ -91,9 +91,9 @@ def _tiled(network: Network, modules: nn.Module, image: Tensor, multiple: int, l
 
 
 def reach(network: Network, image: Tensor, multiple: int, largest: int) -> int:
-    """Measure how many pixels into a tile its edge can be seen: what is cut off there is drawn otherwise.
+    """Measure how many pixels into a tile the missing context beyond its edge changes the output.
 
-    Patches of the picture are drawn whole and cut in half; receptive fields are larger than what they look at.
+    Compare patches of the image with their halves; the nominal receptive field would overestimate the reach.
     """
     side = max(min(PROBE, largest) // (2 * multiple), 1) * 2 * multiple
     height, width = (min(side, whole) // multiple * multiple for whole in image.shape[2:])
@@ -113,7 +113,7 @@ def reach(network: Network, image: Tensor, multiple: int, largest: int) -> int:
 
 
 def fitted(margin: int, multiple: int, largest: int) -> Seam:
-    """Make a seam as wide as a network's reach asks for, if three quarters of a tile are enough for it."""
+    """Make a seam as wide as a network's reach requires, up to three quarters of a tile."""
     overlap = -(-(2 * margin + largest // RISE) // multiple) * multiple
     overlap = min(overlap, max(largest * 3 // 4 // multiple, 1) * multiple)
     rise = max(min(largest // RISE, overlap), 1)
@@ -121,9 +121,9 @@ def fitted(margin: int, multiple: int, largest: int) -> Seam:
 
 
 def sample(image: Tensor, multiple: int, largest: int) -> Tensor:
-    """Cut patches (T, C, h, w) evenly out of an image (1, C, H, W), as many pixels as one tile has, or a bit more.
+    """Cut evenly spaced patches (T, C, h, w) out of an image (1, C, H, W), about as many pixels as one tile has.
 
-    At the image's own scale: statistics of an image that was shrunk would miss its fine texture.
+    They keep the image's own scale: a shrunken image would lose the statistics of fine texture.
     """
     largest = max(largest, LEAST)
     side = max(largest // PATCHES // multiple, 1) * multiple
@@ -139,14 +139,14 @@ def sample(image: Tensor, multiple: int, largest: int) -> Tensor:
 
 
 def cut(height: int, width: int, multiple: int, largest: int, overlap: int) -> list[Tile]:
-    """Cover an image with tiles that overlap at least so far; all sizes and places are multiples."""
+    """Cover an image with tiles that overlap by at least `overlap`; all sizes and positions are multiples."""
     step = max((largest - overlap) // multiple * multiple, multiple)
     rows, columns = ([*range(0, max(side - largest, 0), step), max(side - largest, 0)] for side in (height, width))
     return [Tile(top, left, min(largest, height), min(largest, width)) for top in rows for left in columns]
 
 
 def _ramps(tile: Tile, image: Tensor, seam: Seam) -> Tensor:
-    """Weights (1, 1, h, w) that fall to 0 towards the sides where another tile follows, and before they are reached."""
+    """Return blending weights (1, 1, h, w) that fall to 0 within the margin of each side with a neighbouring tile."""
     ramps, (margin, rise) = [], seam
     for start, length, side in ((tile.top, tile.height, image.shape[2]), (tile.left, tile.width, image.shape[3])):
         at = torch.arange(length, device=image.device, dtype=image.dtype)
@@ -158,7 +158,7 @@ def _ramps(tile: Tile, image: Tensor, seam: Seam) -> Tensor:
 
 @contextmanager
 def sharing(modules: nn.Module) -> Iterator[None]:
-    """Let all instance norms use, for every batch, the statistics of the first that they see."""
+    """Let all instance norms use the statistics of the first batch that they see for every later batch."""
     norms: Sequence[InstanceNorm2d] = [m for m in modules.modules() if isinstance(m, InstanceNorm2d)]
     for norm in norms:
         norm.shared = Statistics()

@@ -1,4 +1,4 @@
-"""Pictures in, pictures out: files, folders, globs and standard input through a translator."""
+"""Translate images: files, folders, globs and standard input."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ from gancli.system.seeds import seed_all
 
 @dataclass(frozen=True)
 class Done:
-    """What came of it all."""
+    """The outcome of a translation."""
 
     written: list[Path]
     skipped: list[Path]
-    failed: dict[str, str]  # by name, why
-    hint: str | None  # what may look better, and how
+    failed: dict[str, str]  # name to reason
+    hint: str | None  # how to get a better result
 
 
 def translate(request: TranslationRequest, device: str, progress: Callable[[int, int], None] | None = None) -> Done:
-    """Translate everything that a request names; a picture that fails does not stop the others.
+    """Translate all images of a request; an image that fails does not stop the others.
 
-    Raises UserError when there is nothing to translate, or the model cannot.
+    Raise UserError if there is nothing to translate, or the model is not a translator.
     """
     model = find_model(request.model)
     gan = load_model(model)
@@ -60,7 +60,7 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
             progress(len(written) + len(failed), len(jobs))
     known = min(gan.spec.height, gan.spec.width)
     larger = request.mask is None and request.size is None and max(sides, default=0) >= 2 * known
-    hint = f"{model.name} learnt from pictures of {known} pixels a side: --size {known} may look better"
+    hint = f"{model.name} was trained at {known} pixels per side: --size {known} may look better"
     return Done(written, there, failed, hint if larger else None)
 
 
@@ -68,12 +68,12 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
 
 def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
-    """Make what turns one picture into another; raises UserError for what the model cannot do."""
+    """Return the function that translates one image; raise UserError if the model cannot do what was requested."""
     gan = gan.to(device)
     channels = gan.spec.channels
     if request.mask is not None:
         if not isinstance(gan, Fills):
-            raise UserError(f"--mask: {type(gan).__name__} does not fill holes")
+            raise UserError(f"--mask: {type(gan).__name__} does not fill holes; leave it out")
         mask = request.mask
         return lambda picture: _filled(gan, picture, roundtrip.hole(mask, picture.size), channels)
     if not isinstance(gan, Translates):
@@ -86,7 +86,7 @@ def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -
     @torch.inference_mode()
     def draw(picture: Image.Image) -> Image.Image:
         if request.seed is not None:
-            seed_all("translate", request.seed)  # a picture's noise does not depend on those before it
+            seed_all("translate", request.seed)  # an image's noise does not depend on those before it
         image = roundtrip.to_tensor(picture, channels).to(device)
         drawn = tiles.apply(lambda x: gan.translate(x, direction), gan, image, gan.multiple, request.tile)
         return to_picture(to_pixels(drawn)[0])
@@ -97,14 +97,14 @@ def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -
 def _make_noisy(gan: GAN[Any], seed: int) -> None:
     noisy = [m for m in gan.modules() if isinstance(m, torch.nn.Dropout) and m.p > 0]
     if not noisy:
-        raise UserError(f"--seed {seed}: {type(gan).__name__} has no noise")
+        raise UserError(f"--seed {seed}: {type(gan).__name__} is deterministic; leave out --seed")
     for module in noisy:
         module.train()
 
 
 @torch.inference_mode()
 def _filled(gan: Any, picture: Image.Image, hole: Image.Image, channels: int) -> Image.Image:
-    """Fill at the size that the model knows, and lay what it drew into the hole: all else stays as it was."""
+    """Fill the hole at the model's own size, and paste only the hole back into the image."""
     size = gan.spec.width, gan.spec.height
     image = roundtrip.to_tensor(picture.resize(size, Image.Resampling.LANCZOS), channels).to(gan.device)
     mask = roundtrip.to_tensor(hole.resize(size, Image.Resampling.BOX), 1).to(gan.device)
@@ -114,7 +114,7 @@ def _filled(gan: Any, picture: Image.Image, hole: Image.Image, channels: int) ->
 
 
 def choose_direction(given: str | None, directions: Sequence[str], domains: Sequence[str]) -> str:
-    """Read a direction: AB or BA, the domain to go to, or both as in horse2zebra; the first one by default."""
+    """Parse a direction: AB or BA, the target domain, or both domains as in horse2zebra; default to the first."""
     if given is None:
         return directions[0]
     known = {direction.lower(): direction for direction in directions}
@@ -124,5 +124,5 @@ def choose_direction(given: str | None, directions: Sequence[str], domains: Sequ
             if direction in directions:
                 known |= {f"{source}2{target}": direction, target: direction}
     if given.lower() not in known:
-        raise UserError(f"--direction {given}: this model goes {', '.join(known)}")
+        raise UserError(f"--direction {given}: this model supports {', '.join(known)}")
     return known[given.lower()]
