@@ -52,7 +52,7 @@ def of_model(path: Path) -> Iterator[str]:
         return
     about = checkpoint.describe(path)
     if not about.sha256:
-        yield f"{path} holds no hashes: it cannot be seen whether it is damaged"
+        yield f"{path} holds no hashes, so damage cannot be detected"
     damaged = [*_said(lambda: checkpoint.check_parts(path))]
     yield from damaged or _said(lambda: _use(path, about))
 
@@ -111,7 +111,7 @@ def _of_log(log: Path) -> Iterator[str]:
             try:
                 tick = ticks.parse(line)
             except ValueError as error:
-                why = error if line.endswith(b"\n") else "it was cut short; --resume takes it away"
+                why = error if line.endswith(b"\n") else "it was cut short; --resume removes it"
                 yield f"{log} line {number}: {why}"
                 continue
             if tick["step"] < before:

@@ -102,7 +102,7 @@ class About:
         held_to(vars(self), _Numbers)
         self.spec.check(MOST)
         if self.sha256 and self.sha256.get("about") != self.hash():
-            raise ValueError("it is not what its hash says")
+            raise ValueError("it does not match its hash")
 
 
 def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
@@ -165,7 +165,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, "pt") as file:
             yield file
     except SafetensorError as error:
-        raise UserError(f"{path} is not a whole safetensors file: {error}") from None
+        raise UserError(f"{path} is not a complete safetensors file: {error}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
@@ -262,7 +262,7 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     try:
         fitted = states.fitting(gan, players, remembered, trained=clock.step > 0)
     except ValueError as error:
-        raise UserError(f"{path} does not fit its own description: {error}") from None
+        raise UserError(f"{path} does not match its own description: {error}") from None
     _fill(gan, weights)
     _fill(ema.gan, served)
     states.put(players, fitted)
@@ -278,14 +278,14 @@ def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema:
 
 
 def _read(path: Path, part: str) -> dict[str, Tensor]:
-    """Read one part of a file; raises UserError when it is not what its hash says."""
+    """Read one part of a file; raises UserError when it does not match its hash."""
     with _opened(path) as file:
         about = _described(path, file)
         names = [name for name in _names(file) if name.startswith(f"{part}.")]
         tensors = {name: file.get_tensor(name) for name in names}
     found = {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items()}
     if about.sha256 and about.sha256.get(part) != _hash(found):
-        raise UserError(f"{path} is damaged: its {part} tensors are not what their hash says")
+        raise UserError(f"{path} is damaged: its {part} tensors do not match their hash")
     return found
 
 
@@ -306,13 +306,13 @@ def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -
         if name not in own or name not in tensors or _form(own[name]) != _form(tensors[name])
     )
     if wrong:
-        raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])}")
+        raise UserError(f"{path} does not match its own description: {', '.join(wrong[:3])}")
     _check_finite(path, tensors)
 
 
 def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
+        raise UserError(f"{path} holds values that are not finite: {', '.join(sorted(lost)[:3])}")
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ def find_local(model: str) -> Model:
     """Find the checkpoint that MODEL names, where nobody has asked for it by name: nothing is fetched."""
     if path := local(model):
         return _opened(path)
-    raise UserError(f"there is no model '{model}' here")
+    raise UserError(f"there is no model '{model}' on this machine")
 
 
 def _opened(path: Path) -> Model:

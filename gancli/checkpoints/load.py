@@ -29,7 +29,7 @@ def build_gan(about: checkpoint.About) -> GAN[Any]:
         raise
     except UNFIT as error:
         reason = " ".join(str(error).split())[:160]
-        reason = "there is not enough memory for them" if "allocate memory" in reason else reason
+        reason = "there is not enough memory for the networks" if "allocate memory" in reason else reason
         raise UserError(f"the checkpoint's hyperparameters do not fit {about.variant}: {reason}") from None
 
 
@@ -50,7 +50,7 @@ def _bounded(path: Path) -> Iterator[None]:
         made[0] += parameter.nbytes
         made[1] += 1
         if made[0] > most or made[1] > MOST_TENSORS:
-            raise ValueError(f"they make networks of more than {made[0]:,} bytes, and the file is much smaller")
+            raise ValueError(f"they describe networks of more than {made[0]:,} bytes, but the file is much smaller")
 
     hook = register_module_parameter_registration_hook(register)
     try:

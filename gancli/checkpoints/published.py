@@ -36,7 +36,7 @@ def find(name: str) -> tuple[str, str] | None:
     family, _, plain = name.rpartition("/")
     families = [f for f, members in FAMILIES.items() if plain in members and family in ("", f)]
     if len(families) > 1:
-        raise UserError(f"{name} was published twice: give {' or '.join(f'{f}/{name}' for f in families)}")
+        raise UserError(f"{name} is ambiguous: give {' or '.join(f'{f}/{name}' for f in families)}")
     return (families[0], plain) if families else None
 
 
@@ -74,8 +74,8 @@ def _fetch(family: str, name: str, source: Path) -> None:
     except download.Unfetched as error:
         if secure == plain:
             raise
-        vouched = "its sha256 is known" if known else "it is held to what it is this first time"
-        warn(f"{error.why}; fetching {plain}, which anybody on the way can change: {vouched}")
+        vouched = "its known sha256 is checked" if known else "its sha256 is recorded now and checked from now on"
+        warn(f"{error.why}; fetching {plain} over an insecure connection: {vouched}")
         download.fetch(plain, source, known, download.show)
 
 
@@ -91,8 +91,8 @@ def _convert(family: str, name: str, source: Path, converted: Path) -> None:
     wanted = known or (note.read_text().strip() if note.is_file() else None)
     try:
         if wanted not in (None, found):
-            accept = "" if known else f"; remove {note} if that is right"
-            raise UserError(f"its sha256 is {found}, not {wanted}, which {name} had before{accept}")
+            accept = "" if known else f"; delete {note} if the new file is right"
+            raise UserError(f"its sha256 is {found}, but {name} had {wanted} before{accept}")
         convert(source, converted, name)
     except UserError as error:
         source.unlink(missing_ok=True)

@@ -11,7 +11,9 @@ from gancli.system.untrusted.door import reason
 def check_trusted(about: checkpoint.About) -> None:
     """Raise UserError for code that the user does not trust."""
     if not about.variant.endswith(".py"):
-        raise UserError(f"{about.variant} is not the file that this checkpoint was trained with: it is built in")
+        raise UserError(
+            f"this checkpoint was trained with a .py file of its own, but it names {about.variant}, which is built in"
+        )
     trusting.check(trusting.read(registry.source(about.variant)), about.source)
 
 
@@ -22,7 +24,7 @@ def trust(variant: str) -> None:
     try:
         trusting.allow(trusting.read(registry.source(variant)))
     except (OSError, UserError) as error:  # a home that is full, read-only or not there stops no training
-        terminal.warn(f"that you trust {variant} cannot be remembered ({reason(error)}): its checkpoints will ask")
+        terminal.warn(f"cannot record that you trust {variant} ({reason(error)}): its checkpoints will ask")
 
 
 def source_hash(variant: str) -> str:

@@ -36,6 +36,6 @@ class DataSpec:
         """Raise ValueError for sizes that are no whole numbers from 1 to `most`, and names that are no strings."""
         sizes, names = (self.channels, self.height, self.width), (*self.classes, *self.domains)
         if not all(isinstance(size, int) and 1 <= size <= most for size in sizes):
-            raise ValueError(f"{self.width}x{self.height} with {self.channels} channels is no size of images")
+            raise ValueError(f"{self.width}x{self.height} with {self.channels} channels is not a valid image size")
         if not all(isinstance(name, str) for name in names) or {type(self.classes), type(self.domains)} != {tuple}:
-            raise ValueError("its classes and domains are no lists of names")
+            raise ValueError("its classes and domains must be lists of names")

@@ -31,7 +31,7 @@ def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
     elif suffix in VIDEO:
         _save_video(frames, path, about, fps)
     else:
-        raise UserError(f"--out {path}: a walk is written as {', '.join(ANIMATED + VIDEO)} or a folder")
+        raise UserError(f"--out {path}: an animation is written as {', '.join(ANIMATED + VIDEO)} or a folder")
 
 
 def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float) -> None:

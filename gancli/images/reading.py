@@ -94,7 +94,7 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
 def check_pixels(count: int) -> None:
     """Raise ValueError for too many pixels."""
     if count > MOST_PIXELS:
-        raise ValueError(f"{count:,} pixels, more than {MOST_PIXELS:,} are not read")
+        raise ValueError(f"{count:,} pixels; at most {MOST_PIXELS:,} are read")
 
 
 def open_bytes(data: bytes) -> Image.Image:

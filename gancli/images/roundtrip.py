@@ -81,7 +81,7 @@ def hole(mask: str, size: tuple[int, int]) -> Image.Image:
     if match := re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", mask):
         x, y, width, height = map(int, match.groups())
         if not width or not height or x >= size[0] or y >= size[1]:
-            raise UserError(f"--mask {mask} lies outside of a picture of {size[0]}x{size[1]}")
+            raise UserError(f"--mask {mask} lies outside the {size[0]}x{size[1]} image")
         made = Image.new("L", size)
         made.paste(255, (x, y, x + width, y + height))
         return made
@@ -91,7 +91,7 @@ def hole(mask: str, size: tuple[int, int]) -> Image.Image:
         with reading(mask), open_picture(path) as image:
             return ImageOps.exif_transpose(image).convert("L").resize(size).point([255 * (v > 127) for v in range(256)])
     except UserError as error:
-        raise UserError(f"--mask {error}: give x,y,w,h in pixels, or an image") from None
+        raise UserError(f"--mask {error}: give x,y,w,h in pixels, or a mask image") from None
 
 
 def save(
@@ -101,7 +101,7 @@ def save(
     first, options = frames[0], _options(suffix, loaded, about)
     if len(frames) > 1:
         if suffix not in ANIMATED:
-            raise OSError(f"{suffix} holds no animation: give --out with one of {', '.join(ANIMATED)}")
+            raise OSError(f"{suffix} cannot hold an animation: give --out ending in one of {', '.join(ANIMATED)}")
         timing = {"duration": loaded.durations, "loop": loaded.loop}
         options |= {"save_all": True, "append_images": list(frames[1:]), "disposal": 2, **timing}
         if suffix == ".webp":
@@ -114,7 +114,7 @@ def save(
 def _options(suffix: str, loaded: Loaded, about: dict[str, Any]) -> dict[str, Any]:
     formats = Image.registered_extensions()
     if suffix not in formats:
-        raise OSError(f"{suffix} is no ending of a picture")
+        raise OSError(f"{suffix} is not an image file extension")
     options: dict[str, Any] = {"format": "PNG" if suffix == ".apng" else formats[suffix]}
     if loaded.profile:
         options["icc_profile"] = loaded.profile

@@ -32,7 +32,7 @@ def plot(fake: Points | None = None, real: Points | None = None, path: Points | 
         if real is not None:
             axes.scatter(*real.T, s=5, color=GREY, linewidths=0, label="real")
         if fake is not None:
-            axes.scatter(*fake.T, s=5, color=COLOUR, alpha=0.5, linewidths=0, label="drawn")
+            axes.scatter(*fake.T, s=5, color=COLOUR, alpha=0.5, linewidths=0, label="generated")
         if path is not None:
             axes.plot(*path.T, color=COLOUR, linewidth=1.2, marker="o", markersize=3, label="walk")
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")

@@ -69,7 +69,9 @@ def folder(*parts: str) -> Path:
 
 def nowhere() -> UserError:
     """Say that there is no place to write to."""
-    return UserError(f"nothing can be written to {root()}, nor to a temporary folder: name another with GANCLI_CACHE")
+    return UserError(
+        f"cannot write to {root()} or to a temporary folder: set GANCLI_CACHE to a folder you can write to"
+    )
 
 
 def _base() -> Path:
@@ -133,7 +135,7 @@ class Kept:
     def map(self, name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
         """Map a file into memory, which is held to its size alone; while the array lives, the entry is in use."""
         if int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize != self.files[name].size:
-            raise ValueError(f"{name} is no {np.dtype(dtype)}{list(shape)}")
+            raise ValueError(f"{name} is not an array {np.dtype(dtype)}{list(shape)}")
         with self._opened(name) as file:
             cache_room.use(file.fileno())  # the mapping keeps the file open, and so the lock
             return np.memmap(file, dtype, "c", shape=shape)  # never written to; "c" is what torch takes
@@ -202,7 +204,7 @@ class Entry:
                 with reading(f"{path} in the cache"):
                     return use(_kept(path))
             except UserError as error:
-                warn(f"{error}; it is made again")
+                warn(f"{error}; rebuilding it")
                 cache_room.remove(path)
         return None
 
@@ -254,7 +256,7 @@ def check() -> Iterator[str]:
                 with reading(str(path)):
                     _kept(path).check()
             except UserError as error:
-                yield f"{error}; remove that folder, and it is made again"
+                yield f"{error}; delete that folder and it will be rebuilt"
 
 
 # --------------------------------------------------------------------------------------------------- room
@@ -280,6 +282,6 @@ def full_is_said(folder: Path) -> Iterator[None]:
             raise
         most = cache_room.said(cache_room.bound(folder)[0])
         raise Full(
-            f"no room in the cache {folder} ({reason(error)}), which may hold {most} (GANCLI_CACHE_SIZE): "
-            "free some, or name a folder on another disk with GANCLI_CACHE"
+            f"no room in the cache {folder} ({reason(error)}); its limit is {most} (GANCLI_CACHE_SIZE): "
+            "free some space, or set GANCLI_CACHE to a folder on another disk"
         ) from None

@@ -132,7 +132,7 @@ def make_room(root: Path, size: int) -> None:
     """
     most, given = bound(root)
     if given and size > most:
-        raise UserError(f"{said(size)} are more than the cache {root} may hold: GANCLI_CACHE_SIZE is {said(most)}")
+        raise UserError(f"{said(size)} do not fit in the cache {root}: GANCLI_CACHE_SIZE is {said(most)}")
     if fcntl is None or not (root / TAG).is_file():
         return
     for path in _below(root):
@@ -155,7 +155,7 @@ def bound(root: Path) -> tuple[int, bool]:
         return shutil.disk_usage(root).total // SHARE, False
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)\s*([kmgt]?)b?", given.strip().lower())
     if not match:
-        raise UserError(f"GANCLI_CACHE_SIZE={given} is no size: give one such as 20GB")
+        raise UserError(f"GANCLI_CACHE_SIZE={given} is not a size: give one such as 20GB")
     return int(float(match[1]) * UNITS[match[2]]), True
 
 

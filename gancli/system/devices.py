@@ -11,7 +11,9 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = next(device for device, present in there.items() if present)
     if not there.get(name):
-        raise UserError(f"--device {name}: this machine has {', '.join(d for d, p in there.items() if p)}")
+        raise UserError(
+            f"--device {name} is not available: this machine has {', '.join(d for d, p in there.items() if p)}"
+        )
     return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
 
 

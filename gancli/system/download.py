@@ -49,7 +49,7 @@ def alone(folder: Path) -> Iterator[None]:
                 yield
                 return
         if not told:
-            warn(f"another process fetches into {folder}: waiting for it")
+            warn(f"another process is downloading into {folder}: waiting for it")
             told = True
         time.sleep(PAUSE)
 
@@ -139,10 +139,10 @@ def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> No
             if not deadline.cut and not part.size:
                 raise web.Refused(why) from None
         if deadline.cut:
-            raise web.Refused(f"it comes at less than {web.SLOWEST:,} bytes/s")
+            raise web.Refused(f"slower than {web.SLOWEST:,} bytes/s")
         idle = 0 if part.size > before else idle + 1
         time.sleep(PAUSE * 2**idle / 2 if idle else 0)
-    raise web.Refused(f"{why}, {TRIES} times at {part.size:,} bytes")
+    raise web.Refused(f"{why}; {TRIES} attempts stopped at {part.size:,} bytes")
 
 
 def _reason(error: Exception) -> str:
@@ -171,7 +171,7 @@ def _go_on(part: _Part, deadline: web.Deadline, progress: Progress | None) -> bo
 def _keep(part: _Part, path: Path, wanted: str | None) -> Path:
     if wanted is not None and not (found := sha256_of(part.path)).startswith(wanted):
         part.remove()
-        raise UserError(f"{part.url} does not hold what it should: sha256 {found}, not {wanted}; removed")
+        raise UserError(f"{part.url} has unexpected content: sha256 {found}, not {wanted}; removed")
     os.replace(part.path, path)
     part.remove()
     return path

@@ -82,7 +82,7 @@ class Answer:
             self._watch.gained(len(block))
             done += len(block)
             if done > LARGEST:
-                raise Refused(f"more than {LARGEST:,} bytes")
+                raise Refused(f"it is larger than {LARGEST:,} bytes")
             yield block
 
 
@@ -96,7 +96,7 @@ def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterat
     headers |= {"If-Range": validator} if have and validator else {}
     try:
         if urlsplit(url).scheme not in SCHEMES:
-            raise Refused("no http address")
+            raise Refused("not an http or https address")
         with _opener(watch).open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
             yield _answer(response, watch, have, validator)
     except urllib.error.HTTPError as error:
@@ -111,9 +111,9 @@ def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterat
 def _answer(response: Any, watch: Deadline, have: int, validator: str) -> Answer:
     headers = response.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(f"it comes packed, as {printable(headers['Content-Encoding'], 20)}, which was not asked for")
+        raise Refused(f"it is encoded as {printable(headers['Content-Encoding'], 20)}, which was not requested")
     if headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-        raise Refused("a web page came instead: does this network want a login?")
+        raise Refused("the server sent a web page instead: does this network require a login?")
     found = _validator(headers)
     length = _number(headers.get_all("Content-Length"), "Content-Length")
     if response.status == http.client.OK:
@@ -137,13 +137,13 @@ def _number(said: list[str] | None, name: str) -> int | None:
     if said is None:
         return None
     if len(set(said)) > 1 or not re.fullmatch(r"\d{1,15}", said[0].strip()):
-        raise Refused(f"its {name} is {printable(', '.join(said), 40)}")
+        raise Refused(f"invalid {name}: {printable(', '.join(said), 40)}")
     return int(said[0])
 
 
 def _bounded(total: int | None) -> int | None:
     if total is not None and total > LARGEST:
-        raise Refused(f"it has {total:,} bytes, and more than {LARGEST:,} are not fetched")
+        raise Refused(f"it has {total:,} bytes; at most {LARGEST:,} are fetched")
     return total
 
 
@@ -170,7 +170,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if after not in SCHEMES or (before == "https" and after != "https"):
             fp.close()
-            raise Refused(f"it leads from {before} to {printable(newurl, 80)}")
+            raise Refused(f"it redirects from {before} to {printable(newurl, 80)}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -29,7 +29,7 @@ def import_file(file: Path, name: str | None) -> Path:
         raise UserError(f"--as {name}: give a name of letters, digits, dots, dashes and underscores")
     folder = Folder(RUNS / name)
     if folder.path.exists():
-        raise UserError(f"--as {name}: {folder.path} is already there")
+        raise UserError(f"--as {name}: {folder.path} already exists")
     converted = convert(file, folder.checkpoint(0), name)
     about = checkpoint.describe(converted)
     atomic.write_json(folder.about, {"variant": about.variant, "hparams": about.hparams, **about.run})

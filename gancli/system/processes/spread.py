@@ -13,7 +13,7 @@ def spread_over(gpus: int) -> None:
     """Become torchrun with a process for each GPU, unless this is one of those; raises UserError if there are fewer."""
     there = torch.cuda.device_count()
     if gpus > there:
-        raise UserError(f"--gpus {gpus}: this machine has {there}")
+        raise UserError(f"--gpus {gpus}: this machine has only {there}")
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         torchrun = ("-m", "gancli.system.processes.torchrun", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()

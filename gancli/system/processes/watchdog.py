@@ -80,7 +80,7 @@ class Watch:
 
 def end(lost: int, world: int) -> None:
     """End this process at once: its main thread may wait for the lost one in a call that nothing can interrupt."""
-    text = f"process {lost} of {world} (counted from 0) died or hangs, so the others end; go on with --resume"
+    text = f"rank {lost} of {world} died or hung; stopping all ranks. Continue with --resume"
     warn(text)
     sys.stderr.flush()
     os._exit(1)

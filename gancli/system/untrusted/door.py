@@ -108,14 +108,14 @@ def check_regular(path: Path, *, follow: bool = True) -> None:
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if not stat.S_ISREG(mode):
-        raise UserError(f"{path} is {_kind(mode)}, and a file is wanted here")
+        raise UserError(f"{path} is {_kind(mode)}, but a file is expected here")
 
 
 def check_folder(path: Path) -> None:
     """Raise UserError for what is there but is no folder: a link would lead what is written and removed elsewhere."""
     with suppress(FileNotFoundError):
         if not stat.S_ISDIR(mode := path.stat(follow_symlinks=False).st_mode):
-            raise UserError(f"{path} is {_kind(mode)}, and a folder is wanted here")
+            raise UserError(f"{path} is {_kind(mode)}, but a folder is expected here")
 
 
 def _kind(mode: int) -> str:
@@ -128,7 +128,7 @@ def _kind(mode: int) -> str:
         stat.S_ISCHR: "a device",
         stat.S_ISBLK: "a device",
     }
-    return next((name for test, name in kinds.items() if test(mode)), "no regular file")
+    return next((name for test, name in kinds.items() if test(mode)), "not a regular file")
 
 
 @contextmanager
