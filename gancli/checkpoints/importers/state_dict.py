@@ -1,4 +1,4 @@
-"""Tensors from other people's files. Nothing in them is run."""
+"""Read tensors from other people's files without running any code in them."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ State = dict[str, Tensor]
 
 
 def read_state_dict(file: Path) -> State:
-    """Read the tensors of a .pth without running anything in it; raises UserError for what is no state dict."""
+    """Read the tensors of a .pth without running code in it; raise UserError if it is not a state dict."""
     state = _state(torch_files.load(file), file)
     if sum(tensor.numel() * max(tensor.element_size(), 4) for tensor in state.values()) > LARGEST:
         raise UserError(f"{file} holds more than {LARGEST:,} bytes of tensors")
@@ -28,7 +28,7 @@ def read_state_dict(file: Path) -> State:
 
 
 def _state(held: Any, file: Path) -> State:
-    """Unwrap a state dict; a file may be wrapped in itself, so not for ever."""
+    """Unwrap a state dict; a file may be wrapped in itself, so the depth is limited."""
     for _ in range(MOST_WRAPPERS):
         if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
             held = held["state_dict"]
