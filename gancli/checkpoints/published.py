@@ -1,4 +1,4 @@
-"""Translators that others have published: by name, fetched once from where their authors put them, and converted."""
+"""Published translators, by name: downloaded once from their authors' server and converted."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ SHA256: dict[str, str] = {}  # by FAMILY/NAME: what a file must hold; none is kn
 
 
 def names() -> list[str]:
-    """List them; a name that both families have is given with its family."""
+    """List the published names; a name that both families have is prefixed with its family."""
     return [_short(family, name) for family, members in FAMILIES.items() for name in members]
 
 
@@ -41,14 +41,14 @@ def find(name: str) -> tuple[str, str] | None:
 
 
 def url(family: str, name: str) -> str:
-    """Where the authors publish it; GANCLI_MIRROR replaces their host."""
+    """Return the authors' URL of a model; GANCLI_MIRROR replaces their host."""
     return download.mirrored(f"{HOST}/{family}/pretrained_models/{name}.pth")
 
 
 def fetch_checkpoint(family: str, name: str) -> Path:
-    """Give the checkpoint of a published model from the user's cache, fetching and converting it the first time.
+    """Return the checkpoint of a published model from the cache, downloading and converting it the first time.
 
-    Raises UserError when it cannot be fetched, with the place to put it, and for wrong content, which is removed.
+    Raise UserError if it cannot be downloaded, with the path to put it at, or has wrong content, which is removed.
     """
     where = "published", family, f"{name}.safetensors"
     if found := next(filter(Path.is_file, cache.places(*where)), None):
@@ -65,7 +65,7 @@ def fetch_checkpoint(family: str, name: str) -> Path:
 
 
 def _fetch(family: str, name: str, source: Path) -> None:
-    """Fetch by https where the host answers it."""
+    """Download by https if the host supports it."""
     plain, known = url(family, name), SHA256.get(f"{family}/{name}")
     secure = plain.replace("http://", "https://", 1) if plain.startswith(HOST) else plain
     try:

@@ -1,4 +1,4 @@
-"""The folder that holds all of a run, and how runs are named. Imports no torch."""
+"""The folder of a run and its files, and the names of runs. Imports no torch."""
 
 import os
 import re
@@ -61,7 +61,7 @@ class Folder:
 
     @property
     def about(self) -> Path:
-        """All that is needed to repeat the run."""
+        """Everything needed to repeat the run."""
         return self.path / "run.json"
 
     @property
@@ -71,7 +71,7 @@ class Folder:
 
     @property
     def reals(self) -> Path:
-        """A grid of the data."""
+        """A grid of real images."""
         return self.path / "reals.png"
 
     @property

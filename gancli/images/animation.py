@@ -1,4 +1,4 @@
-"""Frames to animations, videos or folders."""
+"""Save frames as an animation, a video or a folder."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ VIDEO = (".mp4", ".webm", ".mkv")
 
 
 def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float = 25) -> None:
-    """Write a walk by the ending of its name: .gif, .webp, .png (animated), .mp4, or a folder of PNGs.
+    """Save frames in the format of the file extension: .gif, .webp, .png (animated), .mp4, or a folder of PNGs.
 
     Raises UserError for other endings, and for video where no encoder is installed.
     """

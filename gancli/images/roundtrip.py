@@ -1,4 +1,4 @@
-"""Pictures as people have them: any mode, upright, with their alpha, profile, frames and what else their files say."""
+"""Read and write users' images with alpha, colour profile, frames and metadata kept."""
 
 import re
 import warnings
@@ -23,7 +23,7 @@ from gancli.system.untrusted.door import check_regular, reading
 
 @dataclass(frozen=True)
 class Loaded:
-    """A picture, upright: RGB, or RGBA where it has alpha; and what its file says besides."""
+    """An upright image, RGB, or RGBA if it has alpha, and the metadata of its file."""
 
     frames: list[Image.Image]
     exif: Image.Exif = field(default_factory=Image.Exif)
@@ -33,7 +33,7 @@ class Loaded:
 
 
 def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
-    """Read all of a picture; raises what Pillow does for one that cannot be read."""
+    """Read an image with all frames; raise Pillow's error if it cannot be read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata
         with open_picture(source) as image:
@@ -68,7 +68,7 @@ def _sides(given: tuple[int, int], size: str | None) -> tuple[int, int]:
 
 
 def to_tensor(image: Image.Image, channels: int) -> Tensor:
-    """Make of a picture what a model with so many channels takes, (1, C, H, W) in [-1, 1]; alpha is laid on white."""
+    """Convert an image to model input, (1, C, H, W) in [-1, 1]; alpha is composited on white below 4 channels."""
     if "A" in image.getbands() and channels < 4:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     array = np.array(image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]))
@@ -77,7 +77,7 @@ def to_tensor(image: Image.Image, channels: int) -> Tensor:
 
 
 def hole(mask: str, size: tuple[int, int]) -> Image.Image:
-    """Read --mask for a picture: x,y,w,h in its pixels, or a file whose light pixels are the hole; "L", 255 in it."""
+    """Read --mask for an image: x,y,w,h in pixels, or a mask image (white = fill); return "L", 255 in the hole."""
     if match := re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", mask):
         x, y, width, height = map(int, match.groups())
         if not width or not height or x >= size[0] or y >= size[1]:
@@ -97,7 +97,7 @@ def hole(mask: str, size: tuple[int, int]) -> Image.Image:
 def save(
     frames: Sequence[Image.Image], out: Path | IO[bytes], suffix: str, loaded: Loaded, about: dict[str, Any]
 ) -> None:
-    """Write a picture, or an animation where the format can; with what the source's file said, and where it is from."""
+    """Save an image, or an animation if the format allows, with the source's metadata and the provenance."""
     first, options = frames[0], _options(suffix, loaded, about)
     if len(frames) > 1:
         if suffix not in ANIMATED:

@@ -1,4 +1,4 @@
-"""Pictures of points: real ones grey, drawn ones coloured. Their "grid" of images."""
+"""Scatter plots of points, real ones grey and generated ones coloured: the "grid" of point data."""
 
 import io
 
@@ -23,7 +23,7 @@ def to_points(images: Tensor) -> Points:
 
 
 def plot(fake: Points | None = None, real: Points | None = None, path: Points | None = None) -> Image.Image:
-    """Plot drawn points over real ones, and a way among them; the view is square and depends on the real ones alone."""
+    """Plot generated points over real ones, and a path; the view is square and set by the real points only."""
     shown = next(points for points in (real, fake, path) if points is not None)
     reach = MARGIN * max(float(np.abs(shown).max()), 1e-3)
     buffer = io.BytesIO()
