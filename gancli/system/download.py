@@ -1,4 +1,4 @@
-"""Files from the network: resumed where they were cut, checked, whole or not there."""
+"""Download files: interrupted downloads resume, contents are checked, and files appear complete or not at all."""
 
 import http.client
 import os
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
 
 
 class Unfetched(UserError):
-    """A file could not be had from the network."""
+    """A file could not be downloaded."""
 
     def __init__(self, url: str, path: Path, why: str) -> None:
         self.why = f"{printable(url)} cannot be fetched ({printable(why, 120)})"
@@ -40,7 +40,7 @@ def mirrored(url: str) -> str:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process fetches into a folder, and keep them waiting."""
+    """Hold the lock of a download folder in the block, after waiting for any other process."""
     folder.mkdir(parents=True, exist_ok=True)
     told = False
     while True:
@@ -74,7 +74,7 @@ def fetch(url: str, path: Path, sha256: str | None = None, progress: Progress | 
 
 
 def show(done: int, of: int) -> None:
-    """Show on a terminal how far it is."""
+    """Show the progress on a terminal."""
     if sys.stderr.isatty():
         share = f"{done / of:.0%}" if of else f"{done >> 20} MiB"
         print(f"\r{share}", end="\n" if done == of else "", file=sys.stderr, flush=True)
@@ -121,7 +121,7 @@ class _Part:
 
 
 def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> None:
-    """Connect as often as that brings anything new."""
+    """Reconnect for as long as that brings new bytes."""
     idle, why = 0, "the connection was cut"
     while idle < TRIES:
         before = part.size
@@ -151,7 +151,7 @@ def _reason(error: Exception) -> str:
 
 
 def _go_on(part: _Part, deadline: web.Deadline, progress: Progress | None) -> bool:
-    """Fetch what is missing of a part; true when it is whole."""
+    """Download the missing rest of a part; return whether it is complete."""
     validator = part.validator()
     have = part.size if validator or part.trusted else 0
     with web.get(part.url, deadline, have, validator) as answer:

@@ -1,4 +1,4 @@
-"""Answers of web servers, held to what HTTP allows and to a pace: nothing that they say is taken on trust."""
+"""HTTP responses, checked strictly and with a minimum speed: nothing that a server says is trusted."""
 
 import http.client
 import re
@@ -25,11 +25,11 @@ SCHEMES = ("http", "https")
 
 
 class Refused(Exception):
-    """An answer that no other try makes better."""
+    """A response that a retry cannot improve."""
 
 
 class Stale(Exception):
-    """What is there already is not the beginning of what the server has now."""
+    """The partial file is not the beginning of the server's current file."""
 
 
 class Deadline:
@@ -88,7 +88,7 @@ class Answer:
 
 @contextmanager
 def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterator[Answer]:
-    """Ask for a file but its first `have` bytes, if it is still the one that `validator` is of.
+    """Request a file from byte `have` on, if `validator` still matches.
 
     Raises Stale when it is not, Refused for what no other try makes better, and what is in BROKEN for the rest.
     """
@@ -166,7 +166,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     max_redirections = REDIRECTS
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        """Follow to http and https, and never from the latter to the former."""
+        """Follow redirects to http and https, but never from https to http."""
         before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if after not in SCHEMES or (before == "https" and after != "https"):
             fp.close()

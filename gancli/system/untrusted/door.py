@@ -1,6 +1,6 @@
-"""The one door for what others wrote: JSON held to a type, files that are files, text that is safe to print.
+"""Input from others, checked in one place: typed JSON, regular files, text that is safe to print.
 
-Whatever a file causes becomes one UserError here, so nobody else needs to know what its readers raise.
+Whatever reading a file raises becomes one UserError here, so no caller needs to know the readers' exceptions.
 """
 
 import json
@@ -148,7 +148,7 @@ def why(error: UserError) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Say in a few words why something failed."""
+    """Return a short reason why something failed."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return printable(" ".join(said.split())) or type(error).__name__
 

@@ -1,4 +1,4 @@
-"""Pickles read without running them: their opcodes are interpreted here; nothing that they name is imported or called.
+"""Read pickles without running them: opcodes are interpreted here; nothing that they name is imported or called.
 
 What is plain becomes plain values. What a file would import becomes a `Name`, what it would call a `Record` of the
 call, unless one of our own functions stands for that name. Containers may hold themselves: walk them with care.

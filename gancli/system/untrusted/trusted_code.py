@@ -127,7 +127,7 @@ def marks() -> list[Mark]:
 
 
 def withdraw(given: str) -> list[Mark]:
-    """Trust a file no longer, in no version of it, or what a hash begins like; returns the marks that are gone."""
+    """Withdraw trust from all versions of a file, or from a hash prefix; return the removed marks."""
     gone = [mark for mark in marks() if _names(given, mark)]
     if not gone:
         raise UserError(f"{given} is not trusted: run gancli trust to list what is")
@@ -173,7 +173,7 @@ def _check_private(marks: Path) -> None:
 
 
 def _check_own(path: Path) -> None:
-    """Raise UserError for what somebody else could have written."""
+    """Raise UserError if somebody else could have written a path."""
     if os.name == "nt":  # which has no such bits
         return
     found, why = path.stat(), ""
