@@ -1,6 +1,6 @@
-"""Whether what lies on the disk is what was written: the faults of a run, a model or the cache, in words.
+"""Check that files on disk are what was written: find the faults of a run, a model or the cache.
 
-Nothing is changed, and no fault hides the next one.
+Nothing is changed, and one fault does not hide the next.
 """
 
 import os
@@ -21,11 +21,11 @@ from gancli.system.untrusted.door import check_regular, reading
 
 CACHE = "cache"
 LONGEST_LINE = 2**20  # bytes of a log
-MOST_OF_A_LOG = 20  # faults that are told of one
+MOST_OF_A_LOG = 20  # faults reported for one log
 
 
 def faults(what: str) -> Iterator[str]:
-    """Look for the faults of a run, a model or the cache; raises UserError for what is none of them."""
+    """Find the faults of a run, a model or the cache; raise UserError for anything else."""
     path = Path(what).expanduser()
     if what == CACHE:
         return cache.check()
@@ -34,7 +34,7 @@ def faults(what: str) -> Iterator[str]:
 
 
 def _said(attempt: Callable[[], object]) -> Iterator[str]:
-    """Give what is wrong with an attempt to read something, if anything is."""
+    """Yield the error of an attempt to read something, if it fails."""
     try:
         attempt()
     except UserError as error:
@@ -45,14 +45,14 @@ def _said(attempt: Callable[[], object]) -> Iterator[str]:
 
 
 def of_model(path: Path) -> Iterator[str]:
-    """Look for the faults of a checkpoint; code in a file of its own is not run, unless the user trusts it."""
+    """Find the faults of a checkpoint; code in a .py file is not run unless the user trusts it."""
     found = [*_said(lambda: check_regular(path))] or [*_said(lambda: _describe(path))]
     yield from found
     if found:
         return
     about = checkpoint.describe(path)
     if not about.sha256:
-        yield f"{path} holds no hashes: it cannot be seen whether it is damaged"
+        yield f"{path} holds no hashes, so damage cannot be detected"
     damaged = [*_said(lambda: checkpoint.check_parts(path))]
     yield from damaged or _said(lambda: _use(path, about))
 
@@ -63,7 +63,7 @@ def _describe(path: Path) -> None:
 
 
 def _use(path: Path, about: checkpoint.About) -> None:
-    """Do with a checkpoint what it is there for: use it and, where it can be resumed, resume it."""
+    """Load a checkpoint and, if it can be resumed, restore it."""
     with reading(str(path)):
         load_model(Model(path, about, ""))
         if checkpoint.resumes(path):
@@ -104,14 +104,14 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _of_log(log: Path) -> Iterator[str]:
-    """Look for lines of a log that are no ticks, or go back."""
+    """Find lines of a log that are not ticks, or whose step decreases."""
     before = 0
     with log.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
             try:
                 tick = ticks.parse(line)
             except ValueError as error:
-                why = error if line.endswith(b"\n") else "it was cut short; --resume takes it away"
+                why = error if line.endswith(b"\n") else "it was cut short; --resume removes it"
                 yield f"{log} line {number}: {why}"
                 continue
             if tick["step"] < before:

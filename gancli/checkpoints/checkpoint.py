@@ -2,7 +2,7 @@
 
 Tensors: gan.* (networks and buffers), ema.* (averaged served networks), opt.<player>.<field>.<parameter>.
 Metadata: one JSON object under "gancli", see `About`. It holds a hash of itself and of each of the three parts, so that
-a part is checked when it is read, and by itself.
+each part is checked when it is read, independently of the others.
 """
 
 import dataclasses
@@ -53,14 +53,14 @@ class _Clock(TypedDict):
 
 
 class _Run(TypedDict, total=False):
-    """What is read of what a run says in its own words; the rest is only shown."""
+    """The fields of `run` that are used; the rest is only shown."""
 
     data: str
     slower: Share
 
 
 class _Numbers(TypedDict):
-    """What is calculated with, as a file says it."""
+    """The numbers in a file that are used in calculations."""
 
     clock: _Clock
     run: _Run
@@ -69,7 +69,7 @@ class _Numbers(TypedDict):
 
 @dataclass(frozen=True)
 class About:
-    """What a checkpoint says of itself."""
+    """The metadata of a checkpoint."""
 
     variant: str
     hparams: dict[str, Any]
@@ -88,37 +88,37 @@ class About:
 
     @property
     def slower(self) -> float:
-        """What is left of the learning rates since training went back."""
+        """The factor on the learning rates after training was rolled back."""
         return self.run.get("slower", 1.0)
 
     def hash(self) -> str:
-        """Name what it says, but for the hashes."""
+        """Hash the metadata, without its hashes."""
         said = dataclasses.asdict(self) | {"sha256": None}
         return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def check(self) -> None:
-        """Raise TypeError or ValueError for what `save` does not write: a damaged file, or one made to do harm."""
+        """Raise TypeError or ValueError for metadata that `save` does not write: damaged or hostile files."""
         held_to({**vars(self), "metrics": {}}, About)
         held_to(vars(self), _Numbers)
         self.spec.check(MOST)
         if self.sha256 and self.sha256.get("about") != self.hash():
-            raise ValueError("it is not what its hash says")
+            raise ValueError("it does not match its hash")
 
 
 def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
-    """Write everything that training needs to go on, bit for bit."""
+    """Save everything that training needs to resume, bit for bit."""
     tensors = {f"gan.{name}": tensor for name, tensor in gan.state_dict().items()} | _served(ema)
     remembered = {f"opt.{name}": tensor for name, tensor in states.named(gan, players).items()}
     _write(path, about, tensors | remembered)
 
 
 def save_served(path: Path, about: About, ema: EMA) -> None:
-    """Write only what use needs: the averaged networks."""
+    """Save only the inference weights: the averaged networks."""
     _write(path, about, _served(ema))
 
 
 def strip(path: Path) -> None:
-    """Leave only what use needs in a checkpoint: the averaged networks. Raises UserError for one that is damaged."""
+    """Reduce a checkpoint to its inference weights, the averaged networks; raise UserError if it is damaged."""
     with _opened(path) as file:
         stripped = all(name.startswith("ema.") for name in _names(file))
     if not stripped:
@@ -147,7 +147,7 @@ def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _hash(tensors: Mapping[str, Tensor]) -> str:
-    """Name the content of a part: names, types, shapes and bytes."""
+    """Hash the content of a part: names, types, shapes and bytes."""
     digest = sha256()
     for name in sorted(tensors):
         tensor = tensors[name]
@@ -165,7 +165,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, "pt") as file:
             yield file
     except SafetensorError as error:
-        raise UserError(f"{path} is not a whole safetensors file: {error}") from None
+        raise UserError(f"{path} is not a complete safetensors file: {error}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
@@ -175,12 +175,12 @@ def _names(file: Any) -> list[str]:
 
 
 def is_text(path: Path) -> bool:
-    """Tell whether a path is UTF-8, as safetensors wants it; Linux lets names hold any bytes."""
+    """Return whether a path is UTF-8, as safetensors requires; Linux allows any bytes in names."""
     return str(path).encode(errors="ignore").decode() == str(path)
 
 
 def describe(path: Path) -> About:
-    """Read what a checkpoint says of itself; raises UserError for a file that is none, cut short, or damaged there."""
+    """Read the metadata of a checkpoint; raise UserError if it is not a checkpoint, or truncated or damaged there."""
     if path.suffix != SUFFIX:
         raise UserError(f"{path} is not a checkpoint: give a {SUFFIX} file that gancli train wrote")
     if not is_text(path):
@@ -208,7 +208,7 @@ def _described(path: Path, file: Any) -> About:
 
 
 def is_one(path: Path) -> bool:
-    """Tell whether a file says that it is a checkpoint of ours; not whether all of it is whole."""
+    """Return whether a file has the metadata of a checkpoint; its tensors are not checked."""
     try:
         return bool(describe(path))
     except UserError:
@@ -216,12 +216,12 @@ def is_one(path: Path) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """Name the content of a checkpoint: the first 16 digits of its sha256."""
+    """Identify a checkpoint by its content: the first 16 digits of its sha256."""
     return sha256_of(path)[:16]
 
 
 def whole(path: Path) -> bool:
-    """Tell whether a file is what was written, to the last bit."""
+    """Return whether a file is intact, to the last bit."""
     try:
         return all(_read(path, part) is not None for part in PARTS)
     except UserError:
@@ -229,13 +229,13 @@ def whole(path: Path) -> bool:
 
 
 def check_parts(path: Path) -> None:
-    """Raise UserError unless every part of a file is what its hash says, and finite."""
+    """Raise UserError unless every part of a file matches its hash and is finite."""
     for part in PARTS:
         _check_finite(path, _read(path, part))
 
 
 def resumes(path: Path) -> bool:
-    """Tell whether training can go on from a file: it is whole, and was not stripped."""
+    """Return whether training can resume from a file: it is intact and was not stripped."""
     if not whole(path):
         return False
     with _opened(path) as file:
@@ -243,7 +243,7 @@ def resumes(path: Path) -> bool:
 
 
 def load_served(path: Path, gan: GAN[Any]) -> None:
-    """Read the averaged networks, and nothing else of the file, into a pruned GAN."""
+    """Load only the averaged networks into a pruned GAN."""
     tensors = _read(path, "ema")
     _check(path, gan, tensors)
     _fill(gan, tensors)
@@ -251,9 +251,9 @@ def load_served(path: Path, gan: GAN[Any]) -> None:
 
 @torch.no_grad()
 def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> Clock:
-    """Read everything back in place; returns where training stood.
+    """Restore everything in place and return the clock of the run.
 
-    Raises UserError, before anything has changed, for what does not fit.
+    Raise UserError, before anything has changed, if the file does not fit.
     """
     weights, served, remembered = (_read(path, part) for part in PARTS)
     _check(path, gan, weights)
@@ -262,7 +262,7 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     try:
         fitted = states.fitting(gan, players, remembered, trained=clock.step > 0)
     except ValueError as error:
-        raise UserError(f"{path} does not fit its own description: {error}") from None
+        raise UserError(f"{path} does not match its own description: {error}") from None
     _fill(gan, weights)
     _fill(ema.gan, served)
     states.put(players, fitted)
@@ -270,7 +270,7 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
 
 
 def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
-    """Put everything back in place to where a fresh GAN begins."""
+    """Reset everything in place to the state of a fresh GAN."""
     gan.load_state_dict(fresh.state_dict())
     ema.gan.load_state_dict({name: gan.state_dict()[name] for name in ema.gan.state_dict()})
     for player in players.values():
@@ -278,14 +278,14 @@ def reset(gan: GAN[Any], fresh: GAN[Any], players: Mapping[str, Optimizer], ema:
 
 
 def _read(path: Path, part: str) -> dict[str, Tensor]:
-    """Read one part of a file; raises UserError when it is not what its hash says."""
+    """Read one part of a file; raise UserError if it does not match its hash."""
     with _opened(path) as file:
         about = _described(path, file)
         names = [name for name in _names(file) if name.startswith(f"{part}.")]
         tensors = {name: file.get_tensor(name) for name in names}
     found = {name.removeprefix(f"{part}."): tensor for name, tensor in tensors.items()}
     if about.sha256 and about.sha256.get(part) != _hash(found):
-        raise UserError(f"{path} is damaged: its {part} tensors are not what their hash says")
+        raise UserError(f"{path} is damaged: its {part} tensors do not match their hash")
     return found
 
 
@@ -298,7 +298,7 @@ def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
 
 
 def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Raise UserError for tensors that are not the module's, or no numbers."""
+    """Raise UserError for tensors that do not match the module's, or are not finite."""
     own = module.state_dict()
     wrong = sorted(
         name
@@ -306,13 +306,13 @@ def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -
         if name not in own or name not in tensors or _form(own[name]) != _form(tensors[name])
     )
     if wrong:
-        raise UserError(f"{path} does not fit its own description: {', '.join(wrong[:3])}")
+        raise UserError(f"{path} does not match its own description: {', '.join(wrong[:3])}")
     _check_finite(path, tensors)
 
 
 def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise UserError(f"{path} holds numbers that are not finite: {', '.join(sorted(lost)[:3])}")
+        raise UserError(f"{path} holds values that are not finite: {', '.join(sorted(lost)[:3])}")
 
 
 @torch.no_grad()

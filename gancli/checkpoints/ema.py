@@ -1,4 +1,4 @@
-"""The average of the weights that is served: it draws better than the weights of any one step."""
+"""The exponential moving average (EMA) of the weights, which generates better samples than those of any one step."""
 
 import copy
 from typing import Any
@@ -32,7 +32,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, half_life: float, batch: int, images: int) -> None:
-        """Move towards the weights of now, after a step on `batch` images; 0 images of half-life copies them."""
+        """Update towards the current weights after a step on `batch` images; a half-life of 0 images copies them."""
         half_life = min(half_life, RAMP * images)
         kept = 0.5 ** (batch / half_life) if half_life else 0.0
         torch._foreach_lerp_(*self._averaged, 1 - kept)  # pyright: ignore[reportPrivateImportUsage]
@@ -45,7 +45,7 @@ def _pairs(mine: dict[str, Tensor], live: dict[str, Tensor], names: list[str]) -
 
 
 def pruned(gan: GAN[Any]) -> GAN[Any]:
-    """Drop the networks that only training needs; sample and translate must live without them."""
+    """Drop the networks that only training needs; sample and translate must work without them."""
     for name, _ in list(gan.named_children()):
         if name not in gan.served:
             delattr(gan, name)

@@ -1,4 +1,4 @@
-"""MODEL on the command line to the checkpoint that it names."""
+"""Find the checkpoint that MODEL on the command line names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from gancli.errors import UserError, missing
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint and what it says."""
+    """A checkpoint and its metadata."""
 
     path: Path
     about: checkpoint.About
@@ -29,10 +29,10 @@ def find_model(model: str, *, best: bool = False) -> Model:
 
 
 def find_local(model: str) -> Model:
-    """Find the checkpoint that MODEL names, where nobody has asked for it by name: nothing is fetched."""
+    """Find the checkpoint that MODEL names on this machine; nothing is downloaded."""
     if path := local(model):
         return _opened(path)
-    raise UserError(f"there is no model '{model}' here")
+    raise UserError(f"there is no model '{model}' on this machine")
 
 
 def _opened(path: Path) -> Model:
@@ -55,7 +55,7 @@ def run_folder(model: str) -> Folder | None:
 
 
 def _published(model: str) -> Path:
-    """A published model, which is fetched the first time."""
+    """Return a published model's checkpoint, downloaded the first time."""
     if known := published.find(model):
         return published.fetch_checkpoint(*known)
     raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])

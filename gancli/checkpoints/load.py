@@ -1,4 +1,4 @@
-"""From a checkpoint to a GAN that is ready for use, within the memory that its file can honestly ask for."""
+"""Load a GAN from a checkpoint, with a limit on memory that depends on the size of the file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,12 +29,12 @@ def build_gan(about: checkpoint.About) -> GAN[Any]:
         raise
     except UNFIT as error:
         reason = " ".join(str(error).split())[:160]
-        reason = "there is not enough memory for them" if "allocate memory" in reason else reason
+        reason = "there is not enough memory for the networks" if "allocate memory" in reason else reason
         raise UserError(f"the checkpoint's hyperparameters do not fit {about.variant}: {reason}") from None
 
 
 def load_model(model: Model) -> GAN[Any]:
-    """Build the trained GAN, with only the networks that use needs; nothing but the file is read."""
+    """Build the trained GAN with only the networks that inference needs; no other file is read."""
     with _bounded(model.path):
         gan = pruned(build_gan(model.about))
     checkpoint.load_served(model.path, gan)
@@ -43,14 +43,14 @@ def load_model(model: Model) -> GAN[Any]:
 
 @contextmanager
 def _bounded(path: Path) -> Iterator[None]:
-    """Let the block make networks as large as a file may describe: what it claims beyond that takes no memory."""
+    """Limit the networks built in the block to a size that the file can plausibly describe."""
     most, made = max(LEAST, RATIO * path.stat().st_size), [0, 0]
 
     def register(_module: Any, _name: str, parameter: Any) -> None:
         made[0] += parameter.nbytes
         made[1] += 1
         if made[0] > most or made[1] > MOST_TENSORS:
-            raise ValueError(f"they make networks of more than {made[0]:,} bytes, and the file is much smaller")
+            raise ValueError(f"they describe networks of more than {made[0]:,} bytes, but the file is much smaller")
 
     hook = register_module_parameter_registration_hook(register)
     try:
@@ -60,7 +60,7 @@ def _bounded(path: Path) -> Iterator[None]:
 
 
 def kind_of(about: checkpoint.About) -> type[GAN[Any]]:
-    """Give the class that a checkpoint names; code in a file of its own is run only if the user trusts it."""
+    """Return the class that a checkpoint names; code in a .py file is run only if the user trusts it."""
     if about.variant.endswith(".py") or about.source:
         check_trusted(about)
     return registry.load(about.variant)

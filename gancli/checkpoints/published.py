@@ -1,4 +1,4 @@
-"""Translators that others have published: by name, fetched once from where their authors put them, and converted."""
+"""Published translators, by name: downloaded once from their authors' server and converted."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ SHA256: dict[str, str] = {}  # by FAMILY/NAME: what a file must hold; none is kn
 
 
 def names() -> list[str]:
-    """List them; a name that both families have is given with its family."""
+    """List the published names; a name that both families have is prefixed with its family."""
     return [_short(family, name) for family, members in FAMILIES.items() for name in members]
 
 
@@ -36,19 +36,19 @@ def find(name: str) -> tuple[str, str] | None:
     family, _, plain = name.rpartition("/")
     families = [f for f, members in FAMILIES.items() if plain in members and family in ("", f)]
     if len(families) > 1:
-        raise UserError(f"{name} was published twice: give {' or '.join(f'{f}/{name}' for f in families)}")
+        raise UserError(f"{name} is ambiguous: give {' or '.join(f'{f}/{name}' for f in families)}")
     return (families[0], plain) if families else None
 
 
 def url(family: str, name: str) -> str:
-    """Where the authors publish it; GANCLI_MIRROR replaces their host."""
+    """Return the authors' URL of a model; GANCLI_MIRROR replaces their host."""
     return download.mirrored(f"{HOST}/{family}/pretrained_models/{name}.pth")
 
 
 def fetch_checkpoint(family: str, name: str) -> Path:
-    """Give the checkpoint of a published model from the user's cache, fetching and converting it the first time.
+    """Return the checkpoint of a published model from the cache, downloading and converting it the first time.
 
-    Raises UserError when it cannot be fetched, with the place to put it, and for wrong content, which is removed.
+    Raise UserError if it cannot be downloaded, with the path to put it at, or has wrong content, which is removed.
     """
     where = "published", family, f"{name}.safetensors"
     if found := next(filter(Path.is_file, cache.places(*where)), None):
@@ -67,7 +67,7 @@ def fetch_checkpoint(family: str, name: str) -> Path:
 
 
 def _fetch(family: str, name: str, source: Path) -> None:
-    """Fetch by https where the host answers it."""
+    """Download by https if the host supports it."""
     plain, known = url(family, name), SHA256.get(f"{family}/{name}")
     secure = plain.replace("http://", "https://", 1) if plain.startswith(HOST) else plain
     try:
@@ -76,8 +76,8 @@ def _fetch(family: str, name: str, source: Path) -> None:
     except download.Unfetched as error:
         if secure == plain:
             raise
-        vouched = "its sha256 is known" if known else "it is held to what it is this first time"
-        warn(f"{error.why}; fetching {plain}, which anybody on the way can change: {vouched}")
+        vouched = "its known sha256 is checked" if known else "its sha256 is recorded now and checked from now on"
+        warn(f"{error.why}; fetching {plain} over an insecure connection: {vouched}")
         download.fetch(plain, source, known, download.show)
 
 
@@ -93,8 +93,8 @@ def _convert(family: str, name: str, source: Path, converted: Path) -> None:
     wanted = known or (note.read_text().strip() if note.is_file() else None)
     try:
         if wanted not in (None, found):
-            accept = "" if known else f"; remove {note} if that is right"
-            raise UserError(f"its sha256 is {found}, not {wanted}, which {name} had before{accept}")
+            accept = "" if known else f"; delete {note} if the new file is right"
+            raise UserError(f"its sha256 is {found}, but {name} had {wanted} before{accept}")
         convert(source, converted, name)
     except UserError as error:
         source.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The folder that holds all of a run, and how runs are named. Imports no torch."""
+"""The folder of a run and its files, and the names of runs. Imports no torch."""
 
 import os
 import re
@@ -61,7 +61,7 @@ class Folder:
 
     @property
     def about(self) -> Path:
-        """All that is needed to repeat the run."""
+        """Everything needed to repeat the run."""
         return self.path / "run.json"
 
     @property
@@ -71,7 +71,7 @@ class Folder:
 
     @property
     def reals(self) -> Path:
-        """A grid of the data."""
+        """A grid of real images."""
         return self.path / "reals.png"
 
     @property
@@ -131,7 +131,7 @@ class Folder:
 
     def _or_else(self) -> str:
         kept = self.checkpoints()
-        use = f"; gancli sample {kept[-1]} needs no more than that file" if kept else ""
+        use = f"; gancli sample {kept[-1]} needs only that file" if kept else ""
         return f", or give another --out to begin a new run{use}"
 
     def append(self, ticks: Sequence[dict[str, Any]]) -> None:
@@ -148,7 +148,7 @@ class Folder:
         if log.broken:
             aside = atomic.copy_aside(self.log)
             lines = ", ".join(map(str, log.broken[:3])) + (" …" if len(log.broken) > 3 else "")
-            said = f"{self.log.name}: line {lines} cannot be read: kept as {aside.name}, the run goes on without"
+            said = f"{self.log.name}: line {lines} cannot be read: log copied to {aside.name}, continuing without it"
         atomic.write_text(self.log, _lines(tick for tick in log.ticks if tick["step"] <= step))
         return said
 

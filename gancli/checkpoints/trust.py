@@ -1,4 +1,4 @@
-"""Variants that are files of the user's: a checkpoint may ask for one only if the user has named it before."""
+"""Variants in the user's own .py files: a checkpoint may load one only if the user has trusted it before."""
 
 from gancli import registry
 from gancli.checkpoints import checkpoint
@@ -9,20 +9,22 @@ from gancli.system.untrusted.door import reason
 
 
 def check_trusted(about: checkpoint.About) -> None:
-    """Raise UserError for code that the user does not trust."""
+    """Raise UserError if the user does not trust the checkpoint's code."""
     if not about.variant.endswith(".py"):
-        raise UserError(f"{about.variant} is not the file that this checkpoint was trained with: it is built in")
+        raise UserError(
+            f"this checkpoint was trained with a .py file of its own, but it names {about.variant}, which is built in"
+        )
     trusting.check(trusting.read(registry.source(about.variant)), about.source)
 
 
 def trust(variant: str) -> None:
-    """Remember that the user has named a file of code, as it is now: checkpoints may ask for it from now on."""
+    """Record that the user trusts a .py file in its current version, so that its checkpoints can load it."""
     if not variant.endswith(".py"):
         return
     try:
         trusting.allow(trusting.read(registry.source(variant)))
     except (OSError, UserError) as error:  # a home that is full, read-only or not there stops no training
-        terminal.warn(f"that you trust {variant} cannot be remembered ({reason(error)}): its checkpoints will ask")
+        terminal.warn(f"cannot record that you trust {variant} ({reason(error)}): its checkpoints will ask")
 
 
 def source_hash(variant: str) -> str:

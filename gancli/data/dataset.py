@@ -1,4 +1,4 @@
-"""What a batch is, and the rows that batches are made of: each names the other. N C H W as in gancli.gan."""
+"""Batches, and the data sets that they come from: each refers to the other. N C H W as in gancli.gan."""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,14 +21,14 @@ from gancli.system.seeds import seed_of
 class Batch:
     """Tensors of one batch, N rows each. Images are float32 in [-1, 1]."""
 
-    uses: ClassVar[tuple[str, ...]] = ()  # the options of `Request` that only some kinds of data have
+    uses: ClassVar[tuple[str, ...]] = ()  # the options of `Request` that only this kind of data has
 
     def __len__(self) -> int:
         return len(getattr(self, dataclasses.fields(self)[0].name))
 
     @classmethod
     def open(cls, request: "Request") -> "Dataset[Self]":
-        """Read the data of this kind that the command line asks for."""
+        """Read the data that the command line asks for, as this kind."""
         raise NotImplementedError
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
@@ -36,7 +36,7 @@ class Batch:
         return type(self)(**{f.name: function(getattr(self, f.name)) for f in dataclasses.fields(self)})
 
     def split(self, parts: int) -> list[Self]:
-        """Cut the batch into `parts` of equal size; it must divide."""
+        """Split the batch into `parts` of equal size; its length must be divisible."""
         if parts == 1:
             return [self]
         size = len(self) // parts
@@ -48,22 +48,22 @@ B_co = TypeVar("B_co", bound=Batch, covariant=True)
 
 @dataclass(frozen=True)
 class Dataset(Generic[B_co]):
-    """Rows to make batches of: uint8 images (N, C, H, W), become float32 in [-1, 1]; the rest stays as it is."""
+    """The rows of a data set: uint8 images (N, C, H, W) become float32 in [-1, 1]; other columns stay as they are."""
 
     name: str
     spec: DataSpec
     kind: type[B_co]
     columns: dict[str, Tensor]  # by field of the batch
     notes: tuple[str, ...] = ()
-    make: Callable[..., B_co] | None = None  # builds a batch of the columns; default: `kind`
-    matched: bool = True  # the columns' rows belong together; if not, each column has an order of its own
-    rows: dict[str, Tensor] = field(default_factory=dict)  # by field, the rows in use; a short list comes round again
-    held_out: "Dataset[Any] | None" = None  # labelled rows that are never trained on
-    content: str = ""  # a hash of what the columns hold, where it is known; `digest` reads them if not
+    make: Callable[..., B_co] | None = None  # builds a batch from the columns; default: `kind`
+    matched: bool = True  # the columns' rows belong together; if not, each column has its own order
+    rows: dict[str, Tensor] = field(default_factory=dict)  # by field, the rows in use; a short list is repeated
+    held_out: "Dataset[Any] | None" = None  # labelled rows that are never used for training
+    content: str = ""  # a hash of the columns, if known; otherwise `digest` reads them
 
     @cached_property
     def digest(self) -> str:
-        """A sha256 of the data: other images, labels, classes or pairs have another, wherever they lie."""
+        """A sha256 of the images, labels, classes and pairing; the location of the files does not count."""
         return sha256(repr((self.kind.__name__, self.content or _content(self.columns))).encode()).hexdigest()
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ class Dataset(Generic[B_co]):
         return len(self.rows.get(name, self.columns[name]))
 
     def to(self, device: torch.device) -> "Dataset[B_co]":
-        """Move the rows to the device when they take at most a quarter of its free memory."""
+        """Move the rows to the device if they take at most a quarter of its free memory."""
         if device.type != "cuda":
             return self
         free, _ = torch.cuda.mem_get_info(device)
@@ -84,7 +84,7 @@ class Dataset(Generic[B_co]):
         return dataclasses.replace(self, columns={name: moved[id(column)] for name, column in self.columns.items()})
 
     def at(self, seed: int, place: int, count: int, device: torch.device) -> B_co:
-        """Make a batch of the rows at places `place`, place + 1, … of the order; images are laid out channels last."""
+        """Return a batch of the rows at `place`, place + 1, … of the order; images are in channels-last layout."""
         index = {}
         for i, name in enumerate(self.columns):
             own = seed if self.matched or i == 0 else seed_of("order of", name, seed)
@@ -92,7 +92,7 @@ class Dataset(Generic[B_co]):
         return self._made(index, device)
 
     def batch(self, index: Tensor, device: torch.device) -> B_co:
-        """Make a batch of the rows at `index` (N,)."""
+        """Return a batch of the rows at `index` (N,)."""
         return self._made(dict.fromkeys(self.columns, index), device)
 
     def _made(self, index: dict[str, Tensor], device: torch.device) -> B_co:
@@ -116,7 +116,7 @@ def _content(columns: dict[str, Tensor]) -> str:
 def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:
     rows = column[index.to(column.device)]
     if device.type == "cuda" and not rows.is_cuda:
-        rows = rows.pin_memory()  # so that the copy runs beside the computing
+        rows = rows.pin_memory()  # so that the copy overlaps with computation
     rows = rows.to(device, non_blocking=True)
     if rows.dtype != torch.uint8:
         return rows

@@ -1,4 +1,4 @@
-"""Each process's share of the batches of a run; on a GPU the next is fetched while a step is computed."""
+"""Each process's share of the batches of a run; on a GPU the next batch loads during the current training step."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,20 +23,20 @@ class Feed(Generic[B_co]):
     device: torch.device
 
     def at(self, images: int) -> B_co:
-        """Give the batch that comes after `images` images were seen."""
+        """Return the batch that follows after `images` images."""
         share = self.batch // dist.world()
         return self.dataset.at(self.seed, images + dist.rank() * share, share, self.device)
 
     def first(self, n: int) -> B_co:
-        """Give the first `n` rows of the data in the order of the run, whole on every process."""
+        """Return the first `n` rows in the order of the run, the same on every process."""
         return self.dataset.at(self.seed, 0, min(n, len(self.dataset)), self.device)
 
 
-Fetch = Callable[[int], Any]  # images seen -> what comes next
+Fetch = Callable[[int], Any]  # images seen -> the next batch
 
 
 class Ahead:
-    """Gives what `fetch` gives, and has a thread fetch what will be asked for next."""
+    """Return what `fetch` returns, and prefetch the next result in a thread."""
 
     def __init__(self, fetch: Fetch, step: int) -> None:
         self._fetch, self._step = fetch, step
@@ -44,7 +44,7 @@ class Ahead:
         self._next: tuple[int, Future[Any]] | None = None
 
     def at(self, place: int) -> Any:
-        """Give what belongs to a place; the one after it is fetched meanwhile."""
+        """Return the result for a place, and start fetching the next one."""
         if self._next is None or self._next[0] != place:
             self._next = place, self._pool.submit(self._fetch, place)
         found = self._next[1].result()
@@ -53,7 +53,7 @@ class Ahead:
 
 
 class AheadFeed(Feed[Any]):
-    """A feed whose rows lie in the host's memory, or on its disk, and whose batches are wanted on a GPU."""
+    """A feed whose rows are in host memory or on disk, and whose batches go to a GPU."""
 
     def __init__(self, dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> None:
         super().__init__(dataset, batch, seed, device)
@@ -62,7 +62,7 @@ class AheadFeed(Feed[Any]):
         vars(self).update(_stream=stream, _ahead=Ahead(self._fetch, self.batch))  # a feed is frozen
 
     def at(self, images: int) -> Any:
-        """Give the batch that comes after `images` images were seen."""
+        """Return the batch that follows after `images` images."""
         batch, copied = vars(self)["_ahead"].at(images)
         if copied is not None:
             now = torch.cuda.current_stream(self.device)
@@ -71,7 +71,7 @@ class AheadFeed(Feed[Any]):
         return batch
 
     def _fetch(self, images: int) -> tuple[Any, Any]:
-        """A batch, and the event after which it is there."""
+        """Return a batch, and the event that marks the end of its copy."""
         stream = vars(self)["_stream"]
         with torch.cuda.stream(stream) if stream else nullcontext():
             batch = super().at(images)
@@ -79,11 +79,11 @@ class AheadFeed(Feed[Any]):
 
 
 def _used_on(tensor: Tensor, stream: Any) -> Tensor:
-    tensor.record_stream(stream)  # its memory must not be given to the next batch before that has read it
+    tensor.record_stream(stream)  # so that the allocator does not reuse its memory before that stream has read it
     return tensor
 
 
 def feed_for(dataset: Dataset[Any], batch: int, seed: int, device: torch.device) -> Feed[Any]:
-    """Give the feed that suits where the rows are; one that makes parts of a batch may draw, which has its time."""
+    """Return the feed for where the rows are; data sets that make part of a batch may use random numbers in order."""
     elsewhere = any(column.device != device for column in dataset.columns.values())
     return (AheadFeed if elsewhere and not dataset.make else Feed)(dataset, batch, seed, device)

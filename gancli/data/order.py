@@ -1,4 +1,4 @@
-"""The order of the data: a pure function of the seed and of a place in it, so nothing of it need be stored."""
+"""The order of the data: a pure function of the seed and the position, so no state needs to be stored."""
 
 from functools import lru_cache
 
@@ -9,7 +9,7 @@ from gancli.system.seeds import seed_of
 
 
 def order(seed: int, rows: int, first: int, count: int) -> Tensor:
-    """Give the rows (count,) at places first, first + 1, … of an endless order whose every epoch is a permutation."""
+    """Return the rows (count,) at first, first + 1, … of an endless order in which every epoch is a permutation."""
     parts, place = [], first
     while place < first + count:
         epoch, offset = divmod(place, rows)

@@ -1,25 +1,25 @@
-"""What the command line asks of the data."""
+"""The command line's request for data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gancli.images.sizes import Size
 
-Report = Callable[[int, int], None]  # pictures done, pictures in all
+Report = Callable[[int, int], None]  # images done, images in all
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked of the pictures; None: find it from them."""
+    """The requested image format; None: choose it from the data."""
 
     size: Size | None = None
     channels: int | None = None
-    threads: int = 4  # that decode
+    threads: int = 4  # for decoding
 
 
 @dataclass(frozen=True)
 class Request:
-    """The data options of the command line."""
+    """The data to open, and how."""
 
     data: str
     wanted: Wanted = field(default_factory=Wanted)

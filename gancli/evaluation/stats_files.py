@@ -41,7 +41,10 @@ def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
     _check(path, READ)
     check_regular(path)
     try:
-        with reading(str(path)), np.errstate(all="ignore"):  # values that are not finite are reported below, in one line
+        with (
+            reading(str(path)),
+            np.errstate(all="ignore"),
+        ):  # values that are not finite are reported below, in one line
             mu, sigma, said = READERS[path.suffix](path)
             mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
             protocol = json.loads(said) if said else None

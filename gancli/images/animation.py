@@ -1,4 +1,4 @@
-"""Frames to animations, videos or folders."""
+"""Save frames as an animation, a video or a folder."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ VIDEO = (".mp4", ".webm", ".mkv")
 
 
 def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float = 25) -> None:
-    """Write a walk by the ending of its name: .gif, .webp, .png (animated), .mp4, or a folder of PNGs.
+    """Save frames in the format of the file extension: .gif, .webp, .png (animated), .mp4, or a folder of PNGs.
 
     Raises UserError for other endings, and for video where no encoder is installed.
     """
@@ -31,7 +31,7 @@ def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
     elif suffix in VIDEO:
         _save_video(frames, path, about, fps)
     else:
-        raise UserError(f"--out {path}: a walk is written as {', '.join(ANIMATED + VIDEO)} or a folder")
+        raise UserError(f"--out {path}: an animation is written as {', '.join(ANIMATED + VIDEO)} or a folder")
 
 
 def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float) -> None:

@@ -21,7 +21,7 @@ SETTINGS = "matplotlibrc"
 
 @contextmanager
 def figure(width: float, height: float) -> Iterator["Figure"]:
-    """Give a figure of so many inches, to be drawn on and saved before the block ends.
+    """Return a figure of the given size in inches, to be drawn on and saved before the block ends.
 
     Text that comes from a file is to be drawn with `parse_math=False`.
     """

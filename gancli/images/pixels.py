@@ -1,4 +1,4 @@
-"""Between the bytes of images and the numbers that networks see: uint8, and float32 in [-1, 1]."""
+"""Convert images between uint8 and the float32 in [-1, 1] that networks use."""
 
 import numpy as np
 import torch
@@ -7,8 +7,8 @@ from PIL import Image
 from torch import Tensor
 
 Pixels = NDArray[np.uint8]  # (N, H, W, C)
-GAP = 2  # pixels between the pictures of a grid
-SMALL = 32  # pictures with a shorter side than this are enlarged in grids, by whole factors
+GAP = 2  # pixels between the images of a grid
+SMALL = 32  # images with a shorter side than this are enlarged in grids, by whole factors
 
 
 def to_floats(pixels: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def to_pixels(images: Tensor) -> Pixels:
 
 
 def to_picture(pixels: Pixels) -> Image.Image:
-    """Make a picture of one image (H, W, C) with 1, 3 or 4 channels."""
+    """Convert one image (H, W, C) with 1, 3 or 4 channels to a PIL image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
@@ -47,7 +47,7 @@ def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
 
 
 def grey_to_colour(images: Tensor) -> Tensor:
-    """Images (N, C, H, W) of 1, 3 or 4 channels as (N, 3, H, W); alpha is laid on white."""
+    """Convert images (N, C, H, W) of 1, 3 or 4 channels to (N, 3, H, W); alpha is composited on white."""
     if images.shape[1] == 4:
         colour, alpha = images[:, :3].float(), images[:, 3:].float() / 255
         return (colour * alpha + 255 * (1 - alpha) + 0.5).to(torch.uint8)

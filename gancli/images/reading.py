@@ -16,9 +16,9 @@ from PIL import Image, ImageOps
 from gancli.images.sizes import LARGEST_COMMON, Size
 from gancli.system.untrusted.door import check_regular
 
-LARGE = 2**22  # pixels: threads take turns with such pictures, which need memory
+LARGE = 2**22  # pixels: threads take turns with such images, which need memory
 ORIENTATION = 0x0112  # of EXIF
-MOST_PIXELS = 2**26  # of a picture, all of its frames together: what claims more is refused before it takes memory
+MOST_PIXELS = 2**26  # of an image, all frames together: larger ones are refused before they take memory
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "AVIF", "JPEG2000")  # EPS is a program
 UNREADABLE = (  # what Pillow's readers raise on bad files
     *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError),
@@ -29,9 +29,9 @@ _one_large = Lock()
 
 
 def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
-    """Bring a picture of any mode to uint8 (C, H, W): upright, cut to the aspect round its middle, and resized.
+    """Convert an image of any mode to uint8 (C, H, W): upright, centre-cropped to the aspect ratio, and resized.
 
-    Transparency is kept with 4 channels, else laid on white. 16-bit values are scaled, not clipped.
+    Transparency is kept with 4 channels, else composited on white. 16-bit values are scaled, not clipped.
     """
     image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # a JPEG much larger than that is read at a fraction
     with _one_large if image.width * image.height > LARGE else nullcontext(), warnings.catch_warnings():
@@ -52,7 +52,7 @@ def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8
 
 
 def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
-    """Turn a picture as its EXIF says and bring it to RGB, or RGBA; transparency that is not kept is laid on white."""
+    """Apply the EXIF orientation and convert to RGB or RGBA; transparency that is not kept is composited on white."""
     if image.getexif().get(ORIENTATION, 1) != 1:  # each copy of a large picture costs a quarter of a gigabyte
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
@@ -77,7 +77,7 @@ def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def open_picture(source: Path | IO[bytes]) -> Image.Image:
-    """Open a picture; raises ValueError for no file, such as a pipe, and for too many pixels, before they are read."""
+    """Open an image; raise ValueError if it is not a regular file or has too many pixels, before reading them."""
     if isinstance(source, Path) and source.exists():
         check_regular(source)
     with warnings.catch_warnings():
@@ -94,9 +94,9 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
 def check_pixels(count: int) -> None:
     """Raise ValueError for too many pixels."""
     if count > MOST_PIXELS:
-        raise ValueError(f"{count:,} pixels, more than {MOST_PIXELS:,} are not read")
+        raise ValueError(f"{count:,} pixels; at most {MOST_PIXELS:,} are read")
 
 
 def open_bytes(data: bytes) -> Image.Image:
-    """Open a picture from the bytes of its file."""
+    """Open an image from the bytes of its file."""
     return open_picture(io.BytesIO(data))

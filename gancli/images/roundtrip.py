@@ -1,4 +1,4 @@
-"""Pictures as people have them: any mode, upright, with their alpha, profile, frames and what else their files say."""
+"""Read and write users' images with alpha, colour profile, frames and metadata kept."""
 
 import re
 import warnings
@@ -23,7 +23,7 @@ from gancli.system.untrusted.door import check_regular, reading
 
 @dataclass(frozen=True)
 class Loaded:
-    """A picture, upright: RGB, or RGBA where it has alpha; and what its file says besides."""
+    """An upright image, RGB, or RGBA if it has alpha, and the metadata of its file."""
 
     frames: list[Image.Image]
     exif: Image.Exif = field(default_factory=Image.Exif)
@@ -33,7 +33,7 @@ class Loaded:
 
 
 def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
-    """Read all of a picture; raises what Pillow does for one that cannot be read."""
+    """Read an image with all frames; raise Pillow's error if it cannot be read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata
         with open_picture(source) as image:
@@ -68,7 +68,7 @@ def _sides(given: tuple[int, int], size: str | None) -> tuple[int, int]:
 
 
 def to_tensor(image: Image.Image, channels: int) -> Tensor:
-    """Make of a picture what a model with so many channels takes, (1, C, H, W) in [-1, 1]; alpha is laid on white."""
+    """Convert an image to model input, (1, C, H, W) in [-1, 1]; alpha is composited on white below 4 channels."""
     if "A" in image.getbands() and channels < 4:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     array = np.array(image.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels]))
@@ -77,11 +77,11 @@ def to_tensor(image: Image.Image, channels: int) -> Tensor:
 
 
 def hole(mask: str, size: tuple[int, int]) -> Image.Image:
-    """Read --mask for a picture: x,y,w,h in its pixels, or a file whose light pixels are the hole; "L", 255 in it."""
+    """Read --mask for an image: x,y,w,h in pixels, or a mask image (white = fill); return "L", 255 in the hole."""
     if match := re.fullmatch(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*", mask):
         x, y, width, height = map(int, match.groups())
         if not width or not height or x >= size[0] or y >= size[1]:
-            raise UserError(f"--mask {mask} lies outside of a picture of {size[0]}x{size[1]}")
+            raise UserError(f"--mask {mask} lies outside the {size[0]}x{size[1]} image")
         made = Image.new("L", size)
         made.paste(255, (x, y, x + width, y + height))
         return made
@@ -91,17 +91,17 @@ def hole(mask: str, size: tuple[int, int]) -> Image.Image:
         with reading(mask), open_picture(path) as image:
             return ImageOps.exif_transpose(image).convert("L").resize(size).point([255 * (v > 127) for v in range(256)])
     except UserError as error:
-        raise UserError(f"--mask {error}: give x,y,w,h in pixels, or an image") from None
+        raise UserError(f"--mask {error}: give x,y,w,h in pixels, or a mask image") from None
 
 
 def save(
     frames: Sequence[Image.Image], out: Path | IO[bytes], suffix: str, loaded: Loaded, about: dict[str, Any]
 ) -> None:
-    """Write a picture, or an animation where the format can; with what the source's file said, and where it is from."""
+    """Save an image, or an animation if the format allows, with the source's metadata and the provenance."""
     first, options = frames[0], _options(suffix, loaded, about)
     if len(frames) > 1:
         if suffix not in ANIMATED:
-            raise OSError(f"{suffix} holds no animation: give --out with one of {', '.join(ANIMATED)}")
+            raise OSError(f"{suffix} cannot hold an animation: give --out ending in one of {', '.join(ANIMATED)}")
         timing = {"duration": loaded.durations, "loop": loaded.loop}
         options |= {"save_all": True, "append_images": list(frames[1:]), "disposal": 2, **timing}
         if suffix == ".webp":
@@ -114,7 +114,7 @@ def save(
 def _options(suffix: str, loaded: Loaded, about: dict[str, Any]) -> dict[str, Any]:
     formats = Image.registered_extensions()
     if suffix not in formats:
-        raise OSError(f"{suffix} is no ending of a picture")
+        raise OSError(f"{suffix} is not an image file extension")
     options: dict[str, Any] = {"format": "PNG" if suffix == ".apng" else formats[suffix]}
     if loaded.profile:
         options["icc_profile"] = loaded.profile

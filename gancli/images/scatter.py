@@ -1,4 +1,4 @@
-"""Pictures of points: real ones grey, drawn ones coloured. Their "grid" of images."""
+"""Scatter plots of points, real ones grey and generated ones coloured: the "grid" of point data."""
 
 import io
 
@@ -23,7 +23,7 @@ def to_points(images: Tensor) -> Points:
 
 
 def plot(fake: Points | None = None, real: Points | None = None, path: Points | None = None) -> Image.Image:
-    """Plot drawn points over real ones, and a way among them; the view is square and depends on the real ones alone."""
+    """Plot generated points over real ones, and a path; the view is square and set by the real points only."""
     shown = next(points for points in (real, fake, path) if points is not None)
     reach = MARGIN * max(float(np.abs(shown).max()), 1e-3)
     buffer = io.BytesIO()
@@ -32,7 +32,7 @@ def plot(fake: Points | None = None, real: Points | None = None, path: Points | 
         if real is not None:
             axes.scatter(*real.T, s=5, color=GREY, linewidths=0, label="real")
         if fake is not None:
-            axes.scatter(*fake.T, s=5, color=COLOUR, alpha=0.5, linewidths=0, label="drawn")
+            axes.scatter(*fake.T, s=5, color=COLOUR, alpha=0.5, linewidths=0, label="generated")
         if path is not None:
             axes.plot(*path.T, color=COLOUR, linewidth=1.2, marker="o", markersize=3, label="walk")
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")

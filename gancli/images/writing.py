@@ -1,4 +1,4 @@
-"""Images out, and what is written into every file of them."""
+"""Save images with their provenance in every file."""
 
 import warnings
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ TEXT = "gancli"  # the key of a PNG's text chunk
 
 
 def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None:
-    """Write a PNG that says where it comes from."""
+    """Save a PNG with its provenance."""
     with atomic.replacing(path) as temporary:
         picture.save(temporary, "PNG", pnginfo=png_text(about))
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """Read what `save_png` wrote into a picture; raises UserError when there is nothing.
+    """Read the provenance that `save_png` wrote into a PNG; raise UserError if there is none.
 
     How much text a chunk may unpack to is bounded by Pillow.
     """
@@ -39,12 +39,12 @@ def read_about(path: Path) -> dict[str, Any]:
 
 
 def png_text(about: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
-    """Give the text chunk of a PNG that says where it comes from."""
+    """Return the text chunk with the provenance for a PNG."""
     text = PngImagePlugin.PngInfo()
     text.add_itxt(TEXT, provenance(about))
     return text
 
 
 def provenance(about: Mapping[str, Any]) -> str:
-    """Say in JSON where a picture comes from, and that it is synthetic."""
+    """Return the provenance of an image as JSON, marked as synthetic."""
     return to_json({"synthetic": True, **about})

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and nothing is removed that was not made here."""
+"""Write files completely or not at all, and remove only what was created here."""
 
 import errno
 import os
@@ -19,24 +19,24 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-PREFIX = ".gancli-tmp-"  # of the folders that hold what is not whole yet: nobody else's are called so
+PREFIX = ".gancli-tmp-"  # of the folders for unfinished files: no other program uses this prefix
 LEFTOVER = re.compile(re.escape(PREFIX) + r"([0-9]{1,10})-[0-9a-f]{8}")  # the process that made it, and a number
-OPENED = Path("/proc/self/fd")  # where Linux says which path an opened folder has now
+OPENED = Path("/proc/self/fd")  # where Linux shows the current path of an open folder
 
 
 class Gone(OSError):
-    """The folder that this process has locked is not at its path any more: it was renamed, removed or replaced."""
+    """The folder that this process locked is no longer at its path: it was renamed, removed or replaced."""
 
 
 @dataclass(frozen=True)
 class _Held:
-    """A folder that this process has locked: what is written below its path goes into this folder, or nowhere."""
+    """A folder that this process has locked: writes below its path go into this folder or fail."""
 
     path: Path
     handle: int
 
     def check(self) -> None:
-        """Raise Gone when its path leads elsewhere, or nowhere."""
+        """Raise Gone if its path leads elsewhere or does not exist."""
         with suppress(FileNotFoundError, NotADirectoryError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.handle)):
                 return
@@ -58,16 +58,16 @@ def _holder(path: Path) -> _Held | None:
 
 
 def check_held(path: Path) -> None:
-    """Raise Gone when a path leads into a folder that this process has locked, and that is elsewhere now."""
+    """Raise Gone if a path is below a folder that this process has locked and that is no longer there."""
     if held := _holder(path):
         held.check()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path of the same name; what was written to it is on disk and in place when the block ends well.
+    """Yield a temporary path of the same name; its file replaces `path`, synced to disk, if the block succeeds.
 
-    It lies in a folder of its own, for some libraries write beside what they are told to.
+    It is in its own folder, because some libraries write further files beside it.
     """
     check_place(path)
     _make_parent(path)
@@ -91,14 +91,14 @@ def check_place(path: Path) -> None:
 
 
 def _share(path: Path, mode: int) -> None:
-    """Let others read a file as the user's mask says, which some libraries overrule."""
+    """Set a file's mode as the umask says, which some libraries ignore."""
     if stat.S_IMODE(path.stat().st_mode) != mode:
         with suppress(PermissionError):  # a file system without modes
             path.chmod(mode)
 
 
 def _make_parent(path: Path) -> None:
-    """Make the folder that a file is written to; one that is held is never made anew."""
+    """Make the folder that a file is written to; a locked one is never recreated."""
     held = _holder(path)
     if held is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Add to a text file, all of it or nothing: what a full disk cut short is taken back."""
+    """Append to a text file, completely or not at all: a write that a full disk cut short is undone."""
     _make_parent(path)
     with open(path, "ab", buffering=0, opener=_open_to_append) as file:
         end, data = file.tell(), text.encode(errors="backslashreplace")
@@ -149,7 +149,7 @@ def _open_to_append(path: str, flags: int) -> int:
 
 
 def copy_aside(path: Path) -> Path:
-    """Keep a copy of a damaged file beside it; returns its path."""
+    """Copy a damaged file beside itself and return the path of the copy."""
     aside = _aside(path)
     with replacing(aside) as temporary:
         shutil.copyfile(path, temporary)
@@ -157,7 +157,7 @@ def copy_aside(path: Path) -> Path:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, so that it stands in nobody's way and is not lost; returns its new path."""
+    """Rename a damaged file, so that it is out of the way but not lost, and return its new path."""
     return path.rename(_aside(path))
 
 
@@ -167,7 +167,7 @@ def _aside(path: Path) -> Path:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder, which must be one of ours."""
+    """Remove what killed writers left in a folder, which must be one of ours."""
     for path in folder.glob(f"{PREFIX}*"):
         found = LEFTOVER.fullmatch(path.name)
         if found and stat.S_ISDIR(path.lstat().st_mode) and not _writes(int(found[1])):

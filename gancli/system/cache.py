@@ -1,4 +1,4 @@
-"""The user's cache: decoded data and what was downloaded. Everything in it can be made again.
+"""The user's cache: decoded data and downloads. Everything in it can be rebuilt.
 
 What gancli makes lies in entries: folders that appear whole, say what their files must hold, and are made again where
 they do not. A file that somebody cuts while it is mapped still ends the process (SIGBUS): nothing can catch that.
@@ -37,7 +37,7 @@ FORMAT = 2  # part of every key: a change of what is stored makes new entries
 
 @lru_cache(maxsize=1)
 def root() -> Path:
-    """Find the folder to write to: GANCLI_CACHE, or the user's; a temporary one where neither can be written."""
+    """Return the folder to write to: GANCLI_CACHE, or the user's cache; a temporary one if it is not writable."""
     base = _base()
     try:
         base.mkdir(parents=True, exist_ok=True)
@@ -49,13 +49,13 @@ def root() -> Path:
 
 
 def places(*parts: str) -> list[Path]:
-    """Give the paths where something may lie: in a cache that can only be read, too, such as one that others made."""
+    """Return the paths where an entry may be, including a read-only cache that others made."""
     roots = [*([_spare()] if _spare.cache_info().currsize else []), root(), _base()]
     return [folder.joinpath(*parts) for folder in dict.fromkeys(roots)]
 
 
 def folder(*parts: str) -> Path:
-    """Make a folder to write to; where it is another user's, one that goes with this process."""
+    """Make a folder to write to; if it is another user's, a temporary one that is removed with this process."""
     for base in (root, _spare):
         with suppress(OSError):
             path = base()
@@ -68,8 +68,10 @@ def folder(*parts: str) -> Path:
 
 
 def nowhere() -> UserError:
-    """Say that there is no place to write to."""
-    return UserError(f"nothing can be written to {root()}, nor to a temporary folder: name another with GANCLI_CACHE")
+    """Return the error for a machine without a writable folder."""
+    return UserError(
+        f"cannot write to {root()} or to a temporary folder: set GANCLI_CACHE to a folder you can write to"
+    )
 
 
 def _base() -> Path:
@@ -82,7 +84,7 @@ def _base() -> Path:
 
 @lru_cache(maxsize=1)
 def _spare() -> Path:
-    """A folder that goes with this process."""
+    """Make a temporary folder that is removed when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix="gancli-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     cache_room.mark(folder)
@@ -116,14 +118,14 @@ class _Seal:
 
 @dataclass(frozen=True)
 class Kept:
-    """An entry that is there. Its methods raise ValueError for files that are not what was written."""
+    """An existing entry. Its methods raise ValueError for files that have changed."""
 
     path: Path
     about: dict[str, Any]
     files: dict[str, File]
 
     def load(self, name: str) -> bytes:
-        """Read a file whole, and hold it to its hash."""
+        """Read a whole file and check its hash."""
         with self._opened(name) as file:
             data = file.read(self.files[name].size + 1)
         if hashlib.sha256(data).hexdigest() != self.files[name].sha256:
@@ -131,15 +133,15 @@ class Kept:
         return data
 
     def map(self, name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
-        """Map a file into memory, which is held to its size alone; while the array lives, the entry is in use."""
+        """Map a file into memory, checking only its size; the entry is in use while the array lives."""
         if int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize != self.files[name].size:
-            raise ValueError(f"{name} is no {np.dtype(dtype)}{list(shape)}")
+            raise ValueError(f"{name} is not an array {np.dtype(dtype)}{list(shape)}")
         with self._opened(name) as file:
             cache_room.use(file.fileno())  # the mapping keeps the file open, and so the lock
             return np.memmap(file, dtype, "c", shape=shape)  # never written to; "c" is what torch takes
 
     def check(self) -> None:
-        """Read every file and hold it to its hash."""
+        """Read every file and check its hash."""
         for name, file in self.files.items():
             with self._opened(name) as opened:
                 if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
@@ -170,12 +172,12 @@ def _kept(path: Path) -> Kept:
 
 @dataclass(frozen=True)
 class Draft:
-    """An entry that is being made."""
+    """An entry that is being written."""
 
     path: Path
 
     def seal(self, about: dict[str, Any]) -> None:
-        """Say what the entry is, when all of its files are there."""
+        """Describe the entry and record its hashes, once all of its files are written."""
         seal = _Seal.of(about, {path.name: _flushed(path) for path in sorted(self.path.iterdir())})
         atomic.write_json(self.path / ABOUT, asdict(seal))
 
@@ -194,7 +196,7 @@ class Entry:
     name: str
 
     def read(self, use: Callable[[Kept], R]) -> R | None:
-        """Return what `use` makes of the entry; None when there is none, or it was damaged, which is said."""
+        """Return what `use` makes of the entry; None if there is none, or if it is damaged, with a warning."""
         for path in places(self.kind, self.name):
             if not os.path.lexists(path):
                 continue
@@ -202,7 +204,7 @@ class Entry:
                 with reading(f"{path} in the cache"):
                     return use(_kept(path))
             except UserError as error:
-                warn(f"{error}; it is made again")
+                warn(f"{error}; rebuilding it")
                 cache_room.remove(path)
         return None
 
@@ -247,32 +249,32 @@ def entry(kind: str, *key: object) -> Entry:
 
 
 def check() -> Iterator[str]:
-    """Read all that the cache holds, and give one line for each entry that is not what was written."""
+    """Read the whole cache, and yield one line for each damaged entry."""
     for folder in places():
         for path in cache_room.named(folder):
             try:
                 with reading(str(path)):
                     _kept(path).check()
             except UserError as error:
-                yield f"{error}; remove that folder, and it is made again"
+                yield f"{error}; delete that folder and it will be rebuilt"
 
 
 # --------------------------------------------------------------------------------------------------- room
 
 
 class Full(UserError):
-    """There is no room in the cache."""
+    """The cache, or its disk, is full."""
 
 
 def raise_if_full(error: BaseException) -> None:
-    """Raise an error again if it says that there is no room, where others are faults of single pictures."""
+    """Raise an error again if the cache is full; other errors concern single images."""
     if isinstance(error, Full):
         raise error
 
 
 @contextmanager
 def full_is_said(folder: Path) -> Iterator[None]:
-    """Turn what a full disk or quota raises into one UserError that says where, and what can be done."""
+    """Turn the errors of a full disk or quota into one UserError that says where, and what to do."""
     try:
         yield
     except Exception as error:
@@ -280,6 +282,6 @@ def full_is_said(folder: Path) -> Iterator[None]:
             raise
         most = cache_room.said(cache_room.bound(folder)[0])
         raise Full(
-            f"no room in the cache {folder} ({reason(error)}), which may hold {most} (GANCLI_CACHE_SIZE): "
-            "free some, or name a folder on another disk with GANCLI_CACHE"
+            f"no room in the cache {folder} ({reason(error)}); its limit is {most} (GANCLI_CACHE_SIZE): "
+            "free some space, or set GANCLI_CACHE to a folder on another disk"
         ) from None

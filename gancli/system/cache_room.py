@@ -1,6 +1,6 @@
-"""How much the cache may hold: what was not used for longest goes first, and what killed processes left.
+"""Limit the size of the cache: remove what killed processes left, then the least recently used entries.
 
-Nothing is removed but folders with names that only gancli gives, from a cache that carries its mark.
+Only folders with names that only gancli uses are removed, and only from a cache that carries its mark.
 """
 
 import errno
@@ -57,12 +57,12 @@ def make_folder(kind: Path) -> None:
 
 
 def entries(root: Path) -> Iterator[Path]:
-    """Give all entries of a cache."""
+    """Yield all entries of a cache."""
     return (path for path in named(root) if (path / ABOUT).exists())
 
 
 def named(root: Path) -> Iterator[Path]:
-    """Give all that is named as an entry."""
+    """Yield all folders with the name of an entry."""
     return (path for path in _below(root) if re.fullmatch("[0-9a-f]{32}", path.name))
 
 
@@ -80,7 +80,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove an entry, all at once; what is another user's stays."""
+    """Remove an entry atomically; another user's stays."""
     away = path.with_name(f"{OLD}{secrets.token_hex(8)}")
     with suppress(OSError):
         path.rename(away)
@@ -92,14 +92,14 @@ def remove(path: Path) -> None:
 
 
 def use(file: int) -> None:
-    """Say that an open file is in use, until it is closed."""
+    """Mark an open file as in use until it is closed."""
     if fcntl is not None:
         with suppress(OSError):  # it is just being removed, which does no harm, or there are no locks here
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def claim(folder: Path) -> int:
-    """Lock a new folder; raises OSError when it was taken for an orphan meanwhile."""
+    """Lock a new folder; raise OSError if another process removed it as an orphan."""
     handle = os.open(folder if fcntl else os.devnull, os.O_RDONLY)
     if fcntl is not None:
         with suppress(OSError):
@@ -139,7 +139,7 @@ def make_room(root: Path, size: int) -> None:
     """
     most, given = bound(root)
     if given and size > most:
-        raise UserError(f"{said(size)} are more than the cache {root} may hold: GANCLI_CACHE_SIZE is {said(most)}")
+        raise UserError(f"{said(size)} do not fit in the cache {root}: GANCLI_CACHE_SIZE is {said(most)}")
     if fcntl is None or not is_marked(root):
         return
     for path in _below(root):
@@ -156,18 +156,18 @@ def make_room(root: Path, size: int) -> None:
 
 
 def bound(root: Path) -> tuple[int, bool]:
-    """How many bytes entries may take, and whether the user has said so."""
+    """Return how many bytes entries may take, and whether the user set that limit."""
     given = os.environ.get("GANCLI_CACHE_SIZE")
     if not given:
         return shutil.disk_usage(root).total // SHARE, False
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)\s*([kmgt]?)b?", given.strip().lower())
     if not match:
-        raise UserError(f"GANCLI_CACHE_SIZE={given} is no size: give one such as 20GB")
+        raise UserError(f"GANCLI_CACHE_SIZE={given} is not a size: give one such as 20GB")
     return int(float(match[1]) * UNITS[match[2]]), True
 
 
 def said(size: int) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes for people."""
     unit = max((u for u in UNITS.items() if u[1] <= max(size, 1)), key=lambda u: u[1])
     return f"{size / unit[1]:.3g} {unit[0].upper()}B"
 
@@ -187,12 +187,12 @@ def _size(path: Path) -> int:
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether an error says that a disk or a quota is full; libraries say so in words alone."""
+    """Return whether an error means a full disk or quota; some libraries say so only in the message."""
     return getattr(error, "errno", None) in FULL or any(f"(os error {number})" in str(error) for number in FULL)
 
 
 def allocate(path: Path, size: int) -> None:
-    """Make a file of zeros that has its place on the disk; raises OSError when there is none."""
+    """Allocate a file of zeros on the disk; raise OSError if there is no room."""
     with path.open("wb") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, size)

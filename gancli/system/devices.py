@@ -6,17 +6,19 @@ from gancli.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """Take the device that was asked for, or the best there is; raises UserError for one that is not there."""
+    """Return the requested device, or the best available; raise UserError if it is not available."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, present in there.items() if present)
     if not there.get(name):
-        raise UserError(f"--device {name}: this machine has {', '.join(d for d, p in there.items() if p)}")
+        raise UserError(
+            f"--device {name} is not available: this machine has {', '.join(d for d, p in there.items() if p)}"
+        )
     return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Say whether torch has quick kernels for bf16 on a device; other ones take 5 to 30 times as long as fp32's."""
+    """Return whether torch has fast bf16 kernels on a device; the slow ones take 5 to 30 times as long as fp32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     known = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
@@ -24,6 +26,6 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until the device has done all that it was asked for."""
+    """Wait until the device has finished all queued work."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

@@ -1,4 +1,4 @@
-"""Names for what files hold."""
+"""Hashes of file contents."""
 
 import hashlib
 from pathlib import Path

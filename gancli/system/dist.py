@@ -23,7 +23,7 @@ def world() -> int:
 
 
 def rank() -> int:
-    """Number this process, from 0."""
+    """Return the rank of this process, from 0."""
     return td.get_rank() if td.is_initialized() else 0
 
 
@@ -47,7 +47,7 @@ def mean_over_ranks(x: Tensor) -> Tensor:
 
 
 def all_rows(x: Tensor) -> Tensor:
-    """Put the rows of all processes together, in the order of a single one's batch; detached."""
+    """Concatenate the rows of all ranks, in the order of a single process's batch; detached."""
     if world() == 1:
         return x
     parts = [torch.empty_like(x) for _ in range(world())]
@@ -86,7 +86,7 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
 
 
 def broadcast(tensors: Sequence[Tensor]) -> None:
-    """Give every process the tensors of the first."""
+    """Copy the tensors of rank 0 to every process."""
     if world() > 1:
         with _together():
             for tensor in tensors:
@@ -94,7 +94,7 @@ def broadcast(tensors: Sequence[Tensor]) -> None:
 
 
 def wait() -> None:
-    """Wait until every process is here."""
+    """Wait until every process has reached this point."""
     if world() > 1:
         with _together():
             td.barrier()
@@ -117,7 +117,7 @@ def _sum(x: Tensor) -> None:
 
 @contextmanager
 def _together() -> Iterator[None]:
-    """Call all processes. When one has broken off, the watch finds out which, and ends this one with its name."""
+    """Run a collective operation. If a rank was lost, give the watchdog time to name it and end this process."""
     try:
         yield
     except RuntimeError:
@@ -164,7 +164,7 @@ def _stdout_elsewhere() -> Iterator[None]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Work as a single process for a while: what one rank draws is not shared out."""
+    """Work as a single process in the block: random numbers are not split over the ranks."""
     global _alone
     before, _alone = _alone, True
     try:

@@ -1,4 +1,4 @@
-"""Files from the network: resumed where they were cut, checked, whole or not there."""
+"""Download files: interrupted downloads resume, contents are checked, and files appear complete or not at all."""
 
 import http.client
 import os
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
 
 
 class Unfetched(UserError):
-    """A file could not be had from the network."""
+    """A file could not be downloaded."""
 
     def __init__(self, url: str, path: Path, why: str) -> None:
         self.why = f"{printable(url)} cannot be fetched ({printable(why, 120)})"
@@ -40,7 +40,7 @@ def mirrored(url: str) -> str:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process fetches into a folder, and keep them waiting."""
+    """Hold the lock of a download folder in the block, after waiting for any other process."""
     folder.mkdir(parents=True, exist_ok=True)
     told = False
     while True:
@@ -49,7 +49,7 @@ def alone(folder: Path) -> Iterator[None]:
                 yield
                 return
         if not told:
-            warn(f"another process fetches into {folder}: waiting for it")
+            warn(f"another process is downloading into {folder}: waiting for it")
             told = True
         time.sleep(PAUSE)
 
@@ -74,7 +74,7 @@ def fetch(url: str, path: Path, sha256: str | None = None, progress: Progress | 
 
 
 def show(done: int, of: int) -> None:
-    """Show on a terminal how far it is."""
+    """Show the progress on a terminal."""
     if sys.stderr.isatty():
         share = f"{done / of:.0%}" if of else f"{done >> 20} MiB"
         print(f"\r{share}", end="\n" if done == of else "", file=sys.stderr, flush=True)
@@ -121,7 +121,7 @@ class _Part:
 
 
 def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> None:
-    """Connect as often as that brings anything new."""
+    """Reconnect for as long as that brings new bytes."""
     idle, why = 0, "the connection was cut"
     while idle < TRIES:
         before = part.size
@@ -139,10 +139,10 @@ def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> No
             if not deadline.cut and not part.size:
                 raise web.Refused(why) from None
         if deadline.cut:
-            raise web.Refused(f"it comes at less than {web.SLOWEST:,} bytes/s")
+            raise web.Refused(f"slower than {web.SLOWEST:,} bytes/s")
         idle = 0 if part.size > before else idle + 1
         time.sleep(PAUSE * 2**idle / 2 if idle else 0)
-    raise web.Refused(f"{why}, {TRIES} times at {part.size:,} bytes")
+    raise web.Refused(f"{why}; {TRIES} attempts stopped at {part.size:,} bytes")
 
 
 def _reason(error: Exception) -> str:
@@ -151,7 +151,7 @@ def _reason(error: Exception) -> str:
 
 
 def _go_on(part: _Part, deadline: web.Deadline, progress: Progress | None) -> bool:
-    """Fetch what is missing of a part; true when it is whole."""
+    """Download the missing rest of a part; return whether it is complete."""
     validator = part.validator()
     have = part.size if validator or part.trusted else 0
     with web.get(part.url, deadline, have, validator) as answer:
@@ -171,7 +171,7 @@ def _go_on(part: _Part, deadline: web.Deadline, progress: Progress | None) -> bo
 def _keep(part: _Part, path: Path, wanted: str | None) -> Path:
     if wanted is not None and not (found := sha256_of(part.path)).startswith(wanted):
         part.remove()
-        raise UserError(f"{part.url} does not hold what it should: sha256 {found}, not {wanted}; removed")
+        raise UserError(f"{part.url} has unexpected content: sha256 {found}, not {wanted}; removed")
     os.replace(part.path, path)
     part.remove()
     return path

@@ -1,4 +1,4 @@
-"""What comes next is read in threads while something else works."""
+"""Read ahead in threads."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ R = TypeVar("R")
 def in_order(function: Callable[[T], R], items: Iterable[T], threads: int, ahead: int) -> Iterator[R]:
     """Map in threads, in order, with at most `ahead` results that wait or are being made.
 
-    What `function` raises is raised in its place. Nothing more is begun once nobody asks for more.
+    Exceptions of `function` are raised in order. No new work starts once the iterator is closed.
     """
     pool = ThreadPoolExecutor(threads, "ahead")
     waiting: deque[Future[R]] = deque()

@@ -1,4 +1,4 @@
-"""Where every random choice comes from: a stable hash of what it is for. No generator's state is ever stored."""
+"""Seeds of all random choices: stable hashes of their purpose. No generator state is ever stored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def seed_all(*key: int | str) -> None:
 
 @contextmanager
 def aside(*key: int | str) -> Iterator[None]:
-    """Draw from a seed of its own, on one process, and leave the generators as they were."""
+    """Use a separate seed in the block, as a single process, and restore the generators afterwards."""
     with torch.random.fork_rng(), dist.alone():
         seed_all(*key)
         yield

@@ -1,4 +1,4 @@
-"""What a number or a run was made with."""
+"""The versions with which a score or a run was produced."""
 
 import platform
 
@@ -8,5 +8,5 @@ import gancli
 
 
 def versions() -> dict[str, str]:
-    """Name the programs by which results may differ."""
+    """Return the versions of the programs that can change results."""
     return {"gancli": gancli.__version__, "torch": torch.__version__, "python": platform.python_version()}

@@ -1,4 +1,4 @@
-"""Answers of web servers, held to what HTTP allows and to a pace: nothing that they say is taken on trust."""
+"""HTTP responses, checked strictly and with a minimum speed: nothing that a server says is trusted."""
 
 import http.client
 import re
@@ -25,11 +25,11 @@ SCHEMES = ("http", "https")
 
 
 class Refused(Exception):
-    """An answer that no other try makes better."""
+    """A response that a retry cannot improve."""
 
 
 class Stale(Exception):
-    """What is there already is not the beginning of what the server has now."""
+    """The partial file is not the beginning of the server's current file."""
 
 
 class Deadline:
@@ -82,13 +82,13 @@ class Answer:
             self._watch.gained(len(block))
             done += len(block)
             if done > LARGEST:
-                raise Refused(f"more than {LARGEST:,} bytes")
+                raise Refused(f"it is larger than {LARGEST:,} bytes")
             yield block
 
 
 @contextmanager
 def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterator[Answer]:
-    """Ask for a file but its first `have` bytes, if it is still the one that `validator` is of.
+    """Request a file from byte `have` on, if `validator` still matches.
 
     Raises Stale when it is not, Refused for what no other try makes better, and what is in BROKEN for the rest.
     """
@@ -96,7 +96,7 @@ def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterat
     headers |= {"If-Range": validator} if have and validator else {}
     try:
         if urlsplit(url).scheme not in SCHEMES:
-            raise Refused("no http address")
+            raise Refused("not an http or https address")
         with _opener(watch).open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
             yield _answer(response, watch, have, validator)
     except urllib.error.HTTPError as error:
@@ -111,9 +111,9 @@ def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterat
 def _answer(response: Any, watch: Deadline, have: int, validator: str) -> Answer:
     headers = response.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Refused(f"it comes packed, as {printable(headers['Content-Encoding'], 20)}, which was not asked for")
+        raise Refused(f"it is encoded as {printable(headers['Content-Encoding'], 20)}, which was not requested")
     if headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-        raise Refused("a web page came instead: does this network want a login?")
+        raise Refused("the server sent a web page instead: does this network require a login?")
     found = _validator(headers)
     length = _number(headers.get_all("Content-Length"), "Content-Length")
     if response.status == http.client.OK:
@@ -137,13 +137,13 @@ def _number(said: list[str] | None, name: str) -> int | None:
     if said is None:
         return None
     if len(set(said)) > 1 or not re.fullmatch(r"\d{1,15}", said[0].strip()):
-        raise Refused(f"its {name} is {printable(', '.join(said), 40)}")
+        raise Refused(f"invalid {name}: {printable(', '.join(said), 40)}")
     return int(said[0])
 
 
 def _bounded(total: int | None) -> int | None:
     if total is not None and total > LARGEST:
-        raise Refused(f"it has {total:,} bytes, and more than {LARGEST:,} are not fetched")
+        raise Refused(f"it has {total:,} bytes; at most {LARGEST:,} are fetched")
     return total
 
 
@@ -166,11 +166,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     max_redirections = REDIRECTS
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        """Follow to http and https, and never from the latter to the former."""
+        """Follow redirects to http and https, but never from https to http."""
         before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if after not in SCHEMES or (before == "https" and after != "https"):
             fp.close()
-            raise Refused(f"it leads from {before} to {printable(newurl, 80)}")
+            raise Refused(f"it redirects from {before} to {printable(newurl, 80)}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -116,27 +116,30 @@ def without_hashes(content: bytes) -> bytes:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a flipped bit": (spoil("newest", flipped), "ema tensors are not what their hash says"),
-    "a flipped bit of an older one": (spoil("checkpoints/000000004*", flipped), "ema tensors are not what"),
+    "a flipped bit": (spoil("newest", flipped), "ema tensors do not match their hash"),
+    "a flipped bit of an older one": (spoil("checkpoints/000000004*", flipped), "ema tensors do not match"),
     "a flipped bit of an optimiser": (
         spoil("newest", lambda c: c[:-1] + bytes([c[-1] ^ 1])),
-        "are not what their hash",
+        "do not match their hash",
     ),
-    "a checkpoint cut short": (spoil("newest", lambda c: c[:-9]), "is not a whole safetensors file"),
-    "a changed description": (spoil("newest", said(lambda a: a["hparams"].update(lr=9), False)), "what its hash says"),
-    "no numbers": (spoil("newest", lost), "holds numbers that are not finite"),
+    "a checkpoint cut short": (spoil("newest", lambda c: c[:-9]), "is not a complete safetensors file"),
+    "a changed description": (
+        spoil("newest", said(lambda a: a["hparams"].update(lr=9), False)),
+        "it does not match its hash",
+    ),
+    "no numbers": (spoil("newest", lost), "holds values that are not finite"),
     "no hashes": (spoil("newest", without_hashes), "holds no hashes"),
     "a network that does not fit": (
         spoil("newest", rewritten(lambda t: t.update({first(t, "ema."): t[first(t, "ema.")][:1].clone()}))),
-        "does not fit its own description",
+        "does not match its own description",
     ),
     "a trained network that does not fit": (
         spoil("newest", rewritten(lambda t: t.pop(first(t, "gan.")))),
-        "does not fit its own description",
+        "does not match its own description",
     ),
     "an optimiser of something else": (
         spoil("newest", rewritten(lambda t: t.update({"opt.G.exp_avg.nobody": t[first(t, "opt.")]}))),
-        "does not fit its own description",
+        "does not match its own description",
     ),
     "no run.json": (lambda run: (run / "run.json").unlink(), "but no run.json: restore it"),
     "a damaged run.json": (spoil("run.json", lambda c: c[:9]), "run.json cannot be read"),
@@ -203,7 +206,7 @@ def test_code_of_a_model_is_run_only_if_it_is_trusted(cli: Cli, pictures: Path, 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("nobody").absolute()))
     result = cli("check", "x")
     assert (result.code, len(result.out.splitlines())) == (2, 1)
-    assert "wants to run mine.py" in result.out
+    assert "needs to run mine.py" in result.out
     assert not Path("ran").exists()
 
 

@@ -445,9 +445,8 @@ def test_nothing_is_written_below_a_folder_that_is_gone(tmp_path: Path) -> None:
 
 def test_going_back_wants_what_was_saved(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a beginning from nothing, because the folder is not there."""
-    from gancli.engine import finite
 
-    monkeypatch.setattr(finite, "IN_A_ROW", 1)
+    monkeypatch.setattr("gancli.training.loop.IN_A_ROW", 1)
     real = Training.step
 
     def step(self: Training) -> dict[str, torch.Tensor]:
@@ -543,7 +542,7 @@ def test_an_optimiser_remembers_only_what_it_could(cli: Cli, run: Path, what: st
     rewrite(Folder(run).checkpoints()[-1], lambda _: None, STATES[what])
     before = state()
     result = resumes(cli)
-    assert (result.code, "does not fit its own description: " in result.err) == (2, True), result
+    assert (result.code, "does not match its own description: " in result.err) == (2, True), result
     assert len(result.err.splitlines()) == 1
     assert state() == before
 
@@ -575,7 +574,7 @@ def test_a_broken_line_costs_no_other_line(cli: Cli, run: Path, what: str) -> No
     damaged = (run / "metrics.jsonl").read_bytes()
     result = resumes(cli)
     assert result.code == 0, result.err
-    assert "metrics.jsonl: line 2 cannot be read: kept as metrics.jsonl.damaged" in result.out
+    assert "metrics.jsonl: line 2 cannot be read: log copied to metrics.jsonl.damaged" in result.out
     assert (run / "metrics.jsonl.damaged").read_bytes() == damaged
     assert [tick["step"] for tick in Folder(run).ticks()] == [1, 2, 3, 4, 5, 6]
 

@@ -208,7 +208,7 @@ BAD = {
     "a device that is not there": (("train", "dcgan", "--device", "cuda"), "this machine has"),
     "no model": (("sample",), "name a MODEL"),
     "an unknown model": (("sample", "nothing"), "no model 'nothing'"),
-    "a truncated checkpoint": (("sample", "cut.safetensors"), "not a whole safetensors file"),
+    "a truncated checkpoint": (("sample", "cut.safetensors"), "not a complete safetensors file"),
     "a .pth": (("sample", "x.pth"), "is not a checkpoint"),
     "an empty run": (("sample", "empty"), "holds no checkpoint"),
     "another safetensors file": (("info", "other.safetensors"), "is not a gancli checkpoint"),

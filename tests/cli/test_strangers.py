@@ -204,7 +204,7 @@ def saved(held: Any) -> bytes:
 BIG = {"width": 10_000}
 SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
     "a bomb": (picture(png(30_000, 30_000)), "900000000 pixels"),
-    "a bomb of a right size": (among_others(png(9000, 9000, bytes(9000))), "81,000,000 pixels, more than"),
+    "a bomb of a right size": (among_others(png(9000, 9000, bytes(9000))), "81,000,000 pixels; at most"),
     "a truncated png": (picture(png(8, 8, bytes(20))), "not translated: x.png (image file is truncated"),
     "an empty file": (picture(b""), "not translated: x.png (cannot identify image file"),
     "text that is called a png": (picture(b"hello"), "cannot identify image file"),
@@ -232,19 +232,19 @@ SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
         data("x.npz", npz(images=np.zeros((2, 8, 8), np.uint8), labels=np.array([0, 2**60]))),
         "has labels up to 1,152,921,504,606,846,976",
     ),
-    "an idx that lies": (data("x-images-idx3-ubyte", idx(2**31, 28, 28)), "says that it holds"),
-    "an idx cut short": (data("x-images-idx3-ubyte", idx(10, 8, 8)), "is damaged: it says 640 bytes and holds 0"),
+    "an idx that lies": (data("x-images-idx3-ubyte", idx(2**31, 28, 28)), "bytes of arrays"),
+    "an idx cut short": (data("x-images-idx3-ubyte", idx(10, 8, 8)), "is damaged: it declares 640 bytes and holds 0"),
     "an idx of one axis": (data("x-images-idx3-ubyte", idx(3) + b"abc"), "holds no images"),
-    "a checkpoint cut short": (checkpoint(lambda c: c[:-9]), "is not a whole safetensors file"),
+    "a checkpoint cut short": (checkpoint(lambda c: c[:-9]), "is not a complete safetensors file"),
     "a checkpoint with a flipped bit": (checkpoint(flipped), "is damaged: its"),
     "a header that lies about its size": (
         checkpoint(lambda c: (2**62).to_bytes(8, "little") + c[8:]),
-        "is not a whole safetensors file",
+        "is not a complete safetensors file",
     ),
-    "an empty checkpoint": (checkpoint(lambda _: b""), "is not a whole safetensors file"),
+    "an empty checkpoint": (checkpoint(lambda _: b""), "is not a complete safetensors file"),
     "a description that was changed": (
         checkpoint(said(lambda a: a["hparams"].update(lr=9), hashed=False)),
-        "it is not what its hash says",
+        "it does not match its hash",
     ),
     "wrong types": (checkpoint(said(lambda a: a.update(clock=[]), False)), "its description is damaged"),
     "metrics in words": (
@@ -254,17 +254,17 @@ SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
     "a description without end": (checkpoint(deep), "its description is damaged"),
     "a variant that does not exist": (checkpoint(said(lambda a: a.update(variant="dcgam"))), "no variant 'dcgam'"),
     "a variant that is a path": (checkpoint(said(lambda a: a.update(variant="../../evil"))), "no variant '../../evil'"),
-    "a variant that is code": (checkpoint(said(lambda a: a.update(variant="./evil.py"))), "is not the file that"),
+    "a variant that is code": (checkpoint(said(lambda a: a.update(variant="./evil.py"))), "has changed since"),
     "a format of the future": (checkpoint(said(lambda a: a.update(format=99))), "has format 99"),
-    "a size of no image": (checkpoint(said(lambda a: a["data"].update(width=10**9))), "is no size of images"),
+    "a size of no image": (checkpoint(said(lambda a: a["data"].update(width=10**9))), "is not a valid image size"),
     "hyperparameters of another": (checkpoint(said(lambda a: a["hparams"].update(tau=1))), "do not fit gan"),
     "networks without end": (checkpoint(said(lambda a: a["hparams"].update(BIG))), "the file is much smaller"),
-    "networks that are not in it": (checkpoint(said(lambda a: a["hparams"].update(width=5))), "does not fit its own"),
-    "weights that are no numbers": (checkpoint(lost), "holds numbers that are not finite"),
-    "a pth with code": (pth(saved({"a": Code()})), "it wants to run"),
+    "networks that are not in it": (checkpoint(said(lambda a: a["hparams"].update(width=5))), "does not match its own"),
+    "weights that are no numbers": (checkpoint(lost), "holds values that are not finite"),
+    "a pth with code": (pth(saved({"a": Code()})), "it asks to run"),
     "a pickle with code": (pth(pickle.dumps(Code()), "x.pkl"), "is refused"),
     "a pth cut short": (pth(saved({"a": torch.zeros(9)})[:300]), "x.pth cannot be read: "),
-    "a pth of something else": (pth(saved([1, 2])), "is no state dict"),
+    "a pth of something else": (pth(saved([1, 2])), "is not a state dict"),
     "a pth of no numbers": (pth(saved({"a": torch.tensor(torch.nan)})), "not finite"),
 }
 
@@ -324,7 +324,7 @@ def test_frames_count_as_pixels(cli: Cli, whole: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(reading, "MOST_PIXELS", 9000)
     Path("film.gif").write_bytes(many_frames())
     result = cli("translate", model(whole, "cyclegan"), "film.gif", "--out", "out.gif")
-    assert (result.code, "10,800 pixels, more than 9,000" in result.err) == (2, True)
+    assert (result.code, "10,800 pixels; at most 9,000" in result.err) == (2, True)
     assert not Path("out.gif").exists()
 
 
@@ -355,7 +355,7 @@ def test_code_runs_only_if_the_user_has_named_it(cli: Cli, pictures: Path, monke
     Path("ran").unlink()
     result = cli("sample", "x", "-n", 1)
     assert result.code == 2
-    assert "wants to run mine.py, which you have never trained" in result.err
+    assert "needs to run mine.py, which you have never trained" in result.err
     assert not Path("ran").exists()
     assert cli(*train, "--dry-run").code == 0
     assert cli("sample", "x", "-n", 1).code == 0

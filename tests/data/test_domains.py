@@ -162,7 +162,7 @@ def test_made_sources_show_what_they_are_called() -> None:
 def test_pairs_from_the_command_line(cli: Cli, pictures: Path) -> None:
     done = cli("train", "pix2pix", "--data", pictures, "--pairs", "gray", "--size", 16, "--steps", 1, "--width", 4)
     assert done.code == 0, done.err
-    assert "sources made of them: gray" in done.out
+    assert "source images made from them: gray" in done.out
 
 
 @pytest.mark.parametrize("option", [("--pairs", "gray"), ("--data-b", "x"), ("--direction", "BA")])

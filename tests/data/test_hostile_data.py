@@ -132,7 +132,7 @@ def test_data_that_are_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = make(tmp_path / name)
-    with at_once(path), pytest.raises(UserError, match=r"is a (pipe|socket|device), and a file is wanted"):
+    with at_once(path), pytest.raises(UserError, match=r"is a (pipe|socket|device), but a file is expected"):
         opened(path)
     with at_once(path), pytest.raises(UserError):
         Paired.open(Request(str(path)))
@@ -187,7 +187,7 @@ def test_pipes_are_not_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with at_once(path):
         jobs = plan(request, "m")
         outcomes = {job.name: why for job, why in pipeline(jobs, request, lambda image: image, {})}
-    assert outcomes[str(path)] == f"{path} is a pipe, and a file is wanted here"
+    assert outcomes[str(path)] == f"{path} is a pipe, but a file is expected here"
     assert len([why for why in outcomes.values() if why is None]) == 2
 
 
@@ -214,7 +214,7 @@ def test_frames_that_grow_count_as_they_are_then(suffix: str, tmp_path: Path, mo
     resized: list[object] = []
     monkeypatch.setattr(Image.Image, "resize", lambda *given, **_: resized.append(given) or frames[0])
     for size in ("17", "64", "17x16"):
-        with pytest.raises(ValueError, match="pixels, more than"):
+        with pytest.raises(ValueError, match="pixels; at most"):
             roundtrip.load(path, size)
     assert len(resized) < 3 * 30
 

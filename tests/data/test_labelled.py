@@ -68,9 +68,9 @@ def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [Labelled, PartlyLabelled])
 def test_no_labels_is_an_error_that_says_what_would_be_right(kind: type, tmp_path: Path) -> None:
     noise_images(tmp_path / "flat")
-    with pytest.raises(UserError, match=r"has no labels.*sub-folder a class"):
+    with pytest.raises(UserError, match=r"has no labels.*sub-folder per class"):
         kind.open(Request(str(tmp_path / "flat")))
-    with pytest.raises(UserError, match="two classes"):
+    with pytest.raises(UserError, match="two or more classes"):
         kind.open(Request(str(npz(tmp_path / "a.npz", np.zeros(5, np.int64)))))
 
 

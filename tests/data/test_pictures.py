@@ -192,7 +192,7 @@ def test_a_bomb_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("./missing", "there is no such file or folder"),
+        ("./missing", "no such file or folder"),
         ("shape-easy", "did you mean shapes-easy"),
         ("empty", "no images in"),
         ("text.txt", "is not a folder"),

@@ -68,7 +68,7 @@ def test_a_folder_takes_a_file_a_frame(tmp_path: Path) -> None:
 
 
 def test_unknown_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a walk is written as"):
+    with pytest.raises(UserError, match="an animation is written as"):
         save_frames([Image.new("L", (4, 4))], tmp_path / "walk.xyz", {})
 
 

@@ -124,7 +124,7 @@ def test_an_animation_is_translated_frame_by_frame(cli: Cli, tmp_path: Path, mod
             assert drawn.info["duration"] == 70
     done = cli("translate", model, "in.gif", "--out", "out.jpg")
     assert done.code == 2
-    assert "no animation" in done.err
+    assert "cannot hold an animation" in done.err
 
 
 def test_channels_of_the_model(cli: Cli, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_compare_and_size(cli: Cli, tmp_path: Path, model: Path) -> None:
         (("in.png", "--seed", "3"), "is deterministic"),
         (("in.png", "-"), "no other source"),
         (("in.png", "in.png", "--out", "x.png"), "give a folder"),
-        (("in.png", "--out", "x.what"), "no ending"),
+        (("in.png", "--out", "x.what"), "not an image file extension"),
     ],
 )
 def test_wrong_use_is_one_line(cli: Cli, tmp_path: Path, model: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -158,7 +158,7 @@ def test_features_and_local_networks_heal_too(
             _shorter(file)
         again = cli(*words)
         assert (again.code, again.out) == (0, first.out)
-        assert "it is made again" in again.err
+        assert "rebuilding it" in again.err
     assert not list(cache.check())
 
 

@@ -164,15 +164,15 @@ def to(location: str, code: str = "302 Found") -> bytes:
 
 REFUSED = {
     "a page of a captive portal": (answer(b"<html>", Content_Type="text/html; charset=utf-8"), "web page"),
-    "negative length": (answer(Content_Length=-5), "Content-Length is -5"),
-    "length of 31 digits": (answer(Content_Length=10**30), "Content-Length is 1000"),
-    "length in words": (answer(Content_Length="abc"), "Content-Length is abc"),
-    "empty length": (answer(Content_Length=""), "Content-Length is"),
-    "lengths that differ": (answer(b"", X="y\r\nContent-Length: 7"), "Content-Length is 0, 7"),
-    "length beyond the bound": (answer(Content_Length=5 * 2**30), "more than 4,294,967,296 are not fetched"),
-    "packed": (answer(Content_Encoding="gzip"), "packed"),
+    "negative length": (answer(Content_Length=-5), "invalid Content-Length: -5"),
+    "length of 31 digits": (answer(Content_Length=10**30), "invalid Content-Length: 1000"),
+    "length in words": (answer(Content_Length="abc"), "invalid Content-Length: abc"),
+    "empty length": (answer(Content_Length=""), "invalid Content-Length: "),
+    "lengths that differ": (answer(b"", X="y\r\nContent-Length: 7"), "invalid Content-Length: 0, 7"),
+    "length beyond the bound": (answer(Content_Length=5 * 2**30), "at most 4,294,967,296 are fetched"),
+    "packed": (answer(Content_Encoding="gzip"), "encoded as gzip"),
     "to a file": (to("file:///etc/passwd"), "302"),
-    "to ftp": (to("ftp://127.0.0.1/x"), "it leads from http to ftp://127.0.0.1/x"),
+    "to ftp": (to("ftp://127.0.0.1/x"), "it redirects from http to ftp://127.0.0.1/x"),
     "to another scheme": (to("gopher://127.0.0.1/x"), "302"),
     "round and round": (to("/x"), "302"),
     "no file": (answer(b"", "404 Not \x1b[31mFound"), r"404 Not \x1b[31mFound"),
@@ -214,7 +214,7 @@ def test_from_https_none_leads_to_http() -> None:
         full_url = "https://host.example/x"
 
     arguments: Any = (Request(), io.BytesIO(), 302, "Found", {}, "http://host.example/x")
-    with pytest.raises(web.Refused, match="it leads from https to http://host"):
+    with pytest.raises(web.Refused, match="it redirects from https to http://host"):
         web._Redirects().redirect_request(*arguments)
 
 
@@ -229,7 +229,7 @@ def test_a_body_without_length_is_bounded(server: Scripted, tmp_path: Path, monk
     server.answers = [answer(Content_Length=None)]
     assert download.fetch(server.url, tmp_path / "x").read_bytes() == DATA
     monkeypatch.setattr(web, "LARGEST", 50_000)
-    with pytest.raises(UserError, match="more than 50,000 bytes"):
+    with pytest.raises(UserError, match="larger than 50,000 bytes"):
         download.fetch(server.url, tmp_path / "y")
 
 
@@ -248,7 +248,7 @@ def test_what_trickles_is_cut(server: Scripted, what: str, tmp_path: Path, monke
     server.slow, given = TRICKLES[what]
     server.answers = [given]
     before = time.monotonic()
-    with pytest.raises(UserError, match="less than 16,384 bytes/s"):
+    with pytest.raises(UserError, match="slower than 16,384 bytes/s"):
         download.fetch(server.url, tmp_path / "x")
     assert time.monotonic() - before < 5
 

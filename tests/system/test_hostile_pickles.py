@@ -154,9 +154,9 @@ def storage(size: int) -> tuple[bytes, bytes]:
 ENDLESS: dict[str, tuple[Callable[[], bytes], str]] = {
     "opcodes": (lambda: b"\x80\x02" + b"N" * bounds.MOST_OPCODES + b".", "opcodes"),
     "marks": (lambda: b"\x80\x02" + b"(" * 20_000 + b".", "nested"),
-    "a length": (lambda: b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b".", "bytes follow"),
-    "a length of text": (lambda: b"\x80\x04\x8d" + struct.pack("<Q", 2**40) + b".", "bytes follow"),
-    "a length of 4 GB": (lambda: b"\x80\x04B\xff\xff\xff\xff.", "bytes follow"),
+    "a length": (lambda: b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b".", "it declares"),
+    "a length of text": (lambda: b"\x80\x04\x8d" + struct.pack("<Q", 2**40) + b".", "it declares"),
+    "a length of 4 GB": (lambda: b"\x80\x04B\xff\xff\xff\xff.", "it declares"),
     "a number": (lambda: b"\x80\x02\x8b" + struct.pack("<L", 600) + b"\x7f" * 600 + b".", "bits"),
     "a number in words": (lambda: b"L" + b"9" * 100_000 + b"L\n.", "4300"),
     "a place in the memo": (lambda: b"\x80\x02Nr\xff\xff\xff\xff.", "memo"),
@@ -166,10 +166,10 @@ ENDLESS: dict[str, tuple[Callable[[], bytes], str]] = {
     "numbers as keys": (
         lambda: b"\x80\x04}(" + b"".join(b"\x8a\x10" + (k * (2**61 - 1)).to_bytes(16, "little") + b"N"
                                          for k in range(1, 99)) + b"u.",
-        "is a key",
+        "as a key",
     ),
-    "tuples as keys": (lambda: b"\x80\x04}(" + b"K\x01K\x02\x86N" * 2000 + b"u.", "are keys"),
-    "deep tuples as keys": (lambda: b"\x80\x04}N" + b"\x85" * 100_000 + b"Ns.", "are keys"),
+    "tuples as keys": (lambda: b"\x80\x04}(" + b"K\x01K\x02\x86N" * 2000 + b"u.", "as keys"),
+    "deep tuples as keys": (lambda: b"\x80\x04}N" + b"\x85" * 100_000 + b"Ns.", "as keys"),
     "sets of a list": (
         lambda: again(call("builtins", "set"), b"](" + b"K\x01" * 100_000 + b"e\x85", 10_000),
         "far more bytes",
@@ -187,16 +187,16 @@ ENDLESS: dict[str, tuple[Callable[[], bytes], str]] = {
     "streams in storages": (lambda: again(*storage(3), 100_000), "opcodes"),
     "large streams in storages": (lambda: again(*storage(2**24), 1000), "far more bytes"),
     "a bomb for a dtype": (
-        lambda: bomb() + b"q\xf00" + call("numpy.core.multiarray", "scalar") + b"h\xf0C\x01a\x86R.", "dtype is none",
+        lambda: bomb() + b"q\xf00" + call("numpy.core.multiarray", "scalar") + b"h\xf0C\x01a\x86R.", "invalid dtype",
     ),
     "a bomb for an encoding": (lambda: bomb() + b"q\xf00" + call("_codecs", "encode") + b"h\xf0h\xf0\x86R.", "encodes"),
-    "a bomb as a persistent id": (lambda: in_zip(bomb() + b"Q."), "no storage"),
+    "a bomb as a persistent id": (lambda: in_zip(bomb() + b"Q."), "does not name a storage"),
     "a storage without end": (
         lambda: in_stream(
             b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0kX\x03\0\0\0cpu\x8a\x06" + b"\xff" * 5
             + b"\x0fNtQ."
         ),
-        "larger than they are",
+        "larger tensors than it holds",
     ),
 }  # fmt: skip
 
@@ -254,5 +254,5 @@ def test_no_device_or_pipe_is_opened(tmp_path: Path) -> None:
 
 def test_a_file_that_is_too_large_is_not_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "LARGEST", 100)
-    with pytest.raises(UserError, match="more than 100 are not read"):
+    with pytest.raises(UserError, match="at most 100 are read"):
         read(pickle.dumps(b"a" * 101), place)

@@ -197,7 +197,7 @@ WRONG_ARRAYS: dict[str, Any] = {
     "a size below zero": Call(*REBUILD, (1, (-1, -2), np.dtype("f4"), False, b"A" * 8)),
     "axes without end": Call(*REBUILD, (1, (1,) * 999, np.dtype("f4"), False, b"A" * 4)),
     "a size without end": Call(*REBUILD, (1, (0, 2**63, 2**63), np.dtype("f4"), False, b"")),
-    "no bytes": Call(*REBUILD, (1, (1,), np.dtype("f4"), False, [1])),
+    "not bytes": Call(*REBUILD, (1, (1,), np.dtype("f4"), False, [1])),
     "no state": Call(*REBUILD, {"a": 1}),
     "no dtype": Call(*REBUILD, (1, (1,), print, False, b"A" * 8)),
     "a scalar of two numbers": Call(multiarray.scalar, (np.dtype("f4"), b"A" * 8)),

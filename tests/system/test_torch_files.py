@@ -205,12 +205,12 @@ STRANGE: dict[str, tuple[Callable[[], Any], str]] = {
     "complex": (lambda: torch.ones(3, dtype=torch.complex64), "a complex"),
     "expanded": (
         lambda: torch.ones(1, dtype=torch.int8).expand(1_800_000_000),
-        "an expanded tensor: 1,800,000,000 numbers of 1",
+        "an expanded tensor: 1,800,000,000 numbers from a storage of 1",
     ),
     "expanded twice": (lambda: torch.ones(2, 1).expand(2, 900_000_000), "an expanded tensor"),
-    "in itself": (wrapped_in_itself, "is no state dict"),
-    "an object": (lambda: argparse.Namespace(a=1), "it wants to run argparse.Namespace"),
-    "a function": (lambda: print, "it wants to run builtins.print"),
+    "in itself": (wrapped_in_itself, "is not a state dict"),
+    "an object": (lambda: argparse.Namespace(a=1), "it asks to run argparse.Namespace"),
+    "a function": (lambda: print, "it asks to run builtins.print"),
 }
 
 
@@ -253,13 +253,13 @@ ZIPS: dict[str, tuple[Callable[[], bytes], str]] = {
     "encrypted": (lambda: central(zipped(lambda _: None), 8, b"\1"), "encrypted"),
     "members of one name": (twice, "of the same name"),
     "a storage that is missing": (lambda: zipped(lambda m: m.pop("archive/data/0")), "lacks archive/data/0"),
-    "a storage too short": (lambda: zipped(lambda m: m.update({"archive/data/0": bytes(392)})), "another size"),
+    "a storage too short": (lambda: zipped(lambda m: m.update({"archive/data/0": bytes(392)})), "the size"),
     "a flipped bit": (lambda: zipped(lambda _: None).replace(struct.pack("<q", 7), struct.pack("<q", 5)), "CRC"),
-    "larger than the file": (lambda: central(zipped(lambda _: None), 20, struct.pack("<2L", *[2**31] * 2)), "larger"),
+    "larger than the file": (lambda: central(zipped(lambda _: None), 20, struct.pack("<2L", *[2**31] * 2)), "declare"),
     "another member's bytes": (lambda: central(zipped(lambda _: None), 42, bytes(4)), "differ"),
-    "a program of TorchScript": (lambda: zipped(lambda m: m.update({"archive/constants.pkl": b""})), "TorchScript"),
-    "two pickles": (lambda: zipped(lambda m: m.update({"b/data.pkl": b"N."})), "not in it once"),
-    "an npz": (lambda: npz(), "none of torch.save's"),
+    "a TorchScript program": (lambda: zipped(lambda m: m.update({"archive/constants.pkl": b""})), "TorchScript"),
+    "two pickles": (lambda: zipped(lambda m: m.update({"b/data.pkl": b"N."})), "exactly once"),
+    "an npz": (lambda: npz(), "not one of torch.save's"),
     "members without end": (lambda: zipped(lambda m: m.update({f"{i:0>999}": b"" for i in range(4200)})), "more than"),
 }  # fmt: skip
 

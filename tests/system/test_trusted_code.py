@@ -145,7 +145,7 @@ def test_nothing_of_a_strangers_file_is_evaluated(
         assert not Path("ran").exists(), words
         if words[0] != "info":
             assert result.code == 2
-            assert "if you trust that file, say so with gancli trust mine.py" in result.err + result.out
+            assert "if you trust that file, run gancli trust mine.py" in result.err + result.out
 
 
 def test_only_one_place_runs_what_a_checkpoint_names() -> None:
@@ -259,7 +259,7 @@ def test_training_goes_on_where_trust_cannot_be_remembered(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("file").absolute()))
     result = cli("train", "./mine.py", "--data", pictures, "--steps", 1, *SMALL, "--out", "x")
     assert result.code == 0
-    assert result.err.startswith("gancli: that you trust ./mine.py cannot be remembered (File exists)")
+    assert result.err.startswith("gancli: cannot record that you trust ./mine.py (File exists)")
     assert list(Path("x/checkpoints").iterdir())
 
 

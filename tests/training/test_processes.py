@@ -158,7 +158,7 @@ def test_when_one_dies_or_hangs_the_others_end_and_name_it(cli: Cli, pictures: P
         os.kill(workers[1], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "gancli: process 1 of 3 (counted from 0) died or hangs" in err
+    assert "gancli: rank 1 of 3 died or hung" in err
 
 
 # ------------------------------------------------------------------------------------------- GPUs and memory

@@ -1,6 +1,6 @@
-"""Other people's generators: the state dicts of the CycleGAN and pix2pix repository and of CUT's, made into ours.
+"""Convert other people's generators: state dicts of the CycleGAN and pix2pix repository and of CUT's.
 
-What a file holds is told from the names and shapes of its tensors, never from options. Nothing in it is run.
+The architecture is recognised from the names and shapes of the tensors, never from options. No code in a file is run.
 """
 
 import dataclasses
@@ -24,13 +24,13 @@ from gancli.system.digests import sha256_of
 
 
 def import_file(file: Path, name: str | None) -> Path:
-    """Import a file as the run `name` under ./runs; returns its checkpoint."""
+    """Import a file as the run `name` under ./runs and return its checkpoint."""
     name = name or _name(file)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--as {name}: give a name of letters, digits, dots, dashes and underscores")
     folder = Folder(RUNS / name)
     if os.path.lexists(folder.path) and not _left_unfinished(folder, file):
-        raise UserError(f"--as {name}: {folder.path} is already there")
+        raise UserError(f"--as {name}: {folder.path} already exists")
     converted = convert(file, folder.checkpoint(0), name)
     about = checkpoint.describe(converted)
     atomic.write_json(folder.about, {"variant": about.variant, "hparams": about.hparams, **about.run})
@@ -56,13 +56,13 @@ def _holds_only(folder: Path, file: Path) -> bool:
 
 
 def _name(file: Path) -> str:
-    """latest_net_G.pth is what they all are called: the folder says more."""
+    """Name a run after the file, or after its folder for the usual file name latest_net_G.pth."""
     stem = file.resolve().parent.name if re.fullmatch(r"(latest|\d+)_net_G(_[AB])?", file.stem) else file.stem
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "imported"
 
 
 def convert(file: Path, out: Path, name: str) -> Path:
-    """Write a checkpoint of what a state dict holds; raises UserError for a file that is none of those known."""
+    """Convert a state dict to a checkpoint; raise UserError if its architecture is not supported."""
     gan, variant = to_gan(read_state_dict(file), file, name)
     kept = {"imported": file.name, "sha256": sha256_of(file), "data": name}
     hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
@@ -72,11 +72,11 @@ def convert(file: Path, out: Path, name: str) -> Path:
     return out
 
 
-# -------------------------------------------------------------------------------- what it is, by its tensors
+# ----------------------------------------------------------------------------------- recognise the architecture
 
 
 def to_gan(state: State, file: Path, name: str) -> tuple[GAN[Any], str]:
-    """Make the GAN whose G a state dict is, and say which variant that is."""
+    """Build the GAN whose G the state dict holds, and return it with the name of its variant."""
     kinds = {"model.1.weight": from_resnet, "model.model.0.weight": from_unet}
     reader = next((kinds[first] for first in kinds if first in state), None)
     if reader is None:
@@ -98,6 +98,6 @@ def to_gan(state: State, file: Path, name: str) -> tuple[GAN[Any], str]:
 
 def _unknown(file: Path, found: str) -> UserError:
     return UserError(
-        f"{file} is no generator that is known ({found}): a ResNet (model.1.weight …) or U-Net "
+        f"{file} is not a supported generator ({found}): give a ResNet (model.1.weight …) or U-Net "
         "(model.model.0.weight …) of pytorch-CycleGAN-and-pix2pix, or CUT's"
     )

@@ -1,4 +1,4 @@
-"""Generators of the CycleGAN and pix2pix repository and of CUT's, told by the names and shapes of their tensors."""
+"""Generators of the CycleGAN and pix2pix repository and of CUT's, recognised by tensor names and shapes."""
 
 import re
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ Found = tuple[str, dict[str, Any], DataSpec, State]
 
 
 def domains_of(name: str) -> tuple[str, ...]:
-    """Read the two domains off a name such as horse2zebra."""
+    """Read the two domains from a name such as horse2zebra."""
     parts = re.sub(r"_(yosemite|flower)$", "", name).split("2")
     return (parts[0].split("_")[-1], parts[1]) if len(parts) == 2 and all(parts) else ()
 
 
 def from_resnet(state: State) -> Found:
-    """A translator that goes one way, as CUT's is: without its blurs, it is CycleGAN's.
+    """Convert a one-way ResNet translator as in CUT; without the blur layers it is CycleGAN's.
 
-    The biases in front of its norms go: a norm takes them out again.
+    Biases in front of norm layers are dropped: the norm cancels them.
     """
     top = sorted({int(k.split(".")[1]) for k in state if k.startswith("model.") and k.split(".")[1].isdigit()})
     blocks = [i for i in top if f"model.{i}.conv_block.1.weight" in state]
@@ -47,7 +47,7 @@ def from_resnet(state: State) -> Found:
 
 
 def from_unet(state: State) -> Found:
-    """A U-Net with batch norm, as pix2pix has it."""
+    """Convert a U-Net with batch norm, as in pix2pix."""
     width, channels = state["model.model.0.weight"].shape[:2]
     tensors, at, level = {"down.0.0.weight": state["model.model.0.weight"]}, "model.model", 0
     up: list[State] = []

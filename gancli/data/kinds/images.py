@@ -14,13 +14,13 @@ from gancli.data.spec import DataSpec
 
 @dataclass
 class Images(Batch):
-    """Images alone, whatever labels the source may have."""
+    """Images without labels, even if the source has some."""
 
     image: Tensor  # (N, C, H, W)
 
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
-        """Read them from a source."""
+        """Read the images of a source."""
         pictures = open_source(request)
         images = torch.from_numpy(pictures.images)
         channels, height, width = images.shape[1:]

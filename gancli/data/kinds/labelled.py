@@ -15,7 +15,7 @@ from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 
 MOST_HELD_OUT = (
-    1000  # rows that a classifier is not shown but measured on; a tenth of the labelled ones if that is less
+    1000  # rows on which the accuracy of a classifier is measured; a tenth of the labelled rows if that is less
 )
 
 
@@ -28,7 +28,7 @@ class Labelled(Batch):
 
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
-        """Read them from a source; rows without a label are left out. Raises UserError when none has one."""
+        """Read the labelled images of a source and skip the others; raise UserError if none has a label."""
         pictures, labels = _open(request)
         known = torch.nonzero(labels >= 0).flatten()
         note = f"{len(pictures.classes)} classes: {_listed(pictures.classes)}"
@@ -40,15 +40,15 @@ class Labelled(Batch):
 
 @dataclass
 class PartlyLabelled(Batch):
-    """Images whatever their labels, and beside them as many examples of which the label is known."""
+    """All images, and beside them as many examples whose label is known."""
 
     image: Tensor  # (N, C, H, W)
-    example: Tensor  # (N, C, H, W); few examples come round often
+    example: Tensor  # (N, C, H, W); few examples are repeated often
     label: Tensor  # (N,) int64, of the example
 
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
-        """Read them from a source; every label that it has is known. Raises UserError when it has none."""
+        """Read the images of a source with every label that it has; raise UserError if it has none."""
         pictures, labels = _open(request)
         images, known = torch.from_numpy(pictures.pixels), torch.nonzero(labels >= 0).flatten()
         columns = {"image": images, "example": images, "label": labels}
@@ -58,9 +58,9 @@ class PartlyLabelled(Batch):
 
 
 def hold_out(dataset: Dataset) -> Dataset:
-    """Keep some labelled rows from training, whichever column would show them: a classifier is measured on them.
+    """Hold some labelled rows out of training, in every column, to measure the accuracy of a classifier on them.
 
-    They are the same for every run on the same data, and spread over it: data are often sorted by class.
+    They are the same for every run on the same data, and chosen at random: data are often sorted by class.
     """
     mixed = _shuffled(dataset.rows["label"])
     out = mixed[: min(MOST_HELD_OUT, len(mixed) // 10)]
@@ -71,19 +71,19 @@ def hold_out(dataset: Dataset) -> Dataset:
     rows = {name: used[~hidden[used]] for name, used in dataset.rows.items()}
     columns = {name: dataset.columns[name] for name in ("image", "label")}
     held_out = Dataset(dataset.name, dataset.spec, Labelled, columns, rows=dict.fromkeys(columns, out))
-    note = f"{len(out):,} labelled images held out, to measure accuracy on"
+    note = f"{len(out):,} labelled images held out to measure accuracy"
     return dataclasses.replace(dataset, rows=rows, notes=(*dataset.notes, note), held_out=held_out)
 
 
 def show_labels(dataset: Dataset[PartlyLabelled], per_class: int) -> Dataset[PartlyLabelled]:
-    """Hide all labels but `per_class` of each class; 0 hides none. The images stay."""
+    """Hide all labels except `per_class` of each class; 0 hides none. The images stay in the data."""
     known = dataset.rows["label"]
     if per_class:
         mixed = _shuffled(known)
         labels = dataset.columns["label"][mixed]
         known = torch.cat([mixed[labels == k][:per_class] for k in range(len(dataset.spec.classes))])
         known = _shuffled(known)  # so that classes alternate
-    note = f"{len(known):,} labels shown, {len(dataset):,} images in all"
+    note = f"{len(known):,} labels used, {len(dataset):,} images in all"
     rows = dataset.rows | {"example": known, "label": known}
     return dataclasses.replace(dataset, rows=rows, notes=(*dataset.notes, note))
 
@@ -93,7 +93,7 @@ def _open(request: Request) -> tuple[Pictures, Tensor]:
     labels = torch.from_numpy(pictures.labels).long()
     if len(pictures.classes) < 2 or not (labels >= 0).any():
         raise UserError(
-            f"--data {request.data} has no labels of two classes or more: give a folder with one sub-folder a class, "
+            f"--data {request.data} has no labels of two or more classes: give a folder with one sub-folder per class, "
             "idx or npz files with labels, or a data set by name"
         )
     return pictures, labels

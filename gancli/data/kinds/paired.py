@@ -1,4 +1,4 @@
-"""Images in pairs: what is given and what is wanted."""
+"""Paired images: a source and its target."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Paired(Batch):
 
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
-        """Read side-by-side images, two sub-folders matched by name, two folders, or one with sources made of it."""
+        """Read side-by-side images, two folders matched by file name, or targets from which the sources are made."""
         if request.pairs is not None:
             return cls._made(request, request.pairs)
         found = _open(request)
@@ -54,7 +54,7 @@ class Paired(Batch):
     @classmethod
     def _made(cls, request: Request, pairs: str) -> "Dataset[Self]":
         if request.data_b or request.direction:
-            raise UserError("--pairs makes the sources: give it without --data-b and --direction")
+            raise UserError("--pairs makes the source images, so it cannot be combined with --data-b or --direction")
         pictures = open_source(request)
         channels, height, width = pictures.images.shape[1:]
         spec = DataSpec(channels, height, width, domains=(pairs, pictures.name))
@@ -62,7 +62,7 @@ class Paired(Batch):
         def make(target: Tensor) -> Self:
             return cls(MAKERS[pairs](target), target)
 
-        notes = (*pictures.notes, f"sources made of them: {pairs}")
+        notes = (*pictures.notes, f"source images made from them: {pairs}")
         columns = {"target": torch.from_numpy(pictures.pixels)}
         return Dataset(pictures.name, spec, cls, columns, notes, make, content=f"{pairs} {pictures.digest}")
 
@@ -74,7 +74,7 @@ class Found(NamedTuple):
     domains: tuple[str, str]
     rows: tuple[Rows, Rows]
     notes: tuple[str, ...]
-    content: str  # a hash of the rows, and of which belong together
+    content: str  # a hash of the rows and of their pairing
 
 
 def _open(request: Request) -> Found:
@@ -82,7 +82,7 @@ def _open(request: Request) -> Found:
     if request.data_b is None and builtin.has_domains(data):
         rows = builtin.domains(data, request.wanted, matched=True)
         content = builtin.domains_digest(data, request.wanted, matched=True)
-        return Found(data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} pairs drawn",), content)
+        return Found(data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} generated pairs",), content)
     path = Path(split_of(data, request.split)).expanduser()
     if request.data_b is not None:
         other = Path(request.data_b).expanduser()
@@ -104,25 +104,25 @@ def _listed(path: Path, given: str) -> tuple[Sequence[Item], list[str], list[obj
         return folders.in_folder(path)
     if path.is_file() and archives.is_archive(path):
         return archives.in_archive(path)
-    raise UserError(f"--data {given}: pairs come from a folder or an archive of images, or a built-in; there is none")
+    raise UserError(f"--data {given}: pairs need a folder or an archive of images, or a built-in data set")
 
 
 def _below(items: Sequence[Item]) -> list[Item]:
-    """Name the items without their domain's folder."""
+    """Remove the domain's folder from the names of the items."""
     return [item._replace(name=str(PurePosixPath(*PurePosixPath(item.name).parts[1:]))) for item in items]
 
 
 def _decode(
     name: str, domains: tuple[str, str], sides: tuple[Sequence[Item], Sequence[Item]], key: object, request: Request
 ) -> Found:
-    """Decode both sides at once, so that they share size and channels; a pair with a broken half is left out.
+    """Decode both sides together, so that they share size and channels; skip pairs with an unreadable half.
 
-    The label of an item says which pair and which side it is.
+    The label of an item encodes its pair and its side.
     """
     by_name = [{str(PurePosixPath(item.name).with_suffix("")): item for item in side} for side in sides]
     common = sorted(by_name[0].keys() & by_name[1].keys())
     if not common:
-        raise UserError(f"--data {request.data}: no file of {domains[0]} has the name of one of {domains[1]}")
+        raise UserError(f"--data {request.data}: no file in {domains[0]} has the same name as one in {domains[1]}")
     items = [
         side[stem]._replace(label=2 * i + right) for i, stem in enumerate(common) for right, side in enumerate(by_name)
     ]
@@ -136,7 +136,7 @@ def _decode(
     lonely = len(by_name[0]) + len(by_name[1]) - 2 * len(common)
     notes = (
         *pictures.notes,
-        f"{len(rows[0]):,} pairs" + (f"; {lonely} files without a partner left out" if lonely else ""),
+        f"{len(rows[0]):,} pairs" + (f"; {lonely} files without a partner skipped" if lonely else ""),
     )
     return Found(name, domains, rows, notes, pictures.digest)
 
@@ -156,6 +156,6 @@ def _check_side_by_side(item: Item, given: str) -> None:
         raise UserError(f"--data {given}: {item.name} cannot be read: {error}") from None
     if width < 1.5 * height:
         raise UserError(
-            f"--data {given}: {item.name} is {width}x{height}, no pair side by side: "
+            f"--data {given}: {item.name} is {width}x{height}, which is not two images side by side: "
             "give two sub-folders, --data-b FOLDER, or --pairs edges|gray|mosaic|lowres|mask"
         )

@@ -1,4 +1,4 @@
-"""Images of two domains, not matched."""
+"""Unpaired images of two domains."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Rows = NDArray[np.uint8]  # (N, C, H, W)
 
 @dataclass
 class Unpaired(Batch):
-    """As many images of A as of B; nothing ties a row of one to the row of the other."""
+    """The same number of images of A and of B; the rows are unrelated."""
 
     uses: ClassVar[tuple[str, ...]] = ("data_b",)
 
@@ -53,7 +53,7 @@ def _open(request: Request) -> _Found:
         return _two_sources(request, request.data_b)
     if builtin.has_domains(request.data):
         rows = builtin.domains(request.data, request.wanted, matched=False)
-        notes = (f"{len(rows[0]):,} images of each domain drawn, none matched",)
+        notes = (f"{len(rows[0]):,} generated images per domain, unpaired",)
         content = builtin.domains_digest(request.data, request.wanted, matched=False)
         return _Found(request.data, builtin.DOMAINS, rows, notes, content)
     pictures = open_source(dataclasses.replace(request, data=split_of(request.data, request.split)))
@@ -65,7 +65,7 @@ def _open(request: Request) -> _Found:
 
 
 def _two_sources(request: Request, data_b: str) -> _Found:
-    """Decode both to one shape: the first one's size, and colour when either has it."""
+    """Decode both sources to one shape: the first one's size, and colour if either has colour."""
     wanted = request.wanted
     a = open_source(request)
     size = a.images.shape[2], a.images.shape[3]
@@ -82,10 +82,10 @@ def _two_sources(request: Request, data_b: str) -> _Found:
 
 
 def _of_class(pictures: Pictures, label: int) -> Rows:
-    """The rows of a class: a view where they lie together, as folders do, so that nothing is read into memory."""
+    """Return the rows of a class: a view if they are contiguous, as in folders, so nothing is read into memory."""
     rows = np.flatnonzero(pictures.labels == label)
     if not len(rows):
-        raise UserError(f"{pictures.name} has no readable image of {pictures.classes[label]}")
+        raise UserError(f"{pictures.name} has no readable image of class {pictures.classes[label]}")
     together = rows[-1] - rows[0] + 1 == len(rows)
     return pictures.pixels[rows[0] : rows[-1] + 1] if together else pictures.pixels[rows]
 

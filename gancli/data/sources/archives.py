@@ -1,4 +1,4 @@
-"""Images in archives, which are read in place: nothing is ever unpacked to disk."""
+"""Images in archives, read in place: no image is unpacked to disk."""
 
 import bz2
 import gzip
@@ -24,26 +24,26 @@ from gancli.images.reading import UNREADABLE, open_bytes
 from gancli.system import cache
 from gancli.system.untrusted.door import check_regular, reason
 
-LARGEST = 256 * 2**20  # bytes of one picture in an archive; a larger claim is a bomb or no picture
+LARGEST = 256 * 2**20  # bytes of one image in an archive; a larger claim is a bomb or not an image
 LEAST = 2**30  # bytes that an archive may unpack to, whatever its size
 MOST_HEADER = 2**20  # bytes of a name in a tar
-RATIO = 200  # of unpacked to packed bytes: no picture packs so well
+RATIO = 200  # of unpacked to packed bytes: no image compresses so well
 COMPRESSED: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
     b"\xfd7zXZ\0": lzma.open,
     b"BZh": bz2.open,
-}  # by how their files begin
+}  # by their first bytes
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError)
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 
 
 def is_archive(path: Path) -> bool:
-    """Tell an archive by its name."""
+    """Return whether a file is an archive, by its name."""
     return path.name.lower().endswith(ARCHIVES)
 
 
 def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
-    """The same for a zip or tar."""
+    """List the images of a zip or tar, their classes and a key, as `folders.in_folder` does."""
     check_regular(path)
     try:
         read = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
@@ -52,7 +52,7 @@ def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
     pictures = ((name.lstrip("/"), opener) for name, opener in read)
     members = sorted(member for member in pictures if PurePosixPath(member[0]).suffix.lower() in SUFFIXES)
     if not members:
-        raise UserError(f"no images in {path}: it should hold .png, .jpg, .webp or the like, flat or nested")
+        raise UserError(f"no images in {path}: it must hold .png, .jpg, .webp or similar files, flat or in folders")
     prefix = os.path.commonpath([str(PurePosixPath(name).parent) for name, _ in members])
     names = [str(PurePosixPath(name).relative_to(prefix or ".")) for name, _ in members]
     classes = class_names(names)
@@ -90,8 +90,8 @@ def _tar_members(path: Path) -> list[tuple[str, "_Member"]]:
 class _Tar:
     """A tar, compressed or not.
 
-    A compressed one is read once from its beginning to list it, and once more into a file without a name, which can be
-    read in any order: to go back in a compressed stream is to begin again.
+    A compressed tar is read once to list it, and once more into an unnamed temporary file that allows random access:
+    seeking back in a compressed stream means starting over.
     """
 
     def __init__(self, path: Path, packed: Callable[..., IO[bytes]] | None) -> None:
@@ -100,7 +100,7 @@ class _Tar:
         self._lock = Lock()
 
     def members(self) -> Iterator[tarfile.TarInfo]:
-        """List it; raises UserError for too many, and for one that unpacks to more than it can honestly hold."""
+        """List the members; raise UserError for too many, or if the tar unpacks to implausibly many bytes."""
         with _Bounded(self._stream(), self._most, MOST_HEADER) as stream:
             archive = tarfile.open(fileobj=stream.as_file(), mode="r:")  # noqa: SIM115 the stream is what is open
             for _ in range(MOST_MEMBERS + 1):
@@ -111,7 +111,7 @@ class _Tar:
         raise too_many()
 
     def read(self, member: tarfile.TarInfo) -> bytes:
-        """Read a member whole; one thread does at a time."""
+        """Read a whole member, one thread at a time."""
         with self._lock:
             opened = self._seekable.extractfile(member)
             return opened.read(LARGEST) if opened else b""
@@ -126,7 +126,7 @@ class _Tar:
         return (self._packed or open)(self._path, "rb")
 
     def _unpacked(self) -> IO[bytes]:
-        """Unpack it as far as it goes."""
+        """Unpack the tar up to its end or the first damage."""
         root = cache.root()
         with cache.full_is_said(root), _Bounded(self._stream(), self._most) as stream:
             file = tempfile.TemporaryFile(dir=root)  # noqa: SIM115 members are read from it later
@@ -137,7 +137,7 @@ class _Tar:
 
 
 class _Bounded:
-    """An unpacked stream that must end before `most` bytes, and of which `at_once` are read at once."""
+    """An unpacked stream of at most `most` bytes, read at most `at_once` bytes at a time."""
 
     def __init__(self, file: IO[bytes], most: int, at_once: int = 2**20) -> None:
         self.file, self.most, self.at_once = file, most, at_once
@@ -149,7 +149,7 @@ class _Bounded:
         self.file.close()
 
     def as_file(self) -> IO[bytes]:
-        """It has what is asked of a file here."""
+        """Return it as a file; it has the methods that are needed here."""
         return cast(IO[bytes], self)
 
     def read(self, count: int = -1) -> bytes:
@@ -159,7 +159,7 @@ class _Bounded:
         return self.file.read(count)
 
     def next_or_end(self) -> bytes:
-        """Read what comes next, and take damage for the end: what lies before it is there."""
+        """Read the next block; treat damage as the end, so that everything before it is used."""
         try:
             self._check(self.file.tell())
             return cast(Any, self.file).read1(2**20)
@@ -179,7 +179,7 @@ class _Bounded:
 
 
 class _Member:
-    """Opens one picture of an archive."""
+    """Open one image of an archive."""
 
     def __init__(self, read: Callable[[], bytes], size: int, packed: int) -> None:
         self.read, self.size, self.packed = read, size, packed
@@ -189,7 +189,7 @@ class _Member:
 
     def __call__(self) -> Image:
         if self.size > LARGEST or self.size > max(2**26, RATIO * self.packed):
-            raise ValueError(f"{self.size:,} bytes")
+            raise ValueError(f"too large: {self.size:,} bytes")
         try:
             data = self.read()
         except (*DAMAGED, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""The data sets that come with gancli, so that every variant trains on a machine with no network."""
+"""The built-in data sets, with which every variant trains on a machine without a network."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -13,13 +13,13 @@ from gancli.data.sources.decode import Pictures, decode
 from gancli.data.synthetic import points, shapes
 from gancli.errors import UserError
 
-SHAPE_IMAGES = 16_384  # pictures drawn of a preset: 170 of each of the 96 modes of shapes-easy
-VERSION = 1  # of how the built-ins are drawn: a change makes other data
+SHAPE_IMAGES = 16_384  # images of a preset: 170 for each of the 96 modes of shapes-easy
+VERSION = 1  # of the code that makes the built-ins: increase it when the data change
 DIGITS = Path(__file__).parents[1] / "vendored" / "digits.npz"
 
 
 def names() -> list[str]:
-    """List them."""
+    """List the names of the built-in data sets."""
     return [*shapes.PRESETS, "digits", "bars-and-stripes", *points.SETS]
 
 
@@ -38,13 +38,15 @@ def _shapes(preset: shapes.Preset, wanted: Wanted) -> Pictures:
     f = shapes.factors(preset, shapes.SEED, np.arange(SHAPE_IMAGES))
     sizes = [preset.counts[mode] for mode in preset.modes]
     modes = np.ravel_multi_index([f[mode] for mode in preset.modes], sizes)
-    note = f"{SHAPE_IMAGES:,} images drawn, {side}x{side}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
+    note = (
+        f"{SHAPE_IMAGES:,} generated images, {side}x{side}, {len(np.unique(modes))} modes ({' x '.join(preset.modes)})"
+    )
     content = _definition(preset, shapes.SEED, SHAPE_IMAGES, side)
     return Pictures(preset.name, shapes.render(preset, f, side), f["shape"], shapes.SHAPES, content, (note,))
 
 
 def _definition(*of: object) -> str:
-    """What stands for the content of drawn data: cheaper than a hash of it, and the same on every machine."""
+    """Hash what determines synthetic data: cheaper than hashing its content, and the same on every machine."""
     return sha256(repr((VERSION, *of)).encode()).hexdigest()
 
 
@@ -56,10 +58,10 @@ def _side(preset: shapes.Preset, wanted: Wanted) -> int:
 
 
 def _bars_and_stripes(wanted: Wanted) -> Pictures:
-    """All pictures whose rows are each one colour, or whose columns are: with 4 pixels a side, 30 of 65,536."""
+    """Make all images whose rows, or whose columns, each have one colour: for 4 x 4 pixels, 30 of 65,536."""
     height, width = wanted.size or (4, 4)
     if max(height, width) > 12 or (wanted.channels or 1) != 1:
-        raise UserError("bars-and-stripes is grey and has at most 12 pixels a side: change --size or --channels")
+        raise UserError("bars-and-stripes is greyscale with at most 12 pixels per side: change --size or --channels")
     rows, columns = (np.indices((2,) * side).reshape(side, -1).T for side in (height, width))
     bars = np.broadcast_to(rows[:, :, None], (len(rows), height, width))
     stripes = np.broadcast_to(columns[1:-1, None, :], (len(columns) - 2, height, width))  # the plain two are bars
@@ -72,7 +74,7 @@ def _bars_and_stripes(wanted: Wanted) -> Pictures:
 
 def _points(name: str, wanted: Wanted) -> Pictures:
     if wanted.size or wanted.channels:
-        raise UserError(f"{name} is a set of points: it has no --size and no --channels")
+        raise UserError(f"{name} is a set of points: --size and --channels do not apply")
     drawn = points.draw(name)
     content = _definition(name, points.SEED, len(drawn))
     return Pictures(name, drawn, np.full(len(drawn), -1), (), content, (f"{len(drawn):,} points in the plane",))
@@ -86,16 +88,16 @@ def _digits(wanted: Wanted) -> Pictures:
 # ------------------------------------------------------------------------------------------- two domains
 
 DOMAINS = ("outlined", "solid")  # A and B: the textures that the shapes of each domain have
-DOMAIN_IMAGES = 4096  # pictures of each
+DOMAIN_IMAGES = 4096  # images per domain
 
 
 def has_domains(name: str) -> bool:
-    """Tell whether a built-in can be read as two domains: its shapes are outlined in some pictures, solid in others."""
+    """Return whether a built-in can be read as two domains: its shapes are outlined in some images, solid in others."""
     return name in shapes.PRESETS and set(DOMAINS) <= set(shapes.PRESETS[name].textures)
 
 
 def domains(name: str, wanted: Wanted, *, matched: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw both domains (N, C, S, S) each; matched: row i of both has the same factors but for the texture."""
+    """Render both domains, (N, C, S, S) each; matched: row i of both has the same factors except the texture."""
     preset = shapes.PRESETS[name]
     side = _side(preset, wanted)
     index = np.arange(DOMAIN_IMAGES)
@@ -106,12 +108,12 @@ def domains(name: str, wanted: Wanted, *, matched: bool) -> tuple[NDArray[np.uin
 
 
 def domains_digest(name: str, wanted: Wanted, *, matched: bool) -> str:
-    """Tell what `domains` draws from what else it might."""
+    """Hash what determines the output of `domains`."""
     preset = shapes.PRESETS[name]
     return _definition(preset, shapes.SEED, DOMAIN_IMAGES, _side(preset, wanted), DOMAINS, matched)
 
 
 def counterparts(preset: shapes.Preset, f: shapes.Factors) -> tuple[shapes.Factors, shapes.Factors]:
-    """The same factors in domain A and in domain B."""
+    """Return the same factors in domain A and in domain B."""
     a, b = (f | {"texture": np.full(len(f["shape"]), preset.textures.index(texture))} for texture in DOMAINS)
     return a, b

@@ -1,4 +1,4 @@
-"""Pictures from anywhere, decoded once: files of any image mode become rows of one uint8 array."""
+"""Decode images from any source once: files of any image mode become rows of one uint8 array."""
 
 import math
 from collections import Counter
@@ -24,15 +24,15 @@ from gancli.system.untrusted.door import held_to, printable, reason
 
 Shape = tuple[int, int, int]  # channels, height, width
 
-LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger pictures need --size for more
-AHEAD, AHEAD_BYTES = 256, 64 * 2**20  # pictures that are decoded before they are written, at most
-TOLERATED = 0.01  # share of unreadable files that is a warning; more is an error
-IMAGES, LABELS = "images.bin", "labels.bin"  # of an entry of the cache: rows, and nothing else that could be wrong
+LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger images need --size for more
+AHEAD, AHEAD_BYTES = 256, 64 * 2**20  # most images, and bytes of them, that are decoded ahead of writing
+TOLERATED = 0.01  # share of unreadable files that only causes a warning; more is an error
+IMAGES, LABELS = "images.bin", "labels.bin"  # files of a cache entry: plain rows, with no header that could be wrong
 LABEL = np.dtype("<i8")
 
 
 class Item(NamedTuple):
-    """A picture that can be opened."""
+    """An image that can be opened."""
 
     name: str
     label: int  # -1 for none
@@ -41,30 +41,30 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Pictures:
-    """Decoded pictures: uint8 (N, C, H, W), memory-mapped from the cache, and what there is to say of them.
+    """Decoded images: uint8 (N, C, H, W), memory-mapped from the cache, with notes about them.
 
-    Points are float32 (N, 2, 1, 1): nothing scales them.
+    Points are float32 (N, 2, 1, 1) and never scaled.
     """
 
     name: str
     images: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]  # (N,), -1 for none
     classes: tuple[str, ...]
-    content: str  # a hash of the images, made where they were
+    content: str  # a hash of the images, computed when they were decoded
     notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """A sha256 of all of it but names of files and folders: images, labels, names of classes."""
+        """A sha256 of images, labels and class names; names of files and folders do not count."""
         said = sha256(repr((self.images.shape, self.classes, self.content)).encode(errors="backslashreplace"))
         said.update(self.labels.astype("<i8").tobytes())
         return said.hexdigest()
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """The images; raises UserError for points, which not every kind of data can be."""
+        """The images; raise UserError for points, which not every kind of data supports."""
         if not np.issubdtype(self.images.dtype, np.uint8):
-            raise UserError(f"{self.name} holds points, and images are wanted here: give another --data")
+            raise UserError(f"{self.name} holds points, but this variant needs images: give another --data")
         return cast("NDArray[np.uint8]", self.images)
 
 
@@ -73,7 +73,7 @@ def decode(
 ) -> Pictures:
     """Decode every item to one size and number of channels, once: the result is cached under `key`.
 
-    Unreadable items are skipped and named; raises UserError when they are more than 1 %, or all.
+    Unreadable items are skipped and named; raise UserError if they are more than 1 %, or all.
     """
     entry = cache.entry("images", key, wanted.size, wanted.channels)
     found = entry.read(_read)
@@ -83,14 +83,14 @@ def decode(
             draft.seal({"shape": shape, "notes": _fill(draft.path, items, shape, wanted.threads, report)})
         found = entry.read(_read)
     if found is None:
-        raise UserError(f"the cache {cache.root()} does not keep what is written to it: name another with GANCLI_CACHE")
+        raise UserError(f"the cache {cache.root()} loses what is written to it: set GANCLI_CACHE to another folder")
     images, labels, content, notes = found
     return Pictures(name, images, labels, tuple(classes), content, tuple(notes))
 
 
 @dataclass(frozen=True)
 class _About:
-    """What an entry of the cache says of pictures."""
+    """The description of decoded images in a cache entry."""
 
     shape: Shape
     notes: list[str]
@@ -104,7 +104,7 @@ def _read(kept: cache.Kept) -> tuple[NDArray[np.uint8], NDArray[np.int64], str, 
 
 
 def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, report: Report | None) -> list[str]:
-    """Write images and labels, and give what there is to say of them."""
+    """Write images and labels, and return notes about them."""
     channels, *size = shape
     labels: list[int] = []
     broken: list[str] = []
@@ -119,7 +119,9 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
 
     ahead = max(threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
     cache_room.allocate(folder / IMAGES, len(items) * math.prod(shape))
-    with (folder / IMAGES).open("r+b") as file:  # not mapped: what finds no room raises, and does not kill
+    with (folder / IMAGES).open(
+        "r+b"
+    ) as file:  # not mapped: a full disk then raises an error instead of killing the process
         for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads, ahead)), start=1):
             if isinstance(result, str):
                 broken.append(result)
@@ -153,14 +155,14 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
 
 
 def _shape(items: Sequence[Item], wanted: Wanted) -> tuple[int, int, int]:
-    """Channels, height and width that the data ask for, where the user has not."""
+    """Return channels, height and width: the user's, or else those that suit the data."""
     sizes, modes = _survey(items) if wanted.size is None or wanted.channels is None else (Counter(), Counter())
     channels = wanted.channels or (1 if all(_is_grey(mode) for mode in modes) else 3)
     return channels, *(wanted.size or natural_size(sizes))
 
 
 def natural_size(sizes: "Counter[Size]") -> Size:
-    """The size to train at: the pictures' own when they share one that halves evenly, else a square power of two."""
+    """Return the size to train at: the images' own if they share one that halves evenly, else a square power of two."""
     if len(sizes) == 1:
         (height, width), *_ = sizes
         if halvings(height, width) and min(height, width) <= LARGEST_COMMON:
@@ -171,7 +173,7 @@ def natural_size(sizes: "Counter[Size]") -> Size:
 
 
 def _survey(items: Iterable[Item]) -> tuple["Counter[Size]", "Counter[str]"]:
-    """Count sizes and modes by reading headers only; unreadable items are left to the decoding to name."""
+    """Count sizes and modes by reading headers only; decoding reports unreadable items later."""
     sizes: Counter[Size] = Counter()
     modes: Counter[str] = Counter()
     for item in items:

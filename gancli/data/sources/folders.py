@@ -16,7 +16,7 @@ SUFFIXES = frozenset(COMMON + RARE)
 
 
 class Files(Items):
-    """The pictures of a folder."""
+    """The images of a folder."""
 
     def __init__(self, folder: Path, names: list[str], classes: list[str]) -> None:
         self._folder, self._names, self._labels = folder, names, {name: i for i, name in enumerate(classes)}
@@ -25,15 +25,15 @@ class Files(Items):
         return len(self._names)
 
     def item(self, index: int) -> Item:
-        """Make an item."""
+        """Return the item of a file."""
         name = self._names[index]
         return Item(name, label_of(name, self._labels), lambda: open_picture(self._folder / name))
 
 
 def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
-    """List the pictures below a folder, sorted by name; their classes; and a key that changes when any file does.
+    """List the images below a folder, sorted by name; their classes; and a key that changes when any file does.
 
-    Folders of pictures are classes when there are at least two of them and no pictures beside them.
+    Sub-folders are classes if there are at least two of them and no images beside them.
     """
     names: list[str] = []
     digest = sha256()
@@ -41,15 +41,15 @@ def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
         names.append(name)
         digest.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
     if not names:
-        raise UserError(f"no images in {folder}: it should hold .png, .jpg, .webp or the like, flat or nested")
+        raise UserError(f"no images in {folder}: it must hold .png, .jpg, .webp or similar files, flat or in folders")
     classes = class_names(names)
     return Files(folder, names, classes), classes, [str(folder.resolve()), digest.hexdigest()]
 
 
 def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int]]:
-    """Give name, size and time of change of every picture: those of a folder before those of the folders in it.
+    """Yield name, size and modification time of every image: a folder's own files before those of its sub-folders.
 
-    A link to a folder that it lies in is left out: it would have no end.
+    A link to a folder above itself is skipped: following it would never end.
     """
     about = os.stat(folder)
     if (here := (about.st_dev, about.st_ino)) in above:
@@ -59,7 +59,7 @@ def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterat
     folders = []
     for entry in entries:
         if entry.name[entry.name.rfind(".") :].lower() in SUFFIXES and not entry.is_dir():
-            if entry.is_file():  # not a link to nowhere, nor a pipe that would wait for ever
+            if entry.is_file():  # not a dangling link, nor a pipe that would block for ever
                 about = entry.stat()
                 yield path + entry.name, about.st_size, about.st_mtime_ns
         elif entry.is_dir():
@@ -69,11 +69,11 @@ def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterat
 
 
 def class_names(names: list[str]) -> list[str]:
-    """Find the classes among paths: their top folders, if there are two at least and nothing beside them."""
+    """Return the classes of paths: their top folders, if there are at least two and no files beside them."""
     tops = {top if below else "" for top, below, _ in (name.partition("/") for name in names)}
     return sorted(tops) if len(tops) > 1 and "" not in tops else []
 
 
 def label_of(name: str, classes: dict[str, int]) -> int:
-    """Give the class of a path, -1 where there are none."""
+    """Return the class of a path, -1 if there are no classes."""
     return classes[name.partition("/")[0]] if classes else -1

@@ -1,4 +1,4 @@
-"""Pictures that can be opened, listed; and how long such lists may be."""
+"""Lists of images that can be opened, and limits on their length."""
 
 import io
 from abc import abstractmethod
@@ -9,16 +9,16 @@ from typing import overload
 from gancli.data.sources.decode import Item
 from gancli.errors import UserError
 
-MOST_MEMBERS = 2**18  # of an archive; to list more takes longer than to unpack them
-MOST_LISTED = 2**25  # bytes that a zip's list of its members may take: 128 for each of as many
+MOST_MEMBERS = 2**18  # of an archive; listing more takes longer than unpacking them
+MOST_LISTED = 2**25  # bytes that a zip's list of members may take: 128 for each
 
 
 class Items(Sequence[Item]):
-    """A list whose items are made when they are asked for, so that a million cost little."""
+    """A list whose items are made on access, so that a million cost little."""
 
     @abstractmethod
     def item(self, index: int) -> Item:
-        """Make an item."""
+        """Return the item at an index."""
 
     @overload
     def __getitem__(self, index: int) -> Item: ...
@@ -32,22 +32,22 @@ class Items(Sequence[Item]):
 
 
 class Modest(io.BufferedReader):
-    """A file of which no more than `most` bytes are read at once: whoever reads a list of members reads it whole."""
+    """A file that reads at most `most` bytes at once: readers of archives read the whole list of members in one go."""
 
     def __init__(self, path: Path, most: int) -> None:
         super().__init__(io.FileIO(path))
         self.most: int | None = most
 
     def __del__(self) -> None:
-        self.close()  # archives are read as long as anybody has a member
+        self.close()  # archives stay open as long as anything refers to a member
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read; raises UserError for too much at once."""
+        """Read; raise UserError for too many bytes at once."""
         if self.most is not None and size is not None and size > self.most:
             raise too_many()
         return super().read(size)
 
 
 def too_many() -> UserError:
-    """Say that an archive has too many members."""
+    """Return the error for an archive with too many members."""
     return UserError(f"it lists more than {MOST_MEMBERS:,} files: unpack it into a folder")

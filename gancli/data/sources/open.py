@@ -1,4 +1,4 @@
-"""SRC on the command line to pictures: a folder, an archive, arrays, a name that torchvision knows, or a built-in."""
+"""Open SRC of the command line: a folder, an archive, arrays, a data set of torchvision's, or a built-in."""
 
 import re
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ MOST_CHANNELS = 4
 
 
 class Listing(NamedTuple):
-    """Pictures that are not decoded yet."""
+    """Images that are not decoded yet."""
 
     name: str
     items: Sequence[Item]
     classes: list[str]
-    key: str  # changes when any of the pictures does
-    split: str = ""  # of those that have any
+    key: str  # changes when any image does
+    split: str = ""  # for sources that have splits
 
 
 def open_source(request: Request) -> Pictures:
-    """Decode what `request.data` names; raises UserError when it names nothing or holds no pictures."""
+    """Decode the images that `request.data` names; raise UserError if it does not exist or holds no images."""
     if request.data in builtin.names():
         return builtin.open_builtin(request.data, request.wanted)
     found = list_source(request)
@@ -39,7 +39,7 @@ def open_source(request: Request) -> Pictures:
 
 
 def list_source(request: Request) -> Listing:
-    """List the pictures of what `request.data` names, if that is no built-in; raises UserError likewise."""
+    """List the images that `request.data` names, unless it is a built-in; raise UserError as `open_source` does."""
     src = request.data
     if src in NAMED:
         items, classes = open_named(src, request.split)
@@ -50,7 +50,7 @@ def list_source(request: Request) -> Listing:
     if path.exists():
         return _list_file(path)
     if re.search(r"[/\\.~]", src):
-        raise UserError(f"--data {src}: there is no such file or folder")
+        raise UserError(f"--data {src}: no such file or folder")
     raise missing("data set or folder", src, [*builtin.names(), *NAMED])
 
 
@@ -85,7 +85,7 @@ def _list_arrays(path: Path, images: NDArray[np.uint8], labels: NDArray | None, 
     if labels is not None and labels.shape != (len(images),):
         raise UserError(f"{path} has {len(images):,} images but labels of shape {list(labels.shape)}")
     if labels is not None and labels.max(initial=0) >= MOST_CLASSES:
-        raise UserError(f"{path} has labels up to {labels.max():,}: they should count classes from 0")
+        raise UserError(f"{path} has labels up to {labels.max():,}: they must number the classes from 0")
     about = path.stat()
     key = repr((str(path.resolve()), about.st_size, about.st_mtime_ns))
     classes = [str(c) for c in range(int(labels.max()) + 1)] if labels is not None and len(labels) else []

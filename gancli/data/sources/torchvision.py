@@ -1,4 +1,4 @@
-"""Data sets that torchvision fetches, by name."""
+"""Data sets that torchvision downloads, by name."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from gancli.system.untrusted.terminal import warn
 
 @dataclass(frozen=True)
 class NamedData:
-    """A class of torchvision.datasets, and how it says train and test."""
+    """A class of torchvision.datasets, and its arguments for the train and test splits."""
 
     dataset: str
     train: dict[str, Any] = field(default_factory=lambda: {"train": True})
@@ -38,14 +38,14 @@ NAMED = {
 
 
 def root() -> Path:
-    """Where torchvision keeps its data sets."""
+    """Return the folder of torchvision's data sets."""
     return cache.root() / "torchvision"
 
 
 def open_named(name: str, split: str) -> tuple[list[Item], list[str]]:
-    """Open a split of a data set, fetching it into the user's cache when it is not there yet.
+    """Open a split of a data set, downloading it into the user's cache the first time.
 
-    Raises UserError when it cannot be fetched, with the place to put it.
+    Raise UserError if it cannot be downloaded, with the folder to put it in.
     """
     from torchvision import datasets  # takes seconds to import
 
@@ -69,7 +69,7 @@ def _fetch(name: str, make: Any, options: dict[str, Any]) -> Any:
     warn(f"fetching {name} into {root()}")
     try:
         return make(str(root()), download=True, **options)
-    except Exception as error:  # whatever its downloaders raise: the network, a mirror, an archive
+    except Exception as error:  # torchvision's downloaders raise anything: network, mirror, archive
         place = getattr(make, "base_folder", None) or f"{make.__name__}/raw"
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{name} cannot be fetched ({reason}): put torchvision's files into {root() / place}") from None

@@ -1,6 +1,6 @@
-"""Sources made of their targets, so that any folder of pictures trains a model that undoes what was done to them.
+"""Make source images from their targets, so that any folder of images can train a model that undoes the change.
 
-Each takes images (N, C, H, W) in [-1, 1] and gives as many; with 4 channels, the last is alpha and stays.
+Each function maps images (N, C, H, W) in [-1, 1] to as many; with 4 channels, the last is alpha and unchanged.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from gancli.system import dist
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-EDGE = 0.35  # difference of luma over two pixels, in [-1, 1], that is drawn half dark
+EDGE = 0.35  # difference of luma over two pixels, in [-1, 1], that gives a half-dark line
 SHRINK = 4  # lowres: how much smaller the sides are
 CELLS = 8  # mosaic: tiles along the shorter side
 
@@ -25,12 +25,12 @@ def _luma(colour: Tensor) -> Tensor:
 
 
 def gray(colour: Tensor) -> Tensor:
-    """The brightness alone: what a coloriser is given."""
+    """Keep only the brightness: the input of a coloriser."""
     return _luma(colour).expand_as(colour)
 
 
 def edges(colour: Tensor) -> Tensor:
-    """Dark lines on white where the brightness changes (Sobel's operator)."""
+    """Draw dark lines on white where the brightness changes (Sobel operator)."""
     kernel = torch.tensor([[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]], device=colour.device) / 4
     padded = F.pad(_luma(colour), (1, 1, 1, 1), "replicate")
     slope = F.conv2d(padded, torch.stack([kernel, kernel.T])[:, None])
@@ -39,21 +39,21 @@ def edges(colour: Tensor) -> Tensor:
 
 
 def lowres(colour: Tensor) -> Tensor:
-    """Shrunk by averaging and enlarged again: what super-resolution is given."""
+    """Shrink by averaging and enlarge again: the input of super-resolution."""
     size = colour.shape[2:]
     small = F.adaptive_avg_pool2d(colour, (max(1, size[0] // SHRINK), max(1, size[1] // SHRINK)))
     return F.interpolate(small, size=size, mode="bicubic", align_corners=False).clamp(-1, 1)
 
 
 def mosaic(colour: Tensor) -> Tensor:
-    """Squares of one colour each."""
+    """Replace squares by their mean colour."""
     size = colour.shape[2:]
     cell = max(2, min(size) // CELLS)
     return F.interpolate(F.adaptive_avg_pool2d(colour, (-(-size[0] // cell), -(-size[1] // cell))), size=size)
 
 
 def mask(colour: Tensor) -> Tensor:
-    """A grey rectangle, a quarter to a half of the sides long, somewhere else in each image at each step."""
+    """Cover a random rectangle, a quarter to a half of each side, with grey; it differs per image and per step."""
     count, _, height, width = colour.shape
     drawn = dist.rows(lambda n: torch.rand(n, 4, 1, device=colour.device), count)
     inside = []

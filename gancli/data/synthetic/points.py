@@ -1,7 +1,7 @@
-"""Sets of points in the plane: they train in seconds, and show at once what a loss does to a distribution.
+"""Sets of points in the plane: training takes seconds and shows what a loss does to a distribution.
 
 A point is an image of one pixel and two channels, (N, 2, 1, 1), whose values have no bounds. The three sets are those
-of the authors' code of WGAN-GP (Gulrajani et al. 2017), in its units.
+of the WGAN-GP authors' code (Gulrajani et al. 2017), in its units.
 """
 
 from collections.abc import Callable
@@ -12,37 +12,37 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-COUNT = 65_536  # points drawn of a set
+COUNT = 65_536  # points in a set
 SEED = 2014
 Draw = Callable[[int, np.random.Generator], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Equal Gaussians: their centres (K, 2) and the standard deviation of each."""
+    """Gaussians of equal weight: their centres (K, 2) and the standard deviation of each."""
 
     centres: NDArray[np.float64]
     sigma: float
 
     def draw(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draw `n` points (n, 2)."""
+        """Sample `n` points (n, 2)."""
         return self.centres[rng.integers(len(self.centres), size=n)] + self.sigma * rng.standard_normal((n, 2))
 
 
 def _ring() -> Mixture:
-    """Eight on a circle of radius 2, deviation 0.02; both divided by 1.414."""
+    """Return eight Gaussians on a circle of radius 2, deviation 0.02; both divided by 1.414."""
     angle = np.arange(8) * np.pi / 4
     return Mixture(2 / 1.414 * np.stack([np.cos(angle), np.sin(angle)], 1), 0.02 / 1.414)
 
 
 def _grid() -> Mixture:
-    """Twenty-five on a lattice of step 2, deviation 0.05; both divided by 2.828."""
+    """Return twenty-five Gaussians on a lattice of step 2, deviation 0.05; both divided by 2.828."""
     side = np.arange(-2, 3) * 2 / 2.828
     return Mixture(np.stack(np.meshgrid(side, side), 2).reshape(-1, 2), 0.05 / 2.828)
 
 
 def _swissroll(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A spiral of one and a half turns, deviation 0.25; both divided by 7.5."""
+    """Sample a spiral of one and a half turns, deviation 0.25; both divided by 7.5."""
     angle = 1.5 * np.pi * (1 + 2 * rng.random(n))
     roll = angle[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     return (roll + 0.25 * rng.standard_normal((n, 2))) / 7.5
@@ -53,5 +53,5 @@ SETS: dict[str, Draw] = {**{name: mixture.draw for name, mixture in MIXTURES.ite
 
 
 def draw(name: str, n: int = COUNT, seed: int = SEED) -> Array:
-    """Draw `n` points of a set, (n, 2, 1, 1)."""
+    """Sample `n` points of a set, (n, 2, 1, 1)."""
     return SETS[name](n, np.random.default_rng(seed)).astype(np.float32)[:, :, None, None]

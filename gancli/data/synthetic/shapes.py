@@ -1,4 +1,4 @@
-"""The built-in pictures: twelve shapes drawn from factors that are all known, so nothing need be stored or fetched.
+"""The built-in images: twelve shapes rendered from known factors, so nothing is stored or downloaded.
 
 Image `index` of `seed` is a pure function: any subset, size or order of them is made on demand.
 Letters: B batch, S side in pixels. Object coordinates: u to the right, v up, the shape's radius about 1.
@@ -24,7 +24,7 @@ GROUNDS = {
     "white": (244, 244, 246), "grey": (150, 154, 162), "black": (34, 36, 42),
     "navy": (34, 50, 92), "brown": (120, 92, 70), "mint": (190, 226, 206),
 }  # fmt: skip
-SEED = 2014  # of the training images; readers and tests draw theirs from other seeds
+SEED = 2014  # of the training images; the factor readers and tests use other seeds
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Preset:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Values of each discrete factor."""
+        """The number of values of each discrete factor."""
         kinds = {"shape": SHAPES, "colour": self.colours, "ground": self.grounds, "texture": self.textures}
         return {name: len(values) for name, values in kinds.items()}
 
@@ -66,7 +66,7 @@ PRESETS = {preset.name: preset for preset in (FULL, EASY, MONO, DOMAINS)}
 
 
 def factors(preset: Preset, seed: int, index: NDArray) -> Factors:
-    """Draw the factors of images `index` (B,): independent and uniform, the same on every machine."""
+    """Sample the factors of images `index` (B,): independent and uniform, the same on every machine."""
     ranges = {"size": preset.size, "angle": preset.angle, "x": preset.offset, "y": preset.offset}
     drawn: Factors = {
         name: (_uniform(seed, index, key) * count).astype(np.int64)
@@ -78,7 +78,7 @@ def factors(preset: Preset, seed: int, index: NDArray) -> Factors:
 
 
 def _uniform(seed: int, index: NDArray, key: int) -> NDArray[np.float64]:
-    """U[0, 1) as a hash of (seed, index, key): integers only, so it cannot differ between machines."""
+    """Sample U[0, 1) as a hash of (seed, index, key): integers only, so it cannot differ between machines."""
     counter = _mix(np.full(np.shape(index), seed, np.uint64)) ^ np.asarray(index).astype(np.uint64)
     return (_mix(_mix(counter) ^ np.uint64(key)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
@@ -125,7 +125,7 @@ def _flower() -> NDArray:
 
 
 def _moon() -> NDArray:
-    """A unit circle less a smaller one beside it, as one contour."""
+    """Return a unit circle minus a smaller one beside it, as one contour."""
     outer = _polar(1.0, np.linspace(52, 308, 110))
     centre = 0.62
     reach = math.hypot(outer[0, 0] - centre, outer[0, 1])
@@ -154,7 +154,7 @@ def _bolt() -> NDArray:
 
 
 def _outlines(shape: str) -> list[NDArray]:
-    """Closed polygons (n, 2), filled by the even-odd rule."""
+    """Return closed polygons (n, 2), filled by the even-odd rule."""
     match shape:
         case "disc":
             return [_polygon(160, 0.9, 0)]
@@ -170,7 +170,7 @@ def _outlines(shape: str) -> list[NDArray]:
 
 
 def _signed_distance(polygons: list[NDArray]) -> Array:
-    """Distance to the outline at the table's cells (CELLS, CELLS), negative inside."""
+    """Compute the distance to the outline at the table's cells (CELLS, CELLS), negative inside."""
     centre = (np.arange(CELLS) + 0.5) / CELLS * 2 * EXTENT - EXTENT
     x, y = (grid.reshape(-1, 1) for grid in np.meshgrid(centre, -centre))
     nearest = np.full(len(x), np.inf)
@@ -182,7 +182,7 @@ def _signed_distance(polygons: list[NDArray]) -> Array:
         distance = np.hypot(x - ax - along * ex, y - ay - along * ey)
         nearest = np.minimum(nearest, distance.min(1))
         crosses = (ay > y) != (b[:, 1] > y)
-        # where a ray to the right meets the edge; edges that it does not cross may divide by zero
+        # where a ray to the right crosses the edge; edges that it does not cross may divide by zero
         meets = ax + (y - ay) * ex / np.where(ey == 0, 1, ey)
         inside ^= (crosses & (x < meets)).sum(1) % 2 == 1
     return np.where(inside, -nearest, nearest).reshape(CELLS, CELLS).astype(np.float32)
@@ -194,7 +194,7 @@ def _tables() -> Array:
 
 
 def _distance(shape: NDArray, u: Array, v: Array) -> Array:
-    """Look the signed distance of `shape` (B, 1, 1) up at (u, v), bilinearly."""
+    """Interpolate the signed distance of `shape` (B, 1, 1) at (u, v), bilinearly."""
     scale = np.float32(CELLS / (2 * EXTENT))
     gx = np.clip((u + np.float32(EXTENT)) * scale - np.float32(0.5), 0, CELLS - 1.001)
     gy = np.clip((np.float32(EXTENT) - v) * scale - np.float32(0.5), 0, CELLS - 1.001)
@@ -209,11 +209,11 @@ def _distance(shape: NDArray, u: Array, v: Array) -> Array:
 # --------------------------------------------------------------------------------------------- rendering
 
 LINE = 0.09  # half the width of an outline, in object units
-CHUNK = 2**16  # pixels drawn at a time, so that the planes stay in the cache
+CHUNK = 2**16  # pixels rendered at a time, so that the planes stay in the cache
 
 
 def render(preset: Preset, f: Factors, pixels: int | None = None) -> NDArray[np.uint8]:
-    """Draw images (B, C, S, S) from their factors: anti-aliased, lit from the top left, with a soft shadow."""
+    """Render images (B, C, S, S) from their factors: anti-aliased, lit from the top left, with a soft shadow."""
     side = pixels or preset.pixels
     step = max(1, CHUNK // side**2)
     parts = range(0, len(f["shape"]), step)
@@ -223,13 +223,13 @@ def render(preset: Preset, f: Factors, pixels: int | None = None) -> NDArray[np.
 
 
 def coverage(f: Factors, side: int) -> Array:
-    """How much of each pixel the filled shape covers (B, S, S), in [0, 1]."""
+    """Return the share of each pixel that the filled shape covers (B, S, S), in [0, 1]."""
     u, v, scale = _object_coordinates(f, side)
     return _clip(0.5 - _distance(_column(f["shape"]), u, v) * scale)
 
 
 def outline(f: Factors, side: int) -> Array:
-    """How much of each pixel the shape's outline covers (B, S, S), in [0, 1]."""
+    """Return the share of each pixel that the shape's outline covers (B, S, S), in [0, 1]."""
     u, v, scale = _object_coordinates(f, side)
     return _line(_distance(_column(f["shape"]), u, v), scale)
 
@@ -247,7 +247,7 @@ def _line(distance: Array, scale: Array) -> Array:
 
 
 def _object_coordinates(f: Factors, side: int, shift: tuple[float, float] = (0, 0)) -> tuple[Array, Array, Array]:
-    """u and v of every pixel (B, S, S), and pixels an object unit (B, 1, 1)."""
+    """Return u and v of every pixel (B, S, S), and pixels per object unit (B, 1, 1)."""
     at = (np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1
     x, y = at[None, None, :] - _column(f["x"]) - shift[0], -at[None, :, None] - _column(f["y"]) - shift[1]
     angle, size = np.radians(_column(f["angle"])), _column(f["size"])
@@ -257,7 +257,7 @@ def _object_coordinates(f: Factors, side: int, shift: tuple[float, float] = (0, 
 
 
 def _second_tone(texture: NDArray, u: Array, v: Array, scale: Array) -> Array:
-    """1 where a striped or dotted shape shows its light tone (B, S, S)."""
+    """Return 1 where a striped or dotted shape shows its light tone (B, S, S)."""
     soft = scale * 0.12
     stripes = 0.5 + np.sin(u * (TAU * 1.45) + 0.6) * soft
     du, dv = (w / 0.52 - np.round(w / 0.52) for w in (u, v))

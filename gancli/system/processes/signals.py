@@ -18,7 +18,7 @@ class Stop:
         self._interrupts = False
 
     def __call__(self) -> bool:
-        """Tell whether a signal came."""
+        """Return whether a signal was received."""
         return self.received is not None
 
     @property

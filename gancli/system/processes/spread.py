@@ -1,4 +1,4 @@
-"""One command on several GPUs: it starts itself under torchrun, once for each."""
+"""Run one command on several GPUs: restart it under torchrun with one process per GPU."""
 
 import os
 import sys
@@ -10,10 +10,10 @@ from gancli.system.processes.environment import SAFE_PATH
 
 
 def spread_over(gpus: int) -> None:
-    """Become torchrun with a process for each GPU, unless this is one of those; raises UserError if there are fewer."""
+    """Replace this process by torchrun, one rank per GPU, unless it is a rank; raise UserError for too few GPUs."""
     there = torch.cuda.device_count()
     if gpus > there:
-        raise UserError(f"--gpus {gpus}: this machine has {there}")
+        raise UserError(f"--gpus {gpus}: this machine has only {there}")
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         torchrun = ("-m", "gancli.system.processes.torchrun", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()

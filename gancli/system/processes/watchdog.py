@@ -1,4 +1,4 @@
-"""A process of many that dies or hangs is noticed by the others, which would else wait for it for ever.
+"""Notice a rank that dies or hangs, for which the other ranks would otherwise wait for ever.
 
 Each process counts up a number in the store that torch.distributed met over, once a second, and looks at the number of
 the next process. One that finds it standing still says so to all, and all end.
@@ -29,7 +29,7 @@ class Store(Protocol):
 
 
 class Watch:
-    """Beats, and watches the next process; `lost` is the number of one that was lost, if any."""
+    """Send heartbeats and watch the next rank."""
 
     def __init__(self, store: Store, rank: int, world: int, *, beat: float = BEAT, patience: float = PATIENCE) -> None:
         self._store, self._rank, self._world = store, rank, world
@@ -54,7 +54,7 @@ class Watch:
                 end(lost, self._world)
 
     def look(self) -> int | None:
-        """Beat, and return the number of a process that is lost."""
+        """Send a heartbeat, and return the rank of a lost process, if any."""
         self._store.add(f"gancli/beat/{self._rank}", 1)
         beats, now = self._store.add(f"gancli/beat/{self._next}", 0), time.monotonic()
         if beats != self._seen:
@@ -80,7 +80,7 @@ class Watch:
 
 def end(lost: int, world: int) -> None:
     """End this process at once: its main thread may wait for the lost one in a call that nothing can interrupt."""
-    text = f"process {lost} of {world} (counted from 0) died or hangs, so the others end; go on with --resume"
+    text = f"rank {lost} of {world} died or hung; stopping all ranks. Continue with --resume"
     warn(text)
     sys.stderr.flush()
     os._exit(1)

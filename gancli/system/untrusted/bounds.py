@@ -40,7 +40,7 @@ class Bounds:
         """Count bytes that are made, not read: one part of a file could be asked for again and again."""
         self.bytes -= size
         if self.bytes < 0:
-            raise ValueError("it makes far more bytes than it has")
+            raise ValueError("it expands to far more bytes than it has")
 
     def key(self, value: Any) -> Any:
         """Give a key back whose hash is cheap and cannot be chosen."""
@@ -49,9 +49,9 @@ class Bounds:
             self.tuples -= 1
             parts = value
             if self.tuples < 0 or len(value) > LONGEST_TUPLE or any(isinstance(p, tuple | frozenset) for p in value):
-                raise ValueError(f"more than {MOST_TUPLES:,} tuples, or large ones, are keys in it")
+                raise ValueError(f"it uses more than {MOST_TUPLES:,} tuples, or large ones, as keys")
         if any(isinstance(part, int) and abs(part) >= LARGEST_KEY for part in parts):
-            raise ValueError(f"a number of {LARGEST_KEY:,} or more is a key in it")
+            raise ValueError(f"it uses a number of {LARGEST_KEY:,} or more as a key")
         return value
 
 
@@ -65,7 +65,7 @@ class Bounded(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         """Read; raises ValueError where more is asked than `most`."""
         if size is not None and size > self.most:
-            raise ValueError(f"it says that {size:,} bytes follow, more than there are or can be")
+            raise ValueError(f"it declares {size:,} bytes, more than the file can hold")
         return super().read(size)
 
 
@@ -75,5 +75,5 @@ def opened(path: Path) -> Iterator[Bounded]:
     check_regular(path)
     with reading(str(path)), Bounded(io.FileIO(path)) as file:
         if file.length > LARGEST:
-            raise ValueError(f"it holds {file.length:,} bytes: more than {LARGEST:,} are not read")
+            raise ValueError(f"it has {file.length:,} bytes; at most {LARGEST:,} are read")
         yield file

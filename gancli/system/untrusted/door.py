@@ -1,6 +1,6 @@
-"""The one door for what others wrote: JSON held to a type, files that are files, text that is safe to print.
+"""Input from others, checked in one place: typed JSON, regular files, text that is safe to print.
 
-Whatever a file causes becomes one UserError here, so nobody else needs to know what its readers raise.
+Whatever reading a file raises becomes one UserError here, so no caller needs to know the readers' exceptions.
 """
 
 import json
@@ -108,14 +108,14 @@ def check_regular(path: Path, *, follow: bool = True) -> None:
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     if not stat.S_ISREG(mode):
-        raise UserError(f"{path} is {_kind(mode)}, and a file is wanted here")
+        raise UserError(f"{path} is {_kind(mode)}, but a file is expected here")
 
 
 def check_folder(path: Path) -> None:
     """Raise UserError for what is there but is no folder: a link would lead what is written and removed elsewhere."""
     with suppress(FileNotFoundError):
         if not stat.S_ISDIR(mode := path.stat(follow_symlinks=False).st_mode):
-            raise UserError(f"{path} is {_kind(mode)}, and a folder is wanted here")
+            raise UserError(f"{path} is {_kind(mode)}, but a folder is expected here")
 
 
 def _kind(mode: int) -> str:
@@ -128,7 +128,7 @@ def _kind(mode: int) -> str:
         stat.S_ISCHR: "a device",
         stat.S_ISBLK: "a device",
     }
-    return next((name for test, name in kinds.items() if test(mode)), "no regular file")
+    return next((name for test, name in kinds.items() if test(mode)), "not a regular file")
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def why(error: UserError) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Say in a few words why something failed."""
+    """Return a short reason why something failed."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return printable(" ".join(said.split())) or type(error).__name__
 

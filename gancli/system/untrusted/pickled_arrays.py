@@ -28,7 +28,7 @@ def _frozenset(machine: Machine, values: Any = ()) -> Any:
 
 def _copied(machine: Machine, values: Any) -> Any:
     if not isinstance(values, list | tuple | set | frozenset):
-        raise ValueError("it is damaged: a set is made of what is no list")
+        raise ValueError("it is damaged: a set is built from something that is not a list")
     machine.bounds.take(ITEM * len(values))
     return map(machine.bounds.key, values)
 
@@ -36,17 +36,17 @@ def _copied(machine: Machine, values: Any) -> Any:
 def _dict(machine: Machine, pairs: Any = ()) -> Any:
     """OrderedDict: dicts have an order now."""
     if not isinstance(pairs, list | tuple):
-        raise ValueError("it is damaged: a dict is made of what is no list")
+        raise ValueError("it is damaged: a dict is built from something that is not a list")
     machine.bounds.take(ITEM * len(pairs))
     if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
-        raise ValueError("it is damaged: a dict is made of what are no pairs")
+        raise ValueError("it is damaged: a dict is built from items that are not pairs")
     return {machine.bounds.key(key): value for key, value in pairs}
 
 
 def _encode(machine: Machine, text: Any, encoding: Any = "latin1") -> Any:
     """How bytes are said in protocols that have none."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise ValueError("it encodes text as no bytes are encoded")
+        raise ValueError("it encodes text in an encoding other than latin1")
     machine.bounds.take(len(text))
     return text.encode("latin1")
 
@@ -72,13 +72,13 @@ def _new_ex(machine: Machine, kind: Any, args: Any, kwargs: Any) -> Any:
 def _type_by_name(_machine: Machine, name: Any) -> Any:
     """How dill names a class of Python itself."""
     if not isinstance(name, str):
-        raise ValueError("it is damaged: a name is no text")
+        raise ValueError("it is damaged: a name is not text")
     return Name("builtins", name)
 
 
 def _named(value: Any) -> Name | Record:
     if not isinstance(value, Name | Record):
-        raise ValueError("it is damaged: a class is no name")
+        raise ValueError("it is damaged: a class is not given by name")
     return value
 
 
@@ -88,15 +88,15 @@ def _named(value: Any) -> Name | Record:
 def _dtype(record: Any) -> "np.dtype[Any]":
     """Tell a dtype by its record; raises ValueError for objects, fields, text, and whatever else is not FIXED."""
     if not isinstance(record, Record) or record.name != "numpy.dtype" or not record.args:
-        raise ValueError("it is damaged: an array's dtype is none")
+        raise ValueError("it is damaged: an array has an invalid dtype")
     said, order = record.args[0], "="
     code = said[:40].lstrip("<>=|") if isinstance(said, str) else named(said)
     if code not in FIXED:
-        raise ValueError(f"it holds an array of {code or 'nothing'}, which is not read: numbers of a fixed size are")
+        raise ValueError(f"it holds an array of {code or 'nothing'}; only numbers of a fixed size are supported")
     if isinstance(record.state, tuple):
         _version, order, *rest = (*record.state, None, None)
         if order not in ("<", ">", "=", "|") or any(part is not None for part in rest[:3]):
-            raise ValueError("it holds an array with fields, which is not read")
+            raise ValueError("it holds an array with fields, which is not supported")
     return np.dtype(code).newbyteorder(">" if order == ">" else "<")
 
 
@@ -105,9 +105,9 @@ def _numbers(machine: Machine, raw: Any, dtype: "np.dtype[Any]") -> "np.ndarray[
     if isinstance(raw, str):
         raw = _encode(machine, raw)
     if not isinstance(raw, bytes | bytearray):
-        raise ValueError(f"it is damaged: an array's numbers are a {named(raw)}")
+        raise ValueError(f"it is damaged: an array's data is a {named(raw)}")
     if len(raw) % dtype.itemsize:
-        raise ValueError(f"it is damaged: {len(raw):,} bytes are no numbers of {dtype.itemsize}")
+        raise ValueError(f"it is damaged: {len(raw):,} bytes do not divide into numbers of {dtype.itemsize}")
     if dtype.kind == "b":  # any other byte than 0 and 1 would be a truth value that NumPy miscounts
         machine.bounds.take(len(raw))
         return np.frombuffer(raw, np.uint8) != 0
@@ -120,7 +120,7 @@ def _numbers(machine: Machine, raw: Any, dtype: "np.dtype[Any]") -> "np.ndarray[
 
 def _shaped(flat: "np.ndarray[Any, Any]", shape: Any, order: Any) -> "np.ndarray[Any, Any]":
     if not isinstance(shape, tuple) or len(shape) > MOST_AXES or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError("it is damaged: an array's shape is none")
+        raise ValueError("it is damaged: an array has an invalid shape")
     if math.prod(shape) != flat.size:
         raise ValueError(f"it is damaged: an array of shape {list(shape)[:8]} has {flat.size:,} numbers")
     return flat.reshape(shape, order=order)
@@ -134,7 +134,7 @@ def _array(machine: Machine, kind: Any, _shape: Any = (0,), _code: Any = b"b") -
 
     def finish(state: Any) -> Any:
         if not isinstance(state, tuple) or len(state) not in (4, 5):
-            raise ValueError("it is damaged: an array's state is none")
+            raise ValueError("it is damaged: an array has an invalid state")
         shape, dtype, fortran, raw = state[-4:]
         return _shaped(_numbers(machine, raw, _dtype(dtype)), shape, "F" if fortran else "C")
 
@@ -156,14 +156,14 @@ def _buffer(machine: Machine, raw: Any, dtype: Any, shape: Any, order: Any, axes
     if order != "K":
         return _shaped(flat, shape, "F" if order == "F" else "C")
     if not isinstance(axes, tuple) or len(axes) > MOST_AXES or not all(type(axis) is int for axis in axes):
-        raise ValueError("it is damaged: the order of an array's axes is none")
+        raise ValueError("it is damaged: an array has an invalid order of axes")
     return _shaped(flat, shape, "C").transpose(axes)
 
 
 def _scalar(machine: Machine, dtype: Any, raw: Any = b"") -> Any:
     numbers = _numbers(machine, raw, _dtype(dtype))
     if numbers.size != 1:
-        raise ValueError(f"it is damaged: a number is {numbers.size:,}")
+        raise ValueError(f"it is damaged: a scalar holds {numbers.size:,} numbers")
     return numbers[0]
 
 

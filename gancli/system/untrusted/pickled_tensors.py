@@ -44,32 +44,32 @@ class Storage:
 def described(said: Any, length: int) -> tuple[torch.dtype, Any, int]:
     """Check what a pickle says of a storage, in `length` values: gives dtype, key and count of numbers."""
     if not isinstance(said, tuple) or len(said) != length or said[0] != "storage":
-        raise ValueError("it is damaged: it names something outside that is no storage")
+        raise ValueError("it is damaged: a persistent id does not name a storage")
     _, kind, key, location, count = said[:5]
     if not isinstance(kind, Name) or kind.module not in HOMES or kind.name not in DTYPES:
-        raise ValueError(f"it holds a tensor of {named(kind)}, {_sort(named(kind))} is not read")
+        raise ValueError(f"it holds a tensor of {named(kind)}, {_sort(named(kind))} is not supported")
     if not isinstance(key, str) or type(count) is not int or count < 0:
         raise ValueError("it is damaged: a storage has no key or size")
     if isinstance(location, str) and location == "meta":
-        raise ValueError("it holds a meta tensor, which has no numbers")
+        raise ValueError("it holds a meta tensor, which has no data")
     return DTYPES[kind.name], key, count
 
 
 def _sort(kind: str) -> str:
-    sorts = {"Complex": "a complex one, which", "Q": "a quantised one, which"}
+    sorts = {"Complex": "a complex type, which", "Q": "a quantised type, which"}
     return next((words for start, words in sorts.items() if kind.rpartition(".")[2].startswith(start)), "which")
 
 
 def check_truth(storage: Storage) -> None:
     """Raise ValueError for truth values that are neither 0 nor 1: torch's code relies on it."""
     if storage.dtype is torch.bool and storage.data.numel() and storage.data.max() > 1:
-        raise ValueError("it is damaged: a truth value is neither 0 nor 1")
+        raise ValueError("it is damaged: a boolean is neither 0 nor 1")
 
 
 def check_same(storage: Storage, key: str, dtype: torch.dtype, count: int) -> Storage:
     """Give a storage back that is what is said of it once more; raises ValueError for another."""
     if storage.dtype is not dtype or storage.data.numel() != count * dtype.itemsize:
-        raise ValueError(f"it is damaged: storage {key[:20]} has another size or type than it says")
+        raise ValueError(f"it is damaged: storage {key[:20]} does not have the size or type that it declares")
     return storage
 
 
@@ -82,14 +82,14 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtyp
         raise ValueError("it is damaged: a tensor has no storage")
     numbers = storage.data.view(dtype or storage.dtype)
     if not isinstance(size, tuple) or not isinstance(stride, tuple) or not len(size) == len(stride) <= MOST_AXES:
-        raise ValueError("it is damaged: a tensor has no shape")
+        raise ValueError("it is damaged: a tensor has an invalid shape")
     if not all(type(n) is int and 0 <= n < LONGEST for n in (offset, *size, *stride)):
-        raise ValueError("it is damaged: a tensor's shape has no numbers")
+        raise ValueError("it is damaged: a tensor's shape is not made of whole numbers")
     count = math.prod(size)
     if count > len(numbers):
-        raise ValueError(f"it holds an expanded tensor: {count:,} numbers of {len(numbers):,}")
+        raise ValueError(f"it holds an expanded tensor: {count:,} numbers from a storage of {len(numbers):,}")
     if count and offset + sum((n - 1) * step for n, step in zip(size, stride)) >= len(numbers):
-        raise ValueError("it is damaged: a tensor lies beyond its storage")
+        raise ValueError("it is damaged: a tensor extends beyond its storage")
     start = numbers.storage_offset()  # of a part of a storage
     return numbers.as_strided(size, stride, start + offset)
 
@@ -110,7 +110,7 @@ def _rebuilt_as(
     _said: Any = None,
 ) -> Tensor:  # fmt: skip
     if named(dtype) not in NAMED:
-        raise ValueError(f"it holds a tensor of {named(dtype)}, which is not read")
+        raise ValueError(f"it holds a tensor of {named(dtype)}, which is not supported")
     return _tensor(storage, offset, size, stride, NAMED[named(dtype)])
 
 
@@ -126,14 +126,14 @@ def _rebuilt_from(machine: Machine, function: Any, _kind: Any, args: Any, _state
 
 def _size(machine: Machine, sizes: Any = ()) -> Any:
     if not isinstance(sizes, list | tuple):
-        raise ValueError("it is damaged: a shape is none")
+        raise ValueError("it is damaged: a shape is not a list")
     machine.bounds.take(8 * len(sizes))
     return tuple(sizes)
 
 
 def _refusal(what: str) -> Form:
     def refuse(_machine: Machine, *_: Any) -> Any:
-        raise ValueError(f"it holds a {what} tensor, which is not read")
+        raise ValueError(f"it holds a {what} tensor, which is not supported")
 
     return refuse
 

@@ -1,4 +1,4 @@
-"""Pickles read without running them: their opcodes are interpreted here; nothing that they name is imported or called.
+"""Read pickles without running them: opcodes are interpreted here; nothing that they name is imported or called.
 
 What is plain becomes plain values. What a file would import becomes a `Name`, what it would call a `Record` of the
 call, unless one of our own functions stands for that name. Containers may hold themselves: walk them with care.
@@ -29,7 +29,7 @@ class Name:
 
     def __post_init__(self) -> None:
         if len(self.module) + len(self.name) > LONGEST_NAME:
-            raise ValueError(f"a name in it is longer than {LONGEST_NAME:,} characters")
+            raise ValueError(f"it holds a name longer than {LONGEST_NAME:,} characters")
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -97,7 +97,7 @@ class Machine:
             elif opcode.name in ACTIONS:
                 ACTIONS[opcode.name](self, argument)
             else:
-                raise ValueError(f"its opcode {opcode.name} is none of those that are read")
+                raise ValueError(f"its opcode {opcode.name} is not supported")
         return self.pop()
 
     def push(self, value: Any) -> None:
@@ -127,7 +127,7 @@ class Machine:
     def put(self, place: int) -> None:
         """Remember what is on top."""
         if not 0 <= place < MOST_OPCODES:
-            raise ValueError(f"its memo has more than {MOST_OPCODES:,} places")
+            raise ValueError(f"its memo has more than {MOST_OPCODES:,} entries")
         self.memo[place] = value = self.peek()
         if isinstance(value, Record):
             value.place = place
@@ -140,15 +140,15 @@ class Machine:
     def get(self, place: int) -> None:
         """Push what was remembered."""
         if place not in self.memo:
-            raise ValueError("it is damaged: it asks for what it never had")
+            raise ValueError("it is damaged: it refers to a memo entry that it never stored")
         self.stack.append(self.memo[place])
 
     def call(self, function: Any, args: Any, kwargs: Any = None) -> Any:
         """Let our own form of a function answer, or record what was to be called with what."""
         if not isinstance(args, tuple) or not isinstance(kwargs, dict | None):
-            raise ValueError("it is damaged: arguments are no tuple")
+            raise ValueError("it is damaged: arguments are not a tuple")
         if not isinstance(function, Name | Record):
-            raise ValueError(f"it calls what is no function ({named(function)})")
+            raise ValueError(f"it calls something that is not a function ({named(function)})")
         form = self.forms.get(str(function)) if isinstance(function, Name) else None
         self.bounds.take(8 * len(args) if form else 0)  # the same ones may come again and again
         return form(self, *args) if form and not kwargs else Record(function, args, kwargs or {})
@@ -161,7 +161,7 @@ class Machine:
             if target.finish:
                 self._settle(target, target.finish(state))
         elif not isinstance(target, dict):
-            raise ValueError(f"it gives a state to what has none ({named(target)})")
+            raise ValueError(f"it sets the state of something that has none ({named(target)})")
 
     def _settle(self, record: Record, value: Any) -> None:
         """Put a value where its record was, of which there is one place in the memo as pickles are written."""
@@ -177,7 +177,7 @@ class Machine:
         elif isinstance(target, list | Record):
             (target if isinstance(target, list) else target.members).extend(values)
         else:
-            raise ValueError(f"it adds to what is no list ({named(target)})")
+            raise ValueError(f"it adds to something that is not a list ({named(target)})")
 
     def assign(self, values: list[Any]) -> None:
         """Set items of a dict: keys and values in turns."""
@@ -200,18 +200,18 @@ def _opcodes(file: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int 
     try:
         yield from pickletools.genops(file)
     except ValueError as error:
-        raise ValueError(f"it is no pickle, or a damaged one: {error}") from None
+        raise ValueError(f"it is not a pickle, or it is damaged: {error}") from None
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        raise ValueError(f"a number in it has more than {MOST_BITS:,} bits")
+        raise ValueError(f"it holds a number of more than {MOST_BITS:,} bits")
     return value
 
 
 def _check_protocol(_machine: Machine, protocol: int) -> None:
     if protocol not in PROTOCOLS:
-        raise ValueError(f"its protocol is {protocol}; {PROTOCOLS[0]} to {PROTOCOLS[-1]} are read")
+        raise ValueError(f"its protocol is {protocol}; {PROTOCOLS[0]} to {PROTOCOLS[-1]} are supported")
 
 
 def _pop(machine: Machine, _: None) -> None:
@@ -228,7 +228,7 @@ def _global(machine: Machine, said: str) -> None:
 def _stack_global(machine: Machine, _: None) -> None:
     module, name = machine.several(2)
     if not isinstance(module, str) or not isinstance(name, str):
-        raise ValueError("it is damaged: a name is no text")
+        raise ValueError("it is damaged: a name is not text")
     machine.push(Name(module, name))
 
 

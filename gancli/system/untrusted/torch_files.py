@@ -47,9 +47,9 @@ def _top(members: Collection[str]) -> str:
     """Tell the folder that everything is in: it is called as torch.save was told."""
     tops = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(tops) != 1:
-        raise ValueError("it is a zip, and none of torch.save's: data.pkl is not in it once")
+        raise ValueError("it is a zip, but not one of torch.save's: it must hold data.pkl exactly once")
     if f"{tops[0]}constants.pkl" in members:
-        raise ValueError("it is a program of TorchScript, which is not run")
+        raise ValueError("it is a TorchScript program, which gancli does not run")
     return tops[0]
 
 
@@ -58,9 +58,9 @@ def _check_members(members: list[zipfile.ZipInfo], length: int) -> None:
     if len({member.filename for member in members}) < len(members):
         raise ValueError("it has members of the same name")
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
-        raise ValueError("its members are compressed or encrypted, as torch.save writes none")
+        raise ValueError("its members are compressed or encrypted, which torch.save never does")
     if sum(member.file_size for member in members) > length:
-        raise ValueError("its members say that they are larger than the file")
+        raise ValueError("its members declare more bytes than the file has")
 
 
 class _Archive:
@@ -113,7 +113,7 @@ def _from_stream(file: BinaryIO, length: int, forms: dict[str, Form], bounds: Bo
         return first
     version, _about = plain.read(file), plain.read(file)
     if type(version) is not int or version != VERSION:
-        raise ValueError(f"its format of torch.save is none that is read: that is {VERSION}")
+        raise ValueError(f"its torch.save format is not supported; only {VERSION} is")
     source = _Stream(file, length, bounds)
     held = Machine(forms, bounds, source.storage).read(file)
     source.fill(plain.read(file))
@@ -138,7 +138,7 @@ class _Stream:
         if key not in self.storages:
             self.left -= size + 8
             if self.left < 0:
-                raise ValueError("it is cut short, or says that its tensors are larger than they are")
+                raise ValueError("it is cut short, or it declares larger tensors than it holds")
             self.storages[key] = Storage(torch.empty(size, dtype=torch.uint8), dtype)
         found = check_same(self.storages[key], key, dtype, count)
         return found if part is None else _part(found, part)
@@ -147,7 +147,7 @@ class _Stream:
         """Read all of them, in the order of their keys."""
         right = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
         if not right or len(keys) != len(self.storages) or {*keys} != {*self.storages}:
-            raise ValueError("it is damaged: its list of storages is another than that of its tensors")
+            raise ValueError("it is damaged: its list of storages does not match its tensors")
         for key in keys:
             storage = self.storages[key]
             count = int.from_bytes(self.file.read(8), "little")
@@ -163,21 +163,21 @@ class _Stream:
 def _part(storage: Storage, said: Any) -> Storage:
     """A view of a storage, as torch wrote it before 0.4."""
     if not isinstance(said, tuple) or len(said) != 3 or not all(type(n) is int and n >= 0 for n in said[1:]):
-        raise ValueError("it is damaged: a part of a storage is none")
+        raise ValueError("it is damaged: a view of a storage is invalid")
     start, size = (n * storage.dtype.itemsize for n in said[1:])
     if start + size > storage.data.numel():
-        raise ValueError("it is damaged: a part of a storage lies beyond it")
+        raise ValueError("it is damaged: a view extends beyond its storage")
     return Storage(storage.data[start : start + size], storage.dtype)
 
 
 def _nested(machine: Machine, content: Any) -> Any:
     """A storage that was pickled by itself: a whole stream of torch.save in one value."""
     if not isinstance(content, bytes | bytearray):
-        raise ValueError("it is damaged: a storage is no bytes")
+        raise ValueError("it is damaged: a storage is not bytes")
     machine.bounds.take(len(content))
     found = _from_stream(io.BytesIO(content), len(content), {}, machine.bounds)
     if not isinstance(found, Storage):
-        raise ValueError("it is damaged: a storage is none")
+        raise ValueError("it is damaged: a nested storage is not a storage")
     return found
 
 

@@ -64,7 +64,7 @@ def _read(path: Path, _where: Path) -> Code:
     with reading(str(path)), path.open("rb") as file:
         content = file.read(LARGEST_CODE + 1)
     if len(content) > LARGEST_CODE:
-        raise UserError(f"{path} is no file of code: it has more than {LARGEST_CODE:,} bytes")
+        raise UserError(f"{path} is too large for a file of code: at most {LARGEST_CODE:,} bytes are allowed")
     return Code(path, content)
 
 
@@ -89,11 +89,11 @@ def execute(code: Code, name: str = "") -> ModuleType:
 def check(code: Code, trained_with: str) -> None:
     """Raise UserError unless a checkpoint's code is what it was trained with, and the user trusts it."""
     if code.sha256 != trained_with:
-        raise UserError(f"{code.path} is not the file that this checkpoint was trained with: it has changed")
+        raise UserError(f"{code.path} has changed since this checkpoint was trained with it")
     if not trusted(code):
         raise UserError(
-            f"this checkpoint wants to run {code.path}, which you have never trained: if you trust that file, say so "
-            f"with gancli trust {shlex.quote(str(code.path))}"
+            f"this checkpoint needs to run {code.path}, which you have never trained: if you trust that file, "
+            f"run gancli trust {shlex.quote(str(code.path))}"
         )
 
 
@@ -127,10 +127,10 @@ def marks() -> list[Mark]:
 
 
 def withdraw(given: str) -> list[Mark]:
-    """Trust a file no longer, in no version of it, or what a hash begins like; returns the marks that are gone."""
+    """Withdraw trust from all versions of a file, or from a hash prefix; return the removed marks."""
     gone = [mark for mark in marks() if _names(given, mark)]
     if not gone:
-        raise UserError(f"{given} is not trusted: gancli trust lists what is")
+        raise UserError(f"{given} is not trusted: run gancli trust to list what is")
     for mark in gone:
         (folder() / mark.sha256).unlink(missing_ok=True)
     return gone
@@ -148,7 +148,7 @@ def folder() -> Path:
 
     found = user_config_path("gancli", appauthor=False) / "trusted"
     if not found.is_absolute():  # no home at all: the current folder must not stand in for it
-        raise UserError("there is no folder of yours to remember in which code you trust: set HOME or XDG_CONFIG_HOME")
+        raise UserError("there is no folder to record which code you trust: set HOME or XDG_CONFIG_HOME")
     return found
 
 
@@ -173,7 +173,7 @@ def _check_private(marks: Path) -> None:
 
 
 def _check_own(path: Path) -> None:
-    """Raise UserError for what somebody else could have written."""
+    """Raise UserError if somebody else could have written a path."""
     if os.name == "nt":  # which has no such bits
         return
     found, why = path.stat(), ""
@@ -182,4 +182,4 @@ def _check_own(path: Path) -> None:
     elif stat.S_IMODE(found.st_mode) & 0o022:
         why = f"others may write to it (chmod go-w {shlex.quote(str(path))})"
     if why:
-        raise UserError(f"which code you trust stands in {path}, which cannot be relied on: {why}")
+        raise UserError(f"the record of trusted code in {path} is not safe to use: {why}")
