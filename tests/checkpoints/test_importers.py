@@ -246,7 +246,7 @@ def test_nothing_else_is_taken_for_what_a_killed_import_left(cli: Cli, what: str
     OTHERS[what]()
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     done = cli("import", "net.pth", "--as", "x")
-    assert (done.code, "is already there" in done.err) == (2, True), done.err
+    assert (done.code, "already exists" in done.err) == (2, True), done.err
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
 

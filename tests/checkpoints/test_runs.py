@@ -229,7 +229,7 @@ def test_links_and_pipes_in_a_run_are_refused_by_all_who_read_it(cli: Cli, run: 
         ("info", run),
         ("eval", run, "--data", "pictures", "--metrics", "fid", "--extractor", "local"),
     ):
-        refused(cli(*words), f"{what}, and a f")
+        refused(cli(*words), f"{what}, but a f")
     assert state() == before
 
 

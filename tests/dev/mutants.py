@@ -97,7 +97,7 @@ def _spoil_leaf(tree: Any, dice: Dice) -> None:
         if way < 0.1:
             del tree[key]
         elif way < 0.2:
-            tree[dice.choice(["x", "$\\frac{$", "é\x1b[31m", "", "a" * 9999])] = tree.pop(key)
+            tree[dice.choice(["x", "$\\frac{$", "é\x1b[31m", "", "a" * 9999])] = tree.pop(key)  # pyright: ignore
         elif way < 0.3:
             tree[key] = tree[dice.choice(list(tree))]
         else:
@@ -205,7 +205,7 @@ def _hashed(about: dict[str, Any], content: bytes) -> dict[str, Any]:
             hashes[part] = checkpoint._hash(own)
     with suppress(TypeError, KeyError):
         hashes = {**about["sha256"], **hashes}
-        hashes["about"] = About(**about | {"sha256": hashes}).hash()
+        hashes["about"] = About(**about | {"sha256": hashes}).hash()  # pyright: ignore
     return about | {"sha256": hashes}
 
 

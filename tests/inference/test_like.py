@@ -107,7 +107,7 @@ def test_an_image_fetches_no_model(cli: Cli, drawn: dict[str, Any], monkeypatch:
     write(drawn | {"model": name})
     result = cli("sample", "--like", "x.png")
     assert (result.code, len(result.err.splitlines())) == (2, 1)
-    assert f"there is no model '{name}' here" in result.err
+    assert f"there is no model '{name}' on this machine" in result.err
 
 
 @pytest.mark.parametrize(

@@ -212,9 +212,7 @@ def test_other_arrays_are_one_line(cli: Cli, what: str) -> None:
     Path("x.pkl").write_bytes(
         pickle.dumps({"num_items": 1, "raw_mean": WRONG_ARRAYS[what], "raw_cov": np.zeros((1, 1))})
     )
-    with pytest.raises(
-        UserError, match=r"^--stats x\.pkl does not contain mu and sigma: .*x\.pkl cannot be read: [^\n]+$"
-    ):
+    with pytest.raises(UserError, match=r"^--stats x\.pkl does not contain mu and sigma: [^\n]+$"):
         stats_files.read(Path("x.pkl"))
 
 

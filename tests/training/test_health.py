@@ -237,7 +237,7 @@ def test_out_of_memory_halves_the_parts_once(cli: Cli, pictures: Path, monkeypat
         result = train(cli, pictures, "--steps", 5)
     assert result.code == 0, result.err
     assert result.out.count("out of memory in step 1: each batch is now computed in 2 micro-batches") == 1
-    assert "--accumulate 2 says so" in result.out
+    assert "give --accumulate 2 to start that way" in result.out
     assert played == [4, *([2] * 10)]
     from safetensors.torch import load
 

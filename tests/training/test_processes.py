@@ -168,7 +168,7 @@ def test_gpus_that_are_not_there_are_an_error(cli: Cli, pictures: Path) -> None:
     result = cli("train", "gan", "--data", pictures, "--gpus", 1 + torch.cuda.device_count())
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
-    assert f"this machine has {torch.cuda.device_count()}" in result.err
+    assert f"this machine has only {torch.cuda.device_count()}" in result.err
 
 
 def test_several_gpus_start_what_torchrun_would(monkeypatch: pytest.MonkeyPatch) -> None:

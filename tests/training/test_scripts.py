@@ -129,7 +129,7 @@ def test_a_device_that_does_not_exist(cli: Cli, pictures: Path) -> None:
     cli(*SMALL, "--data", pictures, "--steps", 1, "--out", "x")
     result = cli("sample", "x", "--device", "gpu")
     assert result.code == 2
-    assert "--device gpu: this machine has" in result.err
+    assert "--device gpu is not available: this machine has" in result.err
 
 
 def test_a_place_that_cannot_be_written_is_one_line(cli: Cli, pictures: Path) -> None:
@@ -147,7 +147,7 @@ def test_what_is_no_file_is_not_written_over(cli: Cli, pictures: Path, make: Cal
     mode = place.stat().st_mode
     result = cli("eval", pictures, "--data", pictures, "--extractor", "local", "--out", place)
     assert (result.code, len(result.err.splitlines())) == (2, 1), result.err
-    assert "and a file is wanted here" in result.err
+    assert "but a file is expected here" in result.err
     with pytest.raises(UserError):
         atomic.write_text(place, "x")
     assert [place.stat().st_mode, {path.name for path in Path().iterdir()}] == [mode, {"pictures", "report.csv"}]
