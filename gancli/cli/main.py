@@ -12,6 +12,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_command
 
 import gancli
+from gancli.cli.arguments import help_without_command
 from gancli.cli.commands import (
     bench,
     check,
@@ -45,7 +46,7 @@ def _with_torch(command: Callable[P, T]) -> Callable[P, T]:
 
 
 # without Rich's markup, help takes half the time; commands colour their own output
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(train.app, name="train")
 app.command("sample")(_with_torch(sample.command))
 app.command("interpolate")(_with_torch(interpolate.command))
@@ -66,11 +67,14 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _gancli(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version.", callback=_print_version),
 ) -> None:
     """Train and sample GANs."""
+    del version  # its callback has printed it
+    help_without_command(context)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -256,3 +256,11 @@ def test_a_closed_pipe_is_quiet() -> None:
     command = f"{sys.executable} -m gancli train dcgan --help | head -1"
     done = children.run(["bash", "-c", command])
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [(), ("train",), ("bench",)])
+def test_a_group_without_a_command_prints_its_help_as_help(cli: Cli, words: tuple[str, ...]) -> None:
+    alone, asked = cli(*words), cli(*words, "--help")
+    assert (alone.code, alone.err) == (2, "")
+    assert alone.out == asked.out
+    assert len(alone.out.splitlines()) > 10

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from gancli.cli.arguments import help_without_command
 from gancli.cli.variants import VariantCommand, Variants
 from gancli.system.untrusted.terminal import say, say_json
 from gancli.training.options import BenchOptions
@@ -37,15 +38,16 @@ class Benches(Variants):
     command = Bench
 
 
-app = typer.Typer(cls=Benches, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=Benches, add_completion=False, rich_markup_mode=None)
 
 
-@app.callback()
-def _bench() -> None:
+@app.callback(invoke_without_command=True)
+def _bench(context: typer.Context) -> None:
     """Measure the training speed of a variant.
 
     It may be compared with other programs; `gancli bench VARIANT --help` shows how.
     """
+    help_without_command(context)
 
 
 def _print_table(report: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from gancli.cli.arguments import help_without_command
 from gancli.cli.variants import VariantCommand, Variants
 from gancli.training.options import RunOptions
 
@@ -26,12 +27,13 @@ class Trains(Variants):
     command = Train
 
 
-app = typer.Typer(cls=Trains, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=Trains, add_completion=False, rich_markup_mode=None)
 
 
-@app.callback()
-def _train() -> None:
+@app.callback(invoke_without_command=True)
+def _train(context: typer.Context) -> None:
     """Train a variant.
 
     `gancli train VARIANT --help` shows its options.
     """
+    help_without_command(context)
