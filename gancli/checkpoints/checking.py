@@ -20,7 +20,6 @@ from gancli.system import cache
 from gancli.system.untrusted.door import check_regular, reading
 
 CACHE = "cache"
-LONGEST_LINE = 2**20  # bytes of a log
 MOST_OF_A_LOG = 20  # faults reported for one log
 
 
@@ -107,7 +106,7 @@ def _of_log(log: Path) -> Iterator[str]:
     """Find lines of a log that are not ticks, or whose step decreases."""
     before = 0
     with log.open("rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=1):
+        for number, line in enumerate(iter(lambda: file.readline(ticks.LONGEST + 1), b""), start=1):
             try:
                 tick = ticks.parse(line)
             except ValueError as error:

@@ -149,8 +149,12 @@ class Folder:
             aside = atomic.copy_aside(self.log)
             lines = ", ".join(map(str, log.broken[:3])) + (" …" if len(log.broken) > 3 else "")
             said = f"{self.log.name}: line {lines} cannot be read: log copied to {aside.name}, continuing without it"
-        atomic.write_text(self.log, _lines(tick for tick in log.ticks if tick["step"] <= step))
+        self.rewrite(tick for tick in log.ticks if tick["step"] <= step)
         return said
+
+    def rewrite(self, ticks: Iterable[dict[str, Any]]) -> None:
+        """Replace the log."""
+        atomic.write_text(self.log, _lines(ticks))
 
     def tidy(self) -> None:
         """Remove what writers that were killed have left; only for the process that has the folder's lock.

@@ -10,6 +10,7 @@ from msgspec import Meta
 from gancli.system.untrusted.door import check_regular, held_to, parse_nulled, read_bytes, reading
 
 LARGEST = 2**28  # bytes of a log: some hundred thousand ticks
+LONGEST = 2**20  # bytes of a line
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Seconds = Annotated[float, Meta(ge=0, le=2**53)]
@@ -35,6 +36,8 @@ class Log:
 
 def parse(line: bytes) -> dict[str, Any]:
     """Read a line; raises ValueError for what is no tick."""
+    if len(line) > LONGEST:
+        raise ValueError(f"it has more than {LONGEST:,} bytes")
     tick = parse_nulled(line.decode(), dict[str, Any])
     held_to(tick, _Place)
     held_to(tick, Numbers)

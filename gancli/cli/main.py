@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import NoReturn, ParamSpec, TypeVar
@@ -83,6 +84,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0: done. 2: wrong use or bad input (one line, no traceback). 3: training diverged. 129, 130, 143: interrupted.
     """
     trusted_code.forget()
+    # of damaged metadata and the like; what matters is raised. Not only where images are read: threads share this
+    warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
         # not context.command.main(): it turns a closed pipe into exit code 1
         with get_command(app).make_context("gancli", list(sys.argv[1:] if arguments is None else arguments)) as context:

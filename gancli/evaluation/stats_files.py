@@ -5,7 +5,7 @@ The .pkl files of StyleGAN's code, which contain sums, can be read too; no code 
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from gancli.errors import UserError
 from gancli.metrics.features import Features, Moments
 from gancli.system import atomic
 from gancli.system.untrusted import torch_files
-from gancli.system.untrusted.door import check_regular, reading, why
+from gancli.system.untrusted.door import check_regular, held_to, parse_nulled, reading, why
 from gancli.system.untrusted.pickles import named
 
 WRITTEN = (".npz", ".safetensors")
@@ -47,7 +47,7 @@ def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
         ):  # what is not finite is reported below
             mu, sigma, said = READERS[path.suffix](path)
             mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
-            protocol = json.loads(said) if said else None
+            protocol = _protocol(said) if said else None
     except UserError as error:
         raise UserError(f"--stats {path} does not contain mu and sigma: {why(error)}") from None
     if mean.dim() != 1 or covariance.shape != (len(mean), len(mean)):
@@ -57,6 +57,27 @@ def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
     if not mean.isfinite().all() or not covariance.isfinite().all():
         raise UserError(f"--stats {path} contains values that are not finite")
     return Features(Moments(2, mean, covariance)), protocol  # with a count of 2 the scatter is the covariance
+
+
+class _Real(TypedDict, total=False):
+    images: int
+    data: str
+    split: str | None
+
+
+class _Protocol(TypedDict, total=False):
+    """What is used of what our own files say, which other tools may say otherwise."""
+
+    extractor: str | None
+    weights: str | None
+    precision: str | None
+    real: _Real
+
+
+def _protocol(said: str) -> dict[str, Any]:
+    protocol = parse_nulled(said, dict[str, Any])
+    held_to(protocol, _Protocol)
+    return protocol
 
 
 def _check(path: Path, suffixes: tuple[str, ...]) -> None:

@@ -16,7 +16,8 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.run_folder import Folder
 from gancli.data.feed import Feed
-from gancli.engine.finite import IN_A_ROW, Health, finite
+from gancli.engine import finite
+from gancli.engine.finite import Health
 from gancli.engine.step import SKIPPED, Meter, check_game, slow_down
 from gancli.errors import Diverged, UserError
 from gancli.gan import GAN, Classes, Clock, each_class
@@ -196,7 +197,7 @@ class Training:
             **{name: value for name, value in means.items() if math.isfinite(value)},
             **({SKIPPED: skipped} if skipped else {}),
         }
-        if row >= IN_A_ROW or ((skipped or self.clock.images >= self.clock.total) and not self._all_finite()):
+        if row >= finite.IN_A_ROW or ((skipped or self.clock.images >= self.clock.total) and not self._all_finite()):
             self._return(row)
             return
         if dist.rank() == 0:
@@ -208,7 +209,7 @@ class Training:
 
     def _finite(self) -> bool:
         """Tell whether this process's weights and buffers are all finite."""
-        return finite(t for m in (self.gan, self.ema.gan) for t in (*m.parameters(), *m.buffers()))
+        return finite.finite(t for m in (self.gan, self.ema.gan) for t in (*m.parameters(), *m.buffers()))
 
     def _all_finite(self) -> bool:
         lost = torch.tensor(float(not self._finite()), device=self.gan.device)
@@ -216,7 +217,7 @@ class Training:
 
     def _return(self, row: int) -> None:
         """Go back once to the last good state, with half the learning rates. Raise Diverged the second time."""
-        where = f"{row} steps in a row" if row >= IN_A_ROW else "the weights"
+        where = f"{row} steps in a row" if row >= finite.IN_A_ROW else "the weights"
         said = f"{where} were not finite at step {self.clock.step}"
         if self.slower < 1 or self.go_back is None:
             raise Diverged(
@@ -272,7 +273,7 @@ class Training:
         if self.stop() or not self.metrics:  # or no metric of the data applies to this GAN
             return
         tick = {"step": self.clock.step, "images": self.clock.images, "seconds": round(self.seconds, 3), **self.metrics}
-        self.saves.log(tick)
+        self.saves.log_scores(tick)
         self.display.tick(tick)
         self._keep_best()
 

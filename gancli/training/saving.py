@@ -71,6 +71,20 @@ class Saves:
         if self.attempt("the log", lambda: self._folder.append(self._unlogged)):
             self._unlogged = []
 
+    def log_scores(self, tick: dict[str, Any]) -> None:
+        """Add a line of scores, in place of the same ones of that step: a run that had ended is evaluated again."""
+
+        def said_before() -> None:
+            ticks = self._folder.ticks()
+            others = [old for old in ticks if (old["step"], old.keys()) != (tick["step"], tick.keys())]
+            if len(others) < len(ticks):
+                self._folder.rewrite(others)
+
+        if self.attempt("the log", said_before):
+            self.log(tick)
+        else:
+            self._unlogged.append(tick)
+
     def save(self, images: int, write: Callable[[Path], None]) -> bool:
         """Write a checkpoint; only after that succeeds, remove or strip older ones."""
 

@@ -446,7 +446,7 @@ def test_nothing_is_written_below_a_folder_that_is_gone(tmp_path: Path) -> None:
 def test_going_back_wants_what_was_saved(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a beginning from nothing, because the folder is not there."""
 
-    monkeypatch.setattr("gancli.training.loop.IN_A_ROW", 1)
+    monkeypatch.setattr("gancli.engine.finite.IN_A_ROW", 1)
     real = Training.step
 
     def step(self: Training) -> dict[str, torch.Tensor]:
@@ -562,6 +562,7 @@ BROKEN = {
     "no step": '{"images": 8, "seconds": 1}',
     "cut": '{"step": 2, "images": 8, "sec',
     "deep": "[" * 100_000,
+    "no end": f'{{"step": 2, "images": 8, "seconds": 1{" " * 2**20}}}',
     "no json": "hello",
 }
 

@@ -80,6 +80,39 @@ def test_idx_headers(what: str, packed: bool, tmp_path: Path) -> None:
     assert time.process_time() - before < 5
 
 
+HEADERS = {
+    "no end": b"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 8, 8), } 'x': (",
+    "null characters": b"{'descr': '|u1',\0 'fortran_order': False, 'shape': (2, 8, 8)",
+    "no shape": b"{'descr': '|u1', 'fortran_order': False}",
+    "a shape of words": b"{'descr': '|u1', 'fortran_order': False, 'shape': ('x', 8, 8)}",
+    "objects": b"{'descr': '|O', 'fortran_order': False, 'shape': (2, 8, 8)}",
+    "more than there is": b"{'descr': '|u1', 'fortran_order': False, 'shape': (1099511627776, 8, 8)}",
+    "a code": b"__import__('os').mkdir('escaped')",
+}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("what", HEADERS)
+def test_npz_headers(what: str, method: int, tmp_path: Path, cli: Cli) -> None:
+    text = HEADERS[what].ljust(117) + b"\n"
+    with zipfile.ZipFile("x.npz", "w", method) as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + bytes(128))
+    done = cli("train", "gan", "--data", "x.npz", "--dry-run")
+    assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
+    assert [path.name for path in Path().iterdir()] == ["x.npz"]
+
+
+@pytest.mark.filterwarnings("default")  # as for users: where they are errors, they are raised before
+def test_damaged_metadata_is_not_told_beside_the_error(cli: Cli) -> None:
+    Path("data").mkdir()
+    Image.new("I;16", (8, 8)).save("data/x.tif")
+    whole = Path("data/x.tif").read_bytes()
+    for cut in range(len(whole) // 2, len(whole), 5):
+        Path("data/x.tif").write_bytes(whole[:cut])
+        done = cli("train", "gan", "--data", "data", "--size", 8, "--dry-run")
+        assert (done.code, len(done.err.splitlines())) == (2, 1) or done.code == 0, done.err
+
+
 def test_a_million_rows_are_a_list_that_costs_nothing(tmp_path: Path) -> None:
     from gancli.data.sources.open import list_source
 

@@ -197,7 +197,7 @@ def test_a_bomb_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("empty", "no images in"),
         ("text.txt", "is not a folder"),
         ("cut.zip", "is not a readable archive"),
-        ("cut.npz", "is not an npz"),
+        ("cut.npz", "should be an npz"),
     ],
 )
 def test_bad_sources_say_what_would_be_right(

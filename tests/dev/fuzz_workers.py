@@ -5,7 +5,9 @@ import os
 import select
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,8 @@ class _Worker:
         self._idle, self._computed, self._blocked = 0.0, -1, False
         self.reader, writer = os.pipe()
         if (process := os.fork()) == 0:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.close(self.reader)
-            enter()
-            for number in range(first, last):
-                os.write(writer, (repr(call(number)) + "\n").encode())
-            os._exit(0)
+            _work(enter, call, range(first, last), writer)
         os.close(writer)
         self.process = process
 
@@ -65,6 +63,20 @@ class _Worker:
             os.kill(self.process, signal.SIGKILL)
 
 
+def _work(enter: Callable[[], None], call: Callable[[int], tuple[Any, ...]], numbers: range, writer: int) -> None:
+    """Be the process; never returns."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        enter()
+        for number in numbers:
+            os.write(writer, (repr(call(number)) + "\n").encode())
+        os._exit(0)
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(1)  # not further up: what the parent does at its end is not ours to do
+
+
 class Workers:
     """Calls something with all numbers below a count, in processes that `enter` a lane of their own first."""
 
@@ -93,5 +105,6 @@ class Workers:
     def end(self) -> None:
         """Kill what still runs."""
         for worker in self._lanes.values():
-            os.kill(worker.process, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(worker.process, signal.SIGKILL)
             os.waitpid(worker.process, 0)

@@ -1,5 +1,6 @@
 """Ways to spoil a whole file: any bytes, and what the file's format knows, with checksums and hashes put right."""
 
+import copy
 import json
 import random
 import struct
@@ -31,7 +32,7 @@ ODD: list[Any] = [
 def spoiled(content: bytes, dice: Dice, *_: Any) -> bytes:
     """Flip, cut, repeat, insert and overwrite, once to five times."""
     data = bytearray(content)
-    for _i in range(dice.choice([1, 1, 1, 2, 5])):
+    for _time in range(dice.choice([1, 1, 1, 2, 5])):
         at = dice.randrange(len(data) + 1) if dice.random() < 0.6 else dice.randrange(min(len(data), 200) + 1)
         length = dice.choice([1, 2, 4, 8, 64, 1000])
         way = dice.randrange(7)
@@ -93,15 +94,16 @@ def _spoil_leaf(tree: Any, dice: Dice) -> None:
         if isinstance(tree[key], dict | list) and tree[key] and dice.random() < 0.85:
             tree = tree[key]
             continue
+        held: Any = tree
         way = dice.random() if isinstance(tree, dict) else 1
         if way < 0.1:
-            del tree[key]
+            del held[key]
         elif way < 0.2:
-            tree[dice.choice(["x", "$\\frac{$", "é\x1b[31m", "", "a" * 9999])] = tree.pop(key)  # pyright: ignore
+            held[dice.choice(["x", "$\\frac{$", "é\x1b[31m", "", "a" * 9999])] = held.pop(key)
         elif way < 0.3:
-            tree[key] = tree[dice.choice(list(tree))]
+            held[key] = held[dice.choice(list(held))]
         else:
-            tree[key] = dice.choice(ODD)
+            held[key] = copy.copy(dice.choice(ODD))  # what is spoiled next must not be one of them
         return
 
 
@@ -205,7 +207,7 @@ def _hashed(about: dict[str, Any], content: bytes) -> dict[str, Any]:
             hashes[part] = checkpoint._hash(own)
     with suppress(TypeError, KeyError):
         hashes = {**about["sha256"], **hashes}
-        hashes["about"] = About(**about | {"sha256": hashes}).hash()  # pyright: ignore
+        hashes["about"] = About(**{**about, "sha256": hashes}).hash()
     return about | {"sha256": hashes}
 
 

@@ -39,7 +39,7 @@ CALLS = [
 def spoiled_pickle(content: bytes, dice: Dice, *_: object) -> bytes:
     """Swap, insert, remove, repeat and change opcodes, once to five times."""
     parts, rest = _opcodes(content)
-    for _i in range(dice.choice([1, 1, 1, 2, 5])):
+    for _time in range(dice.choice([1, 1, 1, 2, 5])):
         if parts:
             dice.choice(WAYS)(parts, dice.randrange(len(parts)), dice)
     return b"".join(parts) + rest

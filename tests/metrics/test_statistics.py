@@ -76,3 +76,12 @@ def test_packed_arrays_that_are_damaged_are_one_line(tmp_path: Path) -> None:
         path.write_bytes(whole[:place] + bytes(b ^ 0xFF for b in whole[place : place + 3]) + whole[place + 3 :])
         with contextlib.suppress(UserError):
             stats_files.read(path)
+
+
+@pytest.mark.parametrize(
+    "said", ["[]", "1", '"x"', '{"real": 3}', '{"real": {"images": "x"}}', '{"extractor": []}', "{"]
+)
+def test_what_is_said_of_statistics_has_its_types(tmp_path: Path, said: str) -> None:
+    np.savez(tmp_path / "stats.npz", mu=np.zeros(2), sigma=np.eye(2), protocol=np.array(said))
+    with pytest.raises(UserError, match="holds no mu and sigma"):
+        stats_files.read(tmp_path / "stats.npz")

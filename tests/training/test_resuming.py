@@ -64,6 +64,17 @@ def test_a_shorter_run_can_be_made_longer(cli: Cli, pictures: Path) -> None:
     assert final("whole") == final("parts")
 
 
+def test_what_has_ended_is_evaluated_again_and_said_once(cli: Cli) -> None:
+    words = ("train", "wgan-gp", "--data", "ring8", "--steps", 2, "--batch", 4, "--width", 4, "--eval-every", 0.004)
+    assert cli(*words, "--out", "x").code == 0
+    before = [json.loads(line) for line in Path("x/metrics.jsonl").read_text().splitlines()]
+    for _ in range(2):
+        assert cli(*words, "--out", "x", "--resume").code == 0
+        after = [json.loads(line) for line in Path("x/metrics.jsonl").read_text().splitlines()]
+        assert [(tick["step"], tick.keys()) for tick in after] == [(tick["step"], tick.keys()) for tick in before]
+    assert sum("images_per_second" not in tick for tick in before) == 2
+
+
 def test_resume_without_out_takes_the_newest_of_its_kind(cli: Cli, pictures: Path) -> None:
     for _ in range(2):
         cli("train", "gan", "--data", pictures, *QUICK, "--steps", 1)

@@ -72,8 +72,8 @@ def command(
 
     Report the exact protocol with every score.
     """
+    from gancli.evaluation import evaluate
     from gancli.evaluation.comparisons import Options
-    from gancli.evaluation.evaluate import evaluate
     from gancli.system import atomic, dist
     from gancli.system.devices import choose_device
     from gancli.system.processes.process import tuned
@@ -89,7 +89,7 @@ def command(
     with dist.joined(), tuned():
         first = dist.rank() == 0
         progress, note = (Progress(), warn) if first else (_silence, _silence)
-        results = evaluate(options, choose_device(device), progress, note)
+        results = evaluate.evaluate(options, choose_device(device), progress, note)
     if not first:
         return
     report = _report(results)

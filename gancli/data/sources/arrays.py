@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from PIL import Image
 from gancli.data.sources.decode import Item
 from gancli.data.sources.listing import Items, Modest
 from gancli.errors import UserError
-from gancli.images.reading import UNREADABLE
-from gancli.system.untrusted.door import check_regular, printable, reason
+from gancli.system.untrusted.door import check_regular, printable, reading
 
 LARGEST = 64 * 2**30  # largest number of bytes that an array may declare
 MOST_AXES = 4
@@ -61,13 +59,14 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 def read_npz(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Read images (N, H, W[, C]) or (N, C, H, W), uint8, and labels (N,) from an npz; no pickle is loaded."""
     check_regular(path)
-    try:
-        with Modest(path, MOST_LISTED) as opened, np.load(opened, allow_pickle=False) as file:
-            opened.most = None
-            _check_honest(path, sum(member.file_size for member in file.zip.infolist()))
-            arrays = {name: np.asarray(file[name]) for name in file.files}
-    except (*UNREADABLE, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not an npz of plain arrays: {reason(error)}") from None
+    with (
+        reading(f"{path}, which should be an npz of plain arrays,"),
+        Modest(path, MOST_LISTED) as opened,
+        np.load(opened, allow_pickle=False) as file,
+    ):
+        opened.most = None
+        _check_honest(path, sum(member.file_size for member in file.zip.infolist()))
+        arrays = {name: np.asarray(file[name]) for name in file.files}
     pictures = [a for a in arrays.values() if a.dtype == np.uint8 and a.ndim in (3, 4) and a.size]
     if not pictures:
         kinds = printable(", ".join(f"{name} {a.dtype}{list(a.shape)}" for name, a in arrays.items()))
