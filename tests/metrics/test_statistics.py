@@ -83,5 +83,5 @@ def test_packed_arrays_that_are_damaged_are_one_line(tmp_path: Path) -> None:
 )
 def test_what_is_said_of_statistics_has_its_types(tmp_path: Path, said: str) -> None:
     np.savez(tmp_path / "stats.npz", mu=np.zeros(2), sigma=np.eye(2), protocol=np.array(said))
-    with pytest.raises(UserError, match="holds no mu and sigma"):
+    with pytest.raises(UserError, match="does not contain mu and sigma"):
         stats_files.read(tmp_path / "stats.npz")
