@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Request
 from gancli.data.spec import DataSpec
+from gancli.errors import UserError
 from gancli.hparams import HParams
 from gancli.optim import Adam
 
@@ -63,6 +64,11 @@ class GAN(nn.Module, Generic[H]):
     data: ClassVar[type[Batch]]
     builtin: ClassVar[str] = "shapes-easy"  # the data set for training without --data
     served: ClassVar[tuple[str, ...]] = ("G",)  # networks for inference: EMA applies to them, old checkpoints keep them
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "suited" in vars(cls):  # its old name: a plug-in's own would be ignored without a word
+            raise UserError(f"{cls.__name__}.suited is now called preset: rename it")
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__()

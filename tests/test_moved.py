@@ -84,3 +84,8 @@ def test_the_new_paths_are_there(new: str) -> None:
 def test_the_old_paths_are_not(old: str) -> None:
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module(old)
+
+
+def test_a_hook_with_its_old_name_is_one_line_with_the_new_one() -> None:
+    with pytest.raises(UserError, match="suited is now called preset"):
+        type("Mine", (GAN,), {"suited": classmethod(lambda cls, spec: {})})
