@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from gancli import moved
+from gancli.errors import UserError
+from gancli.gan import GAN
 from tests.conftest import Cli
 
 NEW = '''"""Mine: You 2026, "A margin for LSGAN"."""
 
-from gancli.errors import UserError
 from gancli.families.noise import NoiseHParams, NoiseToImage
-from gancli.gan import GAN
 from gancli.hparams import hparam
 from gancli.ops import losses
 
