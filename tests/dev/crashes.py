@@ -192,6 +192,7 @@ def left(place: Place, subject: Subject) -> Left:
 
 def trial(kind: str, dice: random.Random, place: Place, whole: Left, seconds: float) -> Counter[str]:
     """Strike a command, repeat it, and compare; returns what happened. Raises AssertionError for what was lost."""
+    from gancli.checkpoints import checkpoint
     from gancli.checkpoints.run_folder import Folder
     from gancli.system import atomic
     from gancli.training import resuming
@@ -200,17 +201,15 @@ def trial(kind: str, dice: random.Random, place: Place, whole: Left, seconds: fl
     _, subject, blow = STRIKES[kind]
     for _ in range(dice.choice([1, 1, 2, 3])):
         seed, timed = dice.random(), kind.endswith("time")
-        code, saved = child(
-            place,
-            subject,
-            lambda seed=seed: blow(random.Random(seed), place.run),
-            dice.uniform(0, seconds) if timed else None,
-        )
+        kill_after = dice.uniform(0, seconds) if timed else None
+        code, saved = child(place, subject, lambda seed=seed: blow(random.Random(seed), place.run), kill_after)
         (place.here / "filler").unlink(missing_ok=True)
         assert code in (0, 2, -signal.SIGKILL), f"{kind}: exit code {code}"
         newest = resuming.newest(Folder(place.run))
         there = int(newest.stem) if newest else -1
         assert there >= saved, f"{kind}: {saved} images were saved, {there} were found"
+        torn = [path for path in place.here.rglob("[!.]*/*.safetensors") if not checkpoint.whole(path)]
+        assert not torn, f"{kind}: half of {torn} is in place"
         told += Counter(blows=1, killed=code == -signal.SIGKILL, stopped=code == 2, survived=code == 0)
         told["half files"] += sum(1 for path in place.here.rglob(f"{atomic.PREFIX}*/*"))
         told["half files"] += sum(1 for path in place.cache.rglob(".gancli-new-*/*"))
