@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gancli.errors import UserError
+from gancli.system.untrusted import trusted_code
 
 FAMILY = re.compile(r"gancli\.variants\._(\w+)")
 ROOMS = {
@@ -46,9 +47,9 @@ NAMES = {  # whose old module is still there, or has been divided
 def checked(path: Path) -> Path:
     """Give back the file of a plug-in; raises UserError that names the new paths when it imports from old ones."""
     try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return path  # whoever reads it says so
+        tree = ast.parse(trusted_code.read(path).content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return path  # whoever runs it says so
     found = dict(filter(None, (_moved(name) for node in ast.walk(tree) for name in _imported(node))))
     if found:
         said = ", ".join(f"{old} is now {new}" for old, new in found.items())

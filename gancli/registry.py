@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 GROUP = "gancli.variants"
 BUILT_IN = Path(__file__).parent / "variants"
-LIGHT = (
-    "dataclasses",
-    "typing",
-    "gancli.hparams",
-)  # fast imports; hyperparameters may use only these, so they need no torch
+# fast imports; hyperparameters may use only these, so they need no torch
+LIGHT = ("dataclasses", "typing", "gancli.hparams")
 
 
 @dataclass(frozen=True)

@@ -180,9 +180,8 @@ def _results(training: Training, feed: WatchedFeed, timed: Mapping[str, list[Win
     work = flops.of_a_step(training.gan, training.players, training.feed.at(0))
     peaks = flops.peaks(feed.device, context)
     rate = work * ours["images_per_second"]["median"] / feed.batch
-    alone = (
-        work / ours["cpu_ms_per_step"] * 1000 * torch.get_num_threads()
-    )  # per second, had nothing else run on the CPU
+    # per second, had nothing else run on the CPU
+    alone = work / ours["cpu_ms_per_step"] * 1000 * torch.get_num_threads()
     others = {name: _speed(windows, feed.batch) for name, windows in timed.items() if name not in ("loop", "bare")}
     for speed in others.values():
         speed["ratio"] = round(ours["images_per_second"]["median"] / speed["images_per_second"]["median"], 3)

@@ -71,9 +71,8 @@ class Rival:
 def _serve(pipe: Connection, folder: str, path: str, function: str, task: Task) -> None:
     os.chdir(folder)
     sys.path.insert(0, str(Path(path).parent))  # as for `python FILE.py`
-    program = trusted_code.execute(
-        trusted_code.read(Path(path)), Path(path).stem
-    )  # the module name that its own subprocesses look up
+    # under the module name that its own subprocesses look up
+    program = trusted_code.execute(trusted_code.read(Path(path)), Path(path).stem)
     steps = getattr(program, function)(task)
     with suppress(EOFError):  # the benchmark has closed the pipe
         while True:

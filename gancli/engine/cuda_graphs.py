@@ -121,9 +121,8 @@ class Graphs:
             for name, tensor in vars(part).items():
                 getattr(own, name).copy_(tensor)
         graph.replay()
-        return dict(
-            zip(graph.log, torch.stack(list(graph.log.values())).unbind())
-        )  # copies: the next replay overwrites the log
+        copies = torch.stack(list(graph.log.values())).unbind()  # the next replay overwrites the log
+        return dict(zip(graph.log, copies))
 
     def forget(self) -> None:
         """Drop all graphs, because the step has changed or state was restored to other tensors."""

@@ -1,26 +1,27 @@
 """Choose the precision of a run. On a CPU both are timed once per machine and shape of networks."""
 
-import json
-import math
 import os
 import platform
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from msgspec import Meta
 
 import gancli
 from gancli.engine import rates
 from gancli.engine.rates import BF16, FP32, PRECISIONS, Rates
+from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.system import atomic, cache, dist
 from gancli.system.devices import has_bf16
 from gancli.system.seeds import aside
+from gancli.system.untrusted.door import read_json
 
 MARGIN = 1.1  # bf16 must be this many times as fast: fp32 is safer, and timings are inexact
 KNOWN_BY = ("vendor_id", "cpu family", "model", "model name", "flags", "CPU implementer", "CPU part", "Features")
@@ -88,6 +89,14 @@ def _chosen(before: str | None, gan: GAN[Any], rows: int, part: Part) -> Choice:
 # ----------------------------------------------------------------------------------------- cached measurements
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """The content of a file of rates."""
+
+    fp32: Annotated[float, Meta(ge=1)]
+    bf16: Annotated[float, Meta(ge=1)]
+
+
 def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
     """Return the speeds for these networks and micro-batch, from this machine's cache if it has them."""
     key = _key(gan, rows)
@@ -98,7 +107,7 @@ def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
         if not (most := rates.layers(gan, part(rows))):
             return {}
         found = rates.measure(gan, most)
-    with suppress(OSError):  # otherwise it is measured again next time
+    with suppress(OSError, UserError):  # otherwise it is measured again next time
         atomic.write_json(file, found)
     return found
 
@@ -106,11 +115,9 @@ def _measured(gan: GAN[Any], rows: int, part: Part) -> Rates:
 def _kept(file: Path) -> Rates | None:
     """Read cached rates; return None if there are none or they are invalid."""
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-        found = {precision: float(said[precision]) for precision in PRECISIONS}
-    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return asdict(read_json(file, _Kept))
+    except UserError:
         return None
-    return found if all(math.isfinite(rate) and rate > 0 for rate in found.values()) else None
 
 
 def _key(gan: GAN[Any], rows: int) -> str:

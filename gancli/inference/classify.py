@@ -21,19 +21,7 @@ from gancli.system.untrusted import terminal
 from gancli.system.untrusted.door import why
 
 PART = 64  # images at a time
-FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "＝",
-    "＋",
-    "－",
-    "＠",
-)  # characters that start a formula in a spreadsheet
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # characters that start a formula in a spreadsheet
 
 
 class Prediction(NamedTuple):

@@ -126,9 +126,8 @@ def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> No
     while idle < TRIES:
         before = part.size
         try:
-            if (
-                _go_on(part, deadline, progress) and not deadline.cut
-            ):  # where headers were cut, nothing says what is missing
+            whole = _go_on(part, deadline, progress)
+            if whole and not deadline.cut:  # cut headers do not say how much is missing
                 return
         except web.Stale:
             part.remove()

@@ -52,9 +52,9 @@ class Deadline:
         """Give the connection the time that so many bytes may take."""
         self._until += count / SLOWEST
 
-    def over(self, socket: socket.socket) -> None:
-        """Deadline a connection too."""
-        self._sockets.append(socket)
+    def over(self, connection: socket.socket) -> None:
+        """Cut this connection, too, when the time is up."""
+        self._sockets.append(connection)
 
     def _look(self) -> None:
         while not self._done.wait(min(max(self._until - time.monotonic(), 0.01), 1)):
@@ -73,13 +73,13 @@ class Answer:
     total: int | None  # bytes of all of it, if that is said
     validator: str  # what tells this content from another, "" for nothing
     _response: http.client.HTTPResponse
-    _watch: Deadline
+    _deadline: Deadline
 
     def blocks(self) -> Iterator[bytes]:
         """Read what comes, as it comes."""
         done = self.start
         while block := self._response.read1(BLOCK):
-            self._watch.gained(len(block))
+            self._deadline.gained(len(block))
             done += len(block)
             if done > LARGEST:
                 raise Refused(f"it is larger than {LARGEST:,} bytes")
@@ -87,7 +87,7 @@ class Answer:
 
 
 @contextmanager
-def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterator[Answer]:
+def get(url: str, deadline: Deadline, have: int = 0, validator: str = "") -> Iterator[Answer]:
     """Request a file from byte `have` on, if `validator` still matches.
 
     Raises Stale when it is not, Refused for what no other try makes better, and what is in BROKEN for the rest.
@@ -97,8 +97,8 @@ def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterat
     try:
         if urlsplit(url).scheme not in SCHEMES:
             raise Refused("not an http or https address")
-        with _opener(watch).open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
-            yield _answer(response, watch, have, validator)
+        with _opener(deadline).open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
+            yield _answer(response, deadline, have, validator)
     except urllib.error.HTTPError as error:
         error.close()
         if have and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -108,7 +108,7 @@ def get(url: str, watch: Deadline, have: int = 0, validator: str = "") -> Iterat
         raise Refused(reason(error)) from None
 
 
-def _answer(response: Any, watch: Deadline, have: int, validator: str) -> Answer:
+def _answer(response: Any, deadline: Deadline, have: int, validator: str) -> Answer:
     headers = response.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refused(f"it is encoded as {printable(headers['Content-Encoding'], 20)}, which was not requested")
@@ -117,13 +117,13 @@ def _answer(response: Any, watch: Deadline, have: int, validator: str) -> Answer
     found = _validator(headers)
     length = _number(headers.get_all("Content-Length"), "Content-Length")
     if response.status == http.client.OK:
-        return Answer(0, None if response.chunked else _bounded(length), found, response, watch)
+        return Answer(0, None if response.chunked else _bounded(length), found, response, deadline)
     if response.status != http.client.PARTIAL_CONTENT or not have:
         raise Refused(f"HTTP {response.status}")
     part = re.fullmatch(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", headers.get("Content-Range", ""))
     if not part or int(part[1]) != have or int(part[2]) + 1 != int(part[3]) or (validator and found != validator):
         raise Stale
-    return Answer(have, _bounded(int(part[3])), found, response, watch)
+    return Answer(have, _bounded(int(part[3])), found, response, deadline)
 
 
 def _validator(headers: Any) -> str:
@@ -150,11 +150,11 @@ def _bounded(total: int | None) -> int | None:
 # ------------------------------------------------------------------------------------------- connections
 
 
-def _opener(watch: Deadline) -> urllib.request.OpenerDirector:
+def _opener(deadline: Deadline) -> urllib.request.OpenerDirector:
     """Know http and https, and no other scheme at all."""
     opener = urllib.request.OpenerDirector()
     handlers = (
-        *(urllib.request.ProxyHandler(), _Handler(watch), _SecureHandler(watch), _Redirects()),
+        *(urllib.request.ProxyHandler(), _Handler(deadline), _SecureHandler(deadline), _Redirects()),
         *(urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor()),
     )
     for handler in handlers:
@@ -175,27 +175,27 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 class _Handler(urllib.request.HTTPHandler):
-    def __init__(self, watch: Deadline) -> None:
+    def __init__(self, deadline: Deadline) -> None:
         super().__init__()
-        self.watch = watch
+        self.deadline = deadline
 
     def http_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_watched(http.client.HTTPConnection, self.watch), req)
+        return self.do_open(_watched(http.client.HTTPConnection, self.deadline), req)
 
 
 class _SecureHandler(urllib.request.HTTPSHandler):
-    def __init__(self, watch: Deadline) -> None:
+    def __init__(self, deadline: Deadline) -> None:
         super().__init__()
-        self.watch = watch
+        self.deadline = deadline
 
     def https_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_watched(http.client.HTTPSConnection, self.watch), req)
+        return self.do_open(_watched(http.client.HTTPSConnection, self.deadline), req)
 
 
-def _watched(kind: type[Any], watch: Deadline) -> Any:
+def _watched(kind: type[Any], deadline: Deadline) -> Any:
     class Watched(kind):
         def connect(self) -> None:
             super().connect()
-            watch.over(self.sock)
+            deadline.over(self.sock)
 
     return Watched

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+import os
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -180,6 +181,15 @@ def test_damaged_figures_are_measured_again(
     assert chosen(make("gan")) == "bf16"
     assert not measured
     assert json.loads(file.read_text()) == FAST
+
+
+def test_a_pipe_in_place_of_figures_blocks_nothing(measured: list[dict[str, float]], empty_cache: Path) -> None:
+    measured += [FAST, FAST]
+    chosen(make("gan"))
+    (file,) = empty_cache.iterdir()
+    file.unlink()
+    os.mkfifo(file)
+    assert chosen(make("gan")) == "bf16"
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(measured: list[dict[str, float]], empty_cache: Path) -> None:

@@ -119,9 +119,8 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
 
     ahead = max(threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
     cache_room.allocate(folder / IMAGES, len(items) * math.prod(shape))
-    with (folder / IMAGES).open(
-        "r+b"
-    ) as file:  # not mapped: a full disk then raises an error instead of killing the process
+    # not mapped: a full disk then raises an error instead of killing the process
+    with (folder / IMAGES).open("r+b") as file:
         for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads, ahead)), start=1):
             if isinstance(result, str):
                 broken.append(result)
