@@ -2,11 +2,9 @@
 
 import dataclasses
 import math
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -14,7 +12,6 @@ import torch
 
 from gancli.benchmark.rival import Rival, Task
 from gancli.benchmark.timing import Window, window
-from gancli.checkpoints.run_folder import Folder
 from gancli.data.feed import Feed, feed_for
 from gancli.engine import flops
 from gancli.engine.choose import amp, stepper
@@ -26,12 +23,11 @@ from gancli.system.processes.process import tuned
 from gancli.system.versions import versions
 from gancli.training.batch_size import with_batch
 from gancli.training.display import Quiet
-from gancli.training.loop import Rhythm, Training
+from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.options import BenchOptions
 from gancli.training.setup import Data, build_training, choose_precision, open_data
 
 WARM_UP = 3  # steps before anything is timed
-NEVER = Rhythm(save=math.inf, sample=math.inf, evaluate=math.inf)
 
 Runs = Mapping[str, Callable[[float], Window]]  # each trains for some seconds
 
@@ -40,11 +36,11 @@ def bench(
     variant: str, values: Mapping[str, Any], options: BenchOptions, began: float, display: Quiet
 ) -> dict[str, Any]:
     """Time a variant's training and return the report; `began` is the program's start on the monotonic clock."""
-    with tuned(), tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with tuned(), ExitStack() as stack:
         marks = {"imports": time.monotonic()}
         data = with_batch(open_data(variant, values, options, display.decoded), options)
         marks["data"] = time.monotonic()
-        training, choice = prepared(data, options, Path(folder), display)
+        training, choice = prepared(data, options, display.note)
         context = amp(choice.precision, data.device)
         marks["networks"] = time.monotonic()
         training.step()
@@ -55,7 +51,7 @@ def bench(
             f"{variant}: first step after {report['seconds_to_first_step']['all']} s; timing {options.windows} rounds"
         )
 
-        task = _task(data, options, training.gan.builtin)
+        task = _task(data, options, data.kind.builtin)
         others = {given: stack.enter_context(Rival(given, task)) for given in options.against or ()}
         feed: Any = WatchedFeed(training.feed)
         training.feed = feed
@@ -94,24 +90,21 @@ class WatchedFeed:
         return batch
 
 
-def prepared(data: Data, options: BenchOptions, folder: Path, display: Quiet) -> tuple[Training, Choice]:
-    """Build the loop of `gancli train`, writing ticks but no grids or checkpoints; return it and its precision."""
-    gan, players, ema = build_training(data, options.seed)
-    choice = choose_precision(gan, data, options)
+def prepared(data: Data, options: BenchOptions, note: Callable[[str], None]) -> tuple[Training, Choice]:
+    """Build the loop of `gancli train`, which computes ticks but writes nothing; return it and its precision."""
+    state = build_training(data, options.seed, total=10**12)
+    choice = choose_precision(state.gan, data, options)
     feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
-    clock = Clock(0, 0, 10**12)
-    play = stepper(gan, players, amp(choice.precision, data.device), options.compile, options.graph, display.note)
-    nobody: Any = None  # nothing describes or saves this run
-    training = Training(
-        gan, players, ema, feed, clock, nobody, Folder(folder), Quiet(), nobody, play, NEVER,
-        accumulate=options.accumulate, seed=options.seed,
-    )  # fmt: skip
+    context = amp(choice.precision, data.device)
+    play = stepper(state.gan, state.players, context, options.compile, options.graph, note)
+    never, watchers = Schedule(save=math.inf, sample=math.inf, evaluate=math.inf), Watchers(Quiet())
+    training = Training(state, feed, play, never, watchers, accumulate=options.accumulate, seed=options.seed)
     return training, choice
 
 
 def _bare(training: Training, context: Amp) -> Callable[[], None]:
     """Return a minimal step, always on one batch: forward, backward and optimiser of every turn."""
-    gan, players, batch = training.gan, training.players, training.feed.at(0)
+    gan, players, batch = training.state.gan, training.state.players, training.feed.at(0)
     count = 0
 
     def step() -> None:
@@ -149,7 +142,7 @@ def _task(data: Data, options: BenchOptions, builtin: str) -> Task:
 
 
 def _about(variant: str, training: Training, data: Data, choice: Choice) -> dict[str, Any]:
-    gan = training.gan
+    gan = training.state.gan
     return {
         "variant": variant,
         "hparams": dataclasses.asdict(data.hp),
@@ -177,7 +170,7 @@ def _stages(began: float, marks: Mapping[str, float]) -> dict[str, float]:
 
 def _results(training: Training, feed: WatchedFeed, timed: Mapping[str, list[Window]], context: Amp) -> dict[str, Any]:
     ours, bare = _speed(timed["loop"], feed.batch), _speed(timed["bare"], feed.batch)
-    work = flops.of_a_step(training.gan, training.players, training.feed.at(0))
+    work = flops.of_a_step(training.state.gan, training.state.players, training.feed.at(0))
     peaks = flops.peaks(feed.device, context)
     rate = work * ours["images_per_second"]["median"] / feed.batch
     # per second, had nothing else run on the CPU

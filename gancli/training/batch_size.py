@@ -10,7 +10,6 @@ from gancli.engine.choose import amp
 from gancli.engine.precision import of_accelerator
 from gancli.engine.step import play_step
 from gancli.errors import UserError
-from gancli.gan import Clock
 from gancli.hparams import AUTO
 from gancli.system import dist
 from gancli.training.options import SetUp
@@ -44,9 +43,9 @@ def _fitting_batch(data: Data, options: SetUp) -> int:
     def fits(size: int) -> bool:
         trial = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=size))
         try:
-            gan, players, _ = build_training(trial, options.seed)
+            state = build_training(trial, options.seed, total=10**12)
             batch = data.dataset.at(options.seed, 0, size, data.device)
-            play_step(gan, players, [batch], Clock(0, 0, 10**12), context)
+            play_step(state.gan, state.players, [batch], state.clock, context)
             torch.cuda.synchronize()
         except torch.cuda.OutOfMemoryError:
             return False

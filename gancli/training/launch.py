@@ -5,20 +5,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.trust import source_hash, trust
-from gancli.data.dataset import Dataset
 from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
 from gancli.engine.step import slow_down
 from gancli.errors import UserError
-from gancli.gan import GAN, Clock
-from gancli.metrics import table
-from gancli.system import atomic, dist
+from gancli.system import dist
 from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import stoppable
 from gancli.system.processes.spread import spread_over
@@ -27,11 +22,13 @@ from gancli.training import resuming
 from gancli.training.batch_size import with_batch
 from gancli.training.diagnostics import DominanceCheck, warn_if_alike
 from gancli.training.display import Quiet, display_for
-from gancli.training.loop import Rhythm, Training
+from gancli.training.grids import Grids
+from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
-from gancli.training.saving import Saves
-from gancli.training.setup import build_training, choose_precision, fresh, open_data
+from gancli.training.recorder import RunRecorder
+from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data
+from gancli.training.state import State
 from gancli.training.summary import finish, tell_plan
 
 MOST_IMAGES = 2**53  # in a run: the largest count that JSON numbers hold exactly
@@ -51,76 +48,66 @@ def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet, holding: ExitStack) -> int:
     trust(variant)
     data = open_data(variant, values, options, display.decoded)
-    dataset = data.dataset
-    folder = holding.enter_context(resuming.held(variant, dataset.name, options))
+    folder = holding.enter_context(resuming.held(variant, data.dataset.name, options))
     before = folder.read_about()
     data = with_batch(data, options, before and before.hparams)
-    hp = data.hp
-    total = _total_images(options, hp.kimg, hp.batch, len(dataset))
-
-    gan, players, ema = build_training(data, options.seed)
-    clock = Clock(0, 0, total)
-    choice = choose_precision(gan, data, options, before and before.precision)
-    about = _about(variant, gan, dataset, options, data.device, choice)
-    about["suited"] = data.suited
+    state = build_training(data, options.seed, _total_images(options, data))
+    choice = choose_precision(state.gan, data, options, before and before.precision)
+    about = _about(variant, data, options, choice)
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
         resuming.check_unchanged(folder, about)
-    tell_plan(display, about, choice, gan, dataset, clock, folder, newest)
+    tell_plan(display, about, choice, state, data.dataset, folder, newest)
     if options.dry_run:
         return 0
-    slower = 1.0
     if newest:
-        clock = dataclasses.replace(checkpoint.restore(newest, gan, players, ema), total=total)
-        slower = checkpoint.describe(newest).slower
-        slow_down(players, slower)
+        resuming.restore(newest, state)
+        state.slower = checkpoint.describe(newest).slower
+        slow_down(state.players, state.slower)
+    state.seconds = next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0)
+    training = _training(data, state, options, choice, display)
+    training.go_back = lambda: resuming.go_back(folder, state, lambda: fresh(data, options.seed))
+    if dist.rank() == 0:
+        grids = Grids(state.ema.gan, training.feed, options.seed)
+        training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
+    with stoppable() as training.stop, display:
+        training.train()
+    return finish(training, folder, options, display)
 
-    def describe(clock: Clock, metrics: dict[str, float]) -> checkpoint.About:
-        return checkpoint.About(
-            variant=variant,
-            hparams=about["hparams"],
-            data=dataclasses.asdict(dataset.spec),
-            clock=dataclasses.asdict(clock),
-            run={"data": dataset.name, **{k: about[k] for k in ("seed", "precision", "digest")}, **about["versions"]},
-            metrics=metrics,
-            source=about["source"],
-        )
 
-    feed = feed_for(dataset, hp.batch, options.seed, data.device)
-    saves = Saves(folder, options.keep, lambda: atomic.write_json(folder.about, about), display.note)
-    play = HalveOnOutOfMemory(
-        stepper(gan, players, amp(about["precision"], data.device), options.compile, options.graph, display.note),
-        display.note,
+def _training(data: Data, state: State, options: RunOptions, choice: Choice, display: Quiet) -> Training:
+    """Put a run together, but for what it writes."""
+    feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
+    play = stepper(
+        state.gan, state.players, amp(choice.precision, data.device), options.compile, options.graph, display.note
     )
-    training = Training(
-        gan, players, ema, feed, clock, saves, folder, display, describe, play,
-        rhythm=Rhythm(*(k and k * 1000 for k in (options.save_every, options.sample_every, options.eval_every))),
-        evaluate=monitored(options.metrics, options.eval_every, feed, display.note) if dist.rank() == 0 else None,
-        watch=lambda averaged: warn_if_alike(averaged, feed, display.note),
-        selection_score=table.selection_score,
-        winner=DominanceCheck(display.note),
+    watchers = Watchers(display)
+    if dist.rank() == 0:
+        watchers = Watchers(
+            display,
+            evaluate=monitored(options.metrics, options.eval_every, feed, display.note),
+            look=lambda averaged: warn_if_alike(averaged, feed, display.note),
+            means=DominanceCheck(display.note).tick,
+        )
+    return Training(
+        state,
+        feed,
+        HalveOnOutOfMemory(play, display.note),
+        Schedule(*(kimg and kimg * 1000 for kimg in (options.save_every, options.sample_every, options.eval_every))),
+        watchers,
         accumulate=options.accumulate,
         seed=options.seed,
-        go_back=lambda: resuming.go_back(folder, total, gan, lambda: fresh(data, options.seed), players, ema),
-        slower=slower,
-        seconds=next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0),
-    )  # fmt: skip
-    with stoppable() as stop, display:
-        if dist.rank() == 0:
-            saves.begin(clock.step)
-            resuming.set_aside_newer(folder, newest, display.note)
-        training.stop, training.interruptible = stop, stop.interruptible
-        training.train()
-    return finish(training, stop, options, display)
+    )
 
 
 # -------------------------------------------------------------------------------------------- the choices
 
 
-def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> int:
+def _total_images(options: RunOptions, data: Data) -> int:
     if options.steps is not None and options.epochs is not None:
         raise UserError("--steps and --epochs both set the training length: give only one")
-    asked = {"steps": (options.steps, batch), "epochs": (options.epochs, rows), "kimg": (kimg, 1000)}
+    hp, rows = data.hp, len(data.dataset)
+    asked = {"steps": (options.steps, hp.batch), "epochs": (options.epochs, rows), "kimg": (hp.kimg, 1000)}
     name, (amount, images) = next((name, asked[name]) for name in asked if asked[name][0] is not None)
     total = (amount or 0) * images
     if not total <= MOST_IMAGES:
@@ -128,22 +115,22 @@ def _total_images(options: RunOptions, kimg: float, batch: int, rows: int) -> in
     return round(total)
 
 
-def _about(
-    variant: str, gan: GAN[Any], dataset: Dataset[Any], options: RunOptions, device: torch.device, choice: Choice
-) -> dict[str, Any]:
+def _about(variant: str, data: Data, options: RunOptions, choice: Choice) -> dict[str, Any]:
+    """Return the content of run.json."""
     given = {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
     return {
         "variant": variant,
-        "hparams": dataclasses.asdict(gan.hp),
-        "data": options.data or gan.builtin,
-        "digest": dataset.digest,
-        "spec": dataclasses.asdict(dataset.spec),
+        "hparams": dataclasses.asdict(data.hp),
+        "data": options.data or data.kind.builtin,
+        "digest": data.dataset.digest,
+        "spec": dataclasses.asdict(data.dataset.spec),
         "seed": options.seed,
-        "device": str(device),
+        "device": str(data.device),
         "precision": choice.precision,
         "processes": dist.world(),
         "source": source_hash(variant),
         "versions": versions(),
         "options": given,
         "folder": str(Path.cwd()),  # that relative paths start from
+        "suited": data.suited,
     }

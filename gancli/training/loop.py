@@ -3,46 +3,78 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.optim import Optimizer
 
-from gancli.checkpoints import checkpoint
-from gancli.checkpoints.ema import EMA
-from gancli.checkpoints.run_folder import Folder
 from gancli.data.feed import Feed
 from gancli.engine import finite
 from gancli.engine.finite import Health
 from gancli.engine.step import SKIPPED, Meter, check_game, slow_down
 from gancli.errors import Diverged, UserError
-from gancli.gan import GAN, Classes, Clock, each_class
-from gancli.images import scatter
-from gancli.images.pixels import grid, to_pixels
-from gancli.images.writing import save_png
+from gancli.gan import GAN, Clock
 from gancli.system import dist
-from gancli.system.processes.signals import Interrupted
+from gancli.system.processes.signals import Interrupted, Stop
 from gancli.system.seeds import aside, seed_all
-from gancli.training.diagnostics import DominanceCheck
-from gancli.training.grids import COLUMNS, GRID, MOST_ROWS, ROW, interleaved
-from gancli.training.saving import RETRY_SECONDS, Saves
-
-Play = Callable[
-    [Sequence[Any], Clock, float], dict[str, Tensor]
-]  # one step: micro-batches, clock, learning-rate factor
-Evaluate = Callable[[GAN[Any]], dict[str, float]]
+from gancli.training.recorder import Recorder
+from gancli.training.saving import RETRY_SECONDS
+from gancli.training.state import State
 
 TICKS = 200  # most ticks in a run
 SAVE_SECONDS = 300
 SLOWER = 0.5  # learning-rate factor after training went back to a checkpoint
 LAST_SECONDS = 120  # for which writing the last checkpoint is retried
 
+# one step: micro-batches, clock, learning-rate factor -> every term and stat by name
+Play = Callable[[Sequence[Any], Clock, float], dict[str, Tensor]]
+Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
-# ------------------------------------------------------------------------------------------------- a run
+
+# --------------------------------------------------------------------------------- when things happen
+
+
+@dataclass
+class Schedule:
+    """When a run logs, generates grids, evaluates and saves; intervals are in images seen, None is the default."""
+
+    save: float | None = None  # default: every SAVE_SECONDS of wall time
+    sample: float | None = None  # default: at powers of two of 1,000 images
+    evaluate: float | None = None  # default: at the end
+    _save_at: float = field(default=math.inf, init=False)  # wall time of the next checkpoint
+
+    def tick_due(self, clock: Clock, batch: int) -> bool:
+        """Tell whether means are due: all ranks agree on it, so whatever they must do together is done then."""
+        every = max(1, min(500, int(clock.total / batch / TICKS)))
+        return clock.step % every == 0 or clock.images >= clock.total
+
+    def grid_due(self, before: int, now: int) -> bool:
+        """Tell whether a grid is due in (before, now]."""
+        if self.sample:
+            return _crossed(before, now, self.sample)
+        return now >= 1000 and (before < 1000 or int(math.log2(before / 1000)) < int(math.log2(now / 1000)))
+
+    def evaluation_due(self, before: int, now: int) -> bool:
+        """Tell whether an evaluation is due in (before, now]."""
+        return _crossed(before, now, self.evaluate)
+
+    def checkpoint_due(self, before: int, now: int) -> bool:
+        """Tell whether a checkpoint is due in (before, now]."""
+        return time.monotonic() > self._save_at or _crossed(before, now, self.save)
+
+    def saved(self, *, ok: bool = True) -> None:
+        """Start waiting for the next checkpoint, or for another try."""
+        by_clock = SAVE_SECONDS if self.save is None else math.inf
+        self._save_at = time.monotonic() + (by_clock if ok else RETRY_SECONDS)
+
+
+def _crossed(before: int, now: int, every: float | None) -> bool:
+    return bool(every) and int(before // every) < int(now // every)  # pyright: ignore  bool(every) guards
+
+
+# ------------------------------------------------------------------------------------------ who is told
 
 
 class Display(Protocol):
@@ -59,257 +91,160 @@ class Display(Protocol):
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """Intervals of checkpoints, grids and evaluations, in images seen; None means the default."""
+class Watchers:
+    """Who is told how training goes, and what they look at."""
 
-    save: float | None = None  # default: every SAVE_SECONDS of wall time
-    sample: float | None = None  # default: at powers of two of 1,000 images
-    evaluate: float | None = None  # default: at the end
-
-    def grid_due(self, before: int, now: int) -> bool:
-        """Tell whether a grid is due in (before, now]."""
-        if self.sample:
-            return _crossed(before, now, self.sample)
-        return now >= 1000 and (before < 1000 or int(math.log2(before / 1000)) < int(math.log2(now / 1000)))
+    display: Display
+    evaluate: Evaluate | None = None  # measures the EMA networks
+    look: Callable[[GAN[Any]], None] | None = None  # warns of problems in what they generate, at each evaluation
+    means: Callable[[Mapping[str, float], float], None] = lambda _means, _progress: None  # warns at each tick
 
 
-def _crossed(before: int, now: int, every: float | None) -> bool:
-    return bool(every) and int(before // every) < int(now // every)  # pyright: ignore  bool(every) guards
+# ------------------------------------------------------------------------------------------------ the loop
 
 
 @dataclass
 class Training:
-    """A run in progress: its state, its files and its display."""
+    """A run: what is trained, on what, how a step is played, when things happen, who is told, and where it is written.
 
-    gan: GAN[Any]
-    players: Mapping[str, Optimizer]
-    ema: EMA
+    On several ranks each has its own; only the first one's record and watchers do anything.
+    """
+
+    state: State
     feed: Feed[Any]
-    clock: Clock
-    saves: Saves
-    folder: Folder
-    display: Display
-    describe: Callable[[Clock, dict[str, float]], checkpoint.About]
     play: Play
-    rhythm: Rhythm = field(default_factory=Rhythm)
-    evaluate: Evaluate | None = None
-    watch: Callable[[GAN[Any]], None] | None = None  # warns of problems, at each evaluation
-    selection_score: Callable[[Mapping[str, float]], float] | None = (
-        None  # of metrics; the best checkpoint maximises it
-    )
+    schedule: Schedule
+    watchers: Watchers
+    recorder: Recorder = field(default_factory=Recorder)
     accumulate: int = 1  # micro-batches per step
-    winner: DominanceCheck = field(default_factory=lambda: DominanceCheck(lambda _: None))
     seed: int = 0
-    seconds: float = 0.0  # of training so far, including before resuming
+    go_back: Callable[[], None] | None = None  # restores the last good state
+    stop: Stop = field(default_factory=Stop)
     metrics: dict[str, float] = field(default_factory=dict)  # the last evaluation
-    go_back: Callable[[], Clock] | None = None  # restores the last good state
-    slower: float = 1.0  # factor on the learning rates since training went back
-    stop: Callable[[], bool] = lambda: False
-    interruptible: Callable[[], AbstractContextManager[Any]] = nullcontext  # a signal ends the block with Interrupted
-    _meter: "Meter" = field(default_factory=Meter)
+    _meter: Meter = field(default_factory=Meter)
     _health: Health = field(default_factory=Health)
     _ticked: tuple[float, int] = (0.0, 0)  # time and images at the last tick
-    _save_at: float = math.inf  # wall time of the next checkpoint
 
     def train(self) -> Clock:
         """Train until the clock runs out or a stop is requested. Raise Diverged if training stays non-finite."""
         self._begin()
-        while self.clock.images < self.clock.total and not self._stopped():
+        while not self.state.done and not self._stopped():
             self.advance()
-        if self.clock.images >= self.clock.total:
-            if self.evaluate:
+        if self.state.done:
+            if self.watchers.evaluate:
                 self._save()  # the evaluation may take long and be interrupted
-            self._grid()
+            self.recorder.grid(self.state)
             self._evaluate()
         self._save_last()
-        return self.clock
+        self.recorder.end()
+        return self.state.clock
 
     def advance(self) -> None:
         """Train for one step, then log, generate, evaluate and save as due."""
-        before = self.clock.images
+        before = self.state.clock.images
         self._meter.add(self.step())
-        self.display.advance(self.clock)
-        now = self.clock.images
-        if self.clock.step % self._tick_every() == 0 or now >= self.clock.total:
+        clock, now = self.state.clock, self.state.clock.images
+        self.watchers.display.advance(clock)
+        if self.schedule.tick_due(clock, self.feed.batch):
             self._tick()
-        if self.clock.images != now or now >= self.clock.total:
+        if self.state.clock.images != now or self.state.done:  # training went back, or ends
             return
-        if self.rhythm.grid_due(before, now):
-            self._grid()
-        if _crossed(before, now, self.rhythm.evaluate):
+        if self.schedule.grid_due(before, now):
+            self.recorder.grid(self.state)
+        if self.schedule.evaluation_due(before, now):
             self._evaluate()
-        if time.monotonic() > self._save_at or _crossed(before, now, self.rhythm.save):
+        if self.schedule.checkpoint_due(before, now):
             self._save()
 
     def step(self) -> dict[str, Tensor]:
         """Train for one step on the next batch."""
-        clock, feed = self.clock, self.feed
-        seed_all("step", self.seed, clock.step)  # a resumed run gets the same random numbers as an unbroken one
-        self.gan.train()
-        parts = feed.at(clock.images).split(self.accumulate)
-        log = self.play(parts, clock, self.slower)
+        state = self.state
+        seed_all("step", self.seed, state.clock.step)  # a resumed run gets the same random numbers as an unbroken one
+        state.gan.train()
+        parts = self.feed.at(state.clock.images).split(self.accumulate)
+        log = self.play(parts, state.clock, state.slower)
         self._health.add(log.pop(SKIPPED))
-        self.clock = Clock(clock.step + 1, clock.images + feed.batch, clock.total)
-        self.ema.update(self.gan.hp.ema_kimg * 1000, feed.batch, self.clock.images)
+        state.advance(self.feed.batch)
         return log
 
     def _begin(self) -> None:
-        check_game(self.gan, self.players)
-        self._ticked = time.monotonic(), self.clock.images
-        self._save_later(ok=True)
-        if self.clock.step == 0 and dist.rank() == 0:
-            path, about = self.folder.reals, {"synthetic": False}
-            self.saves.attempt("reals.png", lambda: save_png(self._picture_of_reals(), path, about))
-            self._grid()
-
-    def _picture_of_reals(self) -> Image.Image:
-        if self.gan.spec.points:
-            return scatter.plot(real=self._points())
-        real = self.feed.first(GRID)
-        reals = next(t for t in vars(real).values() if t.dim() == 4)
-        return grid(to_pixels(reals))
-
-    def _points(self) -> scatter.Points:
-        return scatter.to_points(self.feed.first(scatter.SHOWN).image)
-
-    def _tick_every(self) -> int:
-        steps = self.clock.total / self.feed.batch
-        return max(1, min(500, int(steps / TICKS)))
+        check_game(self.state.gan, self.state.players)
+        self.recorder.begin(self.state)
+        self._ticked = time.monotonic(), self.state.clock.images
+        self.schedule.saved()
 
     def _stopped(self) -> bool:
         if dist.world() == 1:
             return self.stop()
-        if self.clock.step % self._tick_every():  # all ranks stop at the same step
+        if not self.schedule.tick_due(self.state.clock, self.feed.batch):  # all ranks stop at the same step
             return False
-        return bool(dist.mean_over_ranks(torch.tensor(float(self.stop()), device=self.gan.device)) > 0)
+        return bool(dist.mean_over_ranks(torch.tensor(float(self.stop()), device=self.state.gan.device)) > 0)
 
     def _tick(self) -> None:
-        means, (then, images_then) = self._meter.read(), self._ticked
-        skipped, row = self._health.read()
-        self._ticked = time.monotonic(), self.clock.images
-        elapsed, seen = self._ticked[0] - then, self.clock.images - images_then
-        self.seconds += elapsed
+        """Log the means since the last tick; go back if weights or losses were not finite."""
+        state, (then, images_then) = self.state, self._ticked
+        means, (skipped, row) = self._meter.read(), self._health.read()
+        self._ticked = time.monotonic(), state.clock.images
+        elapsed, seen = self._ticked[0] - then, state.clock.images - images_then
+        state.seconds += elapsed
+        if row >= finite.IN_A_ROW or ((skipped or state.done) and not state.finite_on_all_ranks()):
+            self._return(row)
+            return
         tick = {
-            "step": self.clock.step,
-            "images": self.clock.images,
-            "seconds": round(self.seconds, 3),
+            **self._place(),
             "images_per_second": round(seen / max(elapsed, 1e-9), 2),
             **{name: value for name, value in means.items() if math.isfinite(value)},
             **({SKIPPED: skipped} if skipped else {}),
         }
-        if row >= finite.IN_A_ROW or ((skipped or self.clock.images >= self.clock.total) and not self._all_finite()):
-            self._return(row)
-            return
-        if dist.rank() == 0:
-            if skipped:
-                self.display.note(f"warning   {skipped} step{'s' * (skipped > 1)} skipped: loss or gradient not finite")
-            self.saves.log(tick)
-            self.display.tick(tick)
-            self.winner.tick(means, self.clock.progress)
+        if skipped:
+            self._note(f"{skipped} step{'s' * (skipped > 1)} skipped: loss or gradient not finite")
+        self.recorder.log(tick)
+        self.watchers.display.tick(tick)
+        self.watchers.means(means, state.clock.progress)
 
-    def _finite(self) -> bool:
-        """Tell whether this process's weights and buffers are all finite."""
-        return finite.finite(t for m in (self.gan, self.ema.gan) for t in (*m.parameters(), *m.buffers()))
+    def _place(self) -> dict[str, Any]:
+        clock = self.state.clock
+        return {"step": clock.step, "images": clock.images, "seconds": round(self.state.seconds, 3)}
 
-    def _all_finite(self) -> bool:
-        lost = torch.tensor(float(not self._finite()), device=self.gan.device)
-        return not bool(dist.mean_over_ranks(lost))
+    def _note(self, warning: str) -> None:
+        self.watchers.display.note(f"warning   {warning}")
 
     def _return(self, row: int) -> None:
         """Go back once to the last good state, with half the learning rates. Raise Diverged the second time."""
+        state = self.state
         where = f"{row} steps in a row" if row >= finite.IN_A_ROW else "the weights"
-        said = f"{where} were not finite at step {self.clock.step}"
-        if self.slower < 1 or self.go_back is None:
-            raise Diverged(
-                said
-                + (" again, after returning to a checkpoint with half the learning rate" if self.slower < 1 else "")
-            )
-        self.clock = self.go_back()
-        self.slower, self._health, self._meter = SLOWER, Health(), Meter()
-        slow_down(self.players, self.slower)
-        self._ticked = time.monotonic(), self.clock.images
-        self.display.note(f"warning   {said}: returning to step {self.clock.step} with half the learning rate")
-
-    def _grid(self) -> None:
-        if dist.rank() == 0:
-            variant = self.describe(self.clock, {}).variant
-            about = {"variant": variant, "images": self.clock.images, "seed": self.seed}
-            path = self.folder.grid(self.clock.images)
-            self.saves.attempt("a sample grid", lambda: save_png(self._picture(), path, about))
-
-    def _picture(self) -> Image.Image:
-        if self.gan.spec.points:
-            return scatter.plot(self._drawn_points(), self._points())
-        drawn, columns = self.draw_classes() if isinstance(self.gan, Classes) else (self.draw(GRID), COLUMNS)
-        return grid(to_pixels(drawn), columns)
-
-    @torch.no_grad()
-    def _drawn_points(self) -> scatter.Points:
-        with aside("grid", self.seed):
-            return scatter.to_points(self.ema.gan.fakes(self.feed.first(scatter.SHOWN)))
-
-    @torch.no_grad()
-    def draw(self, n: int) -> Tensor:
-        """Generate panels for the first `n` rows of the data with the EMA networks, always from the same noise."""
-        with aside("grid", self.seed):
-            return interleaved(self.ema.gan.panels(self.feed.first(n)))
-
-    @torch.no_grad()
-    def draw_classes(self) -> tuple[Tensor, int]:
-        """Generate one row per class with the EMA networks, from the same noise; return it with the row length."""
-        gan: Any = self.ema.gan
-        with aside("grid", self.seed):
-            z = gan.prior(ROW)
-            return gan.generate(each_class(gan, z)[: ROW * MOST_ROWS]), ROW
+        said = f"{where} were not finite at step {state.clock.step}"
+        if state.slower < 1:
+            raise Diverged(f"{said} again, after returning to a checkpoint with half the learning rate")
+        if self.go_back is None:
+            raise Diverged(said)
+        self.go_back()
+        state.slower, self._health, self._meter = SLOWER, Health(), Meter()
+        slow_down(state.players, state.slower)
+        self._ticked = time.monotonic(), state.clock.images
+        self._note(f"{said}: returning to step {state.clock.step} with half the learning rate")
 
     def _evaluate(self) -> None:
-        if self.watch is not None and dist.rank() == 0:
+        watchers, ema = self.watchers, self.state.ema.gan
+        if watchers.look is not None:
             with aside("watch", self.seed), torch.no_grad():
-                self.watch(self.ema.gan)
-        if self.evaluate is None or dist.rank() != 0:
+                watchers.look(ema)
+        if watchers.evaluate is None:
             return
-        with suppress(Interrupted), self.interruptible(), aside("evaluate", self.seed):
-            self.metrics = self.evaluate(self.ema.gan)
+        with suppress(Interrupted), self.stop.interruptible(), aside("evaluate", self.seed):
+            self.metrics = watchers.evaluate(ema)
         if self.stop() or not self.metrics:  # or no metric of the data applies to this GAN
             return
-        tick = {"step": self.clock.step, "images": self.clock.images, "seconds": round(self.seconds, 3), **self.metrics}
-        self.saves.log_scores(tick)
-        self.display.tick(tick)
-        self._keep_best()
-
-    def _keep_best(self) -> None:
-        if self.selection_score is None or not self.selection_score(self.metrics) > self._best_score(
-            self.selection_score
-        ):
-            return
-        about = self.describe(self.clock, self.metrics)
-        self.saves.attempt("the best checkpoint", lambda: checkpoint.save_served(self.folder.best, about, self.ema))
-
-    def _best_score(self, score: Callable[[Mapping[str, float]], float]) -> float:
-        """Return the score of the best checkpoint so far, read from its file; -inf if its metrics are others."""
-        if not checkpoint.whole(self.folder.best):
-            return -math.inf
-        before = checkpoint.describe(self.folder.best).metrics
-        return score(before) if before.keys() == self.metrics.keys() else -math.inf
+        tick = {**self._place(), **self.metrics}
+        self.recorder.scores(tick)
+        watchers.display.tick(tick)
+        self.recorder.best(self.state, self.metrics)
 
     def _save(self) -> bool:
         """Write a checkpoint; return False if that failed and will be retried soon."""
-        if dist.rank() != 0:
-            return True
-        if not self._finite():  # the next tick, if any, goes back
-            self.display.note("warning   the weights are not finite: no checkpoint written")
-            return True
-        about = self.describe(self.clock, self.metrics)
-        about.run.update({"slower": self.slower} if self.slower < 1 else {})
-        done = self.saves.save(
-            self.clock.images, lambda path: checkpoint.save(path, about, self.gan, self.players, self.ema)
-        )
-        self._save_later(ok=done)
+        done = self.recorder.save(self.state, self.metrics)
+        self.schedule.saved(ok=done)
         return done
-
-    def _save_later(self, *, ok: bool) -> None:
-        by_clock = SAVE_SECONDS if self.rhythm.save is None else math.inf
-        self._save_at = time.monotonic() + (by_clock if ok else RETRY_SECONDS)
 
     def _save_last(self) -> None:
         """Write the last checkpoint, retrying for long unless a stop is requested. Raise UserError if that fails."""
@@ -317,5 +252,5 @@ class Training:
         while not self._save():
             spent = time.monotonic() - start
             if spent > (2 if self.stop() else LAST_SECONDS):
-                raise UserError(f"the last checkpoint could not be written: {self.saves.failure}")
+                raise UserError(f"the last checkpoint could not be written: {self.recorder.failure}")
             time.sleep(wait := min(2 * wait, 8.0 if not self.stop() else 1.0))

@@ -2,16 +2,13 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from torch.optim import Optimizer
-
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.checkpoint import is_text
-from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.run_folder import Folder, Recorded, newest_folder, next_folder, seen
 from gancli.data.sources import builtin
 from gancli.data.sources.torchvision import NAMED
@@ -20,6 +17,7 @@ from gancli.gan import GAN, Clock
 from gancli.system import atomic, dist
 from gancli.system.untrusted.door import parse_nulled, printable, to_json
 from gancli.training.options import RunOptions
+from gancli.training.state import State
 
 Note = Callable[[str], None]
 
@@ -97,15 +95,14 @@ def resumed(folder: Folder) -> Path | None:
     return found
 
 
-def go_back(
-    folder: Folder,
-    total: int,
-    gan: GAN[Any],
-    fresh: Callable[[], GAN[Any]],
-    players: Mapping[str, Optimizer],
-    ema: EMA,
-) -> Clock:
-    """Restore the newest checkpoint, or the initial state if there is none, and return its clock.
+def restore(path: Path, state: State) -> None:
+    """Continue from a checkpoint; the length of training stays that of now."""
+    clock = checkpoint.restore(path, state.gan, state.players, state.ema)
+    state.clock = dataclasses.replace(clock, total=state.clock.total)
+
+
+def go_back(folder: Folder, state: State, fresh: Callable[[], GAN[Any]]) -> None:
+    """Restore the newest checkpoint, or the initial state if there is none.
 
     Raise UserError if the run folder, and with it the checkpoints, is gone.
     """
@@ -114,13 +111,12 @@ def go_back(
     except atomic.Gone as error:
         raise UserError(f"training must return to its last checkpoint but cannot: {error.strerror}") from None
     if good := newest(folder):
-        clock = dataclasses.replace(checkpoint.restore(good, gan, players, ema), total=total)
+        restore(good, state)
     else:
-        checkpoint.reset(gan, fresh(), players, ema)
-        clock = Clock(0, 0, total)
+        checkpoint.reset(state.gan, fresh(), state.players, state.ema)
+        state.clock = Clock(0, 0, state.clock.total)
     if dist.rank() == 0:
-        folder.rewind(clock.step)
-    return clock
+        folder.rewind(state.clock.step)
 
 
 def set_aside_newer(folder: Folder, than: Path | None, note: Note) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
 
 from gancli import registry
 from gancli.checkpoints.ema import EMA
@@ -13,13 +12,14 @@ from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
 from gancli.engine.precision import Choice, choose
 from gancli.errors import UserError
-from gancli.gan import GAN
+from gancli.gan import GAN, Clock
 from gancli.hparams import HParams
 from gancli.images.sizes import parse_size
 from gancli.system import dist
 from gancli.system.devices import choose_device
 from gancli.system.seeds import seed_all
 from gancli.training.options import OF_SOME_DATA, SetUp
+from gancli.training.state import State
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def fresh(data: Data, seed: int) -> GAN[Any]:
     return data.kind(data.hp, data.dataset.spec)
 
 
-def build_training(data: Data, seed: int) -> tuple[GAN[Any], Mapping[str, Optimizer], EMA]:
-    """Build the networks (identical on all processes), their optimisers and their EMA."""
+def build_training(data: Data, seed: int, total: int) -> State:
+    """Build the networks (identical on all processes), their optimisers and their EMA, to see `total` images."""
     gan = fresh(data, seed)
     gan = gan.to(data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     dist.broadcast([*gan.parameters(), *gan.buffers()])
-    return gan, gan.players(), EMA(gan)
+    return State(gan, gan.players(), EMA(gan), Clock(0, 0, total))
 
 
 def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | None = None) -> Choice:

@@ -11,33 +11,30 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.run_folder import Folder
 from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
-from gancli.gan import GAN, Clock
-from gancli.images import curves
 from gancli.metrics import table
 from gancli.system import dist
-from gancli.system.processes.signals import Stop
 from gancli.system.untrusted.terminal import say_json
 from gancli.training.display import Quiet, duration
 from gancli.training.loop import Training
 from gancli.training.options import RunOptions
+from gancli.training.state import State
 
 
 def tell_plan(
     display: Quiet,
     about: dict[str, Any],
     choice: Choice,
-    gan: GAN[Any],
+    state: State,
     dataset: Dataset[Any],
-    clock: Clock,
     folder: Folder,
     newest: Path | None,
 ) -> None:
     """Print the training plan."""
-    spec, batch = dataset.spec, gan.hp.batch
+    spec, gan, total = dataset.spec, state.gan, state.clock.total
     sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
     threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
     ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
-    steps, epochs = math.ceil(clock.total / batch), clock.total / len(dataset)
+    steps, epochs = math.ceil(total / gan.hp.batch), total / len(dataset)
     start = f", resumed from {newest.name}" if newest else ""
     display.note(f"variant   {about['variant']}")
     for i, note in enumerate(dataset.notes):
@@ -50,7 +47,7 @@ def tell_plan(
         display.note(f"preset    {said} (chosen for this data; options override)")
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
-    display.note(f"length    {clock.total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {batch}")
+    display.note(f"length    {total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}")
     display.note(f"out       {folder.path}{start}")
 
 
@@ -58,13 +55,12 @@ def _count(network: torch.nn.Module) -> str:
     return f"{sum(p.numel() for p in network.parameters()):,}"
 
 
-def finish(training: Training, stop: Stop, options: RunOptions, display: Quiet) -> int:
+def finish(training: Training, folder: Folder, options: RunOptions, display: Quiet) -> int:
     """Print how a run ended and return its exit code."""
-    folder, clock = training.folder, training.clock
+    stop, clock, seconds = training.stop, training.state.clock, training.state.seconds
     if dist.rank() == 0:
-        training.saves.attempt("curves.png", lambda: curves.save_curves(folder.ticks(), folder.curves))
         newest = folder.checkpoints()[-1] if folder.checkpoints() else None
-        seen = f"{clock.images / 1000:g} kimg in {duration(training.seconds)}"
+        seen = f"{clock.images / 1000:g} kimg in {duration(seconds)}"
         said = _said(training.metrics)
         display.note(f"{'stopped after' if stop() else 'trained'} {seen}{said}")
         if folder.best.is_file():
@@ -74,7 +70,7 @@ def finish(training: Training, stop: Stop, options: RunOptions, display: Quiet) 
         if options.json:
             result = {"run": str(folder.path), "checkpoint": newest and str(newest), **dataclasses.asdict(clock)}
             result |= {
-                "seconds": training.seconds,
+                "seconds": seconds,
                 "metrics": training.metrics,
                 "best": _best_metrics(folder),
                 "stopped": stop(),

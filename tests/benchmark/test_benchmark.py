@@ -1,5 +1,6 @@
 """`gancli bench`: what it counts is right, and other programs are timed fairly."""
 
+import dataclasses
 import importlib
 import json
 import sys
@@ -11,11 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from gancli.benchmark.benchmark import in_turns
+from gancli.benchmark.benchmark import in_turns, prepared
 from gancli.benchmark.timing import Window
 from gancli.data.spec import DataSpec
 from gancli.engine import flops
+from gancli.training.batch_size import with_batch
 from gancli.training.options import BenchOptions
+from gancli.training.setup import open_data
 from tests.conftest import Cli
 from tests.variants.small import feed, make
 
@@ -91,6 +94,17 @@ def test_windows_take_turns() -> None:
     timed = in_turns(runs, BenchOptions(windows=3), lambda _: None)
     assert order == ["a", "b"] * 4
     assert {name: len(windows) for name, windows in timed.items()} == {"a": 3, "b": 3}
+
+
+@pytest.mark.parametrize(("variant", "data"), [("gan", "shapes-easy"), ("gan", "ring8")])
+def test_a_timed_run_passes_its_ticks(variant: str, data: str) -> None:
+    """A tick comes after 500 steps, which only fast machines and variants reach in a window."""
+    options = BenchOptions(data=data, device="cpu", precision="fp32")
+    opened = with_batch(open_data(variant, {"batch": 2}, options, lambda *_: None), options)
+    training, _ = prepared(opened, options, lambda _: None)
+    training.state.clock = dataclasses.replace(training.state.clock, step=499, images=998)
+    training.advance()
+    assert training.state.seconds > 0  # which a tick counts
 
 
 def test_operations_are_counted_forward_backward_and_through_a_penalty() -> None:

@@ -139,7 +139,7 @@ def failing_write(dice: random.Random, _folder: Path) -> None:
     play, first, limit = Training.step, dice.randrange(STEPS), dice.randrange(500, 60_000)
 
     def step(self: Training) -> Any:
-        if self.clock.step == first:
+        if self.state.clock.step == first:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         return play(self)
 
@@ -153,9 +153,9 @@ def full_disk(dice: random.Random, folder: Path) -> None:
     play, first, lasts = Training.step, dice.randrange(STEPS), dice.choice([3, ENDLESS])
 
     def step(self: Training) -> Any:
-        if self.clock.step == first:
+        if self.state.clock.step == first:
             fill(folder.parent / "filler", dice.randrange(3000))
-        if self.clock.step == first + lasts:
+        if self.state.clock.step == first + lasts:
             (folder.parent / "filler").unlink()
         return play(self)
 

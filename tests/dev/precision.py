@@ -8,9 +8,7 @@ whatever else the machine does meets all of them. Ends with 1 when what was chos
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -38,11 +36,11 @@ def timed(name: str, seconds: float, windows: int) -> tuple[str, dict[str, list[
     """Time a case in every precision; and say what `auto` chose."""
     variant, size, values = CASES[name]
     runs, chosen = {}, ""
-    with tuned(), tempfile.TemporaryDirectory() as folder:
+    with tuned():
         for precision in PRECISIONS:
             options = BenchOptions(size=size, precision=precision, seconds=seconds, windows=windows)  # type: ignore[arg-type]
             data = with_batch(open_data(variant, values, options, Quiet().decoded), options)
-            training, choice = benchmark.prepared(data, options, Path(folder), Quiet())
+            training, choice = benchmark.prepared(data, options, Quiet().note)
             runs[precision] = benchmark.in_windows(training.advance, data)
             chosen = str(choice) if precision == "auto" else chosen
         note = display_for(quiet=False, json=True).note

@@ -14,7 +14,7 @@ plain = Training.train
 
 def checked(training: Training) -> Clock:
     clock = plain(training)
-    state = {**training.gan.state_dict(), **training.ema.gan.state_dict(prefix="ema.")}
+    state = {**training.state.gan.state_dict(), **training.state.ema.gan.state_dict(prefix="ema.")}
     digest = sha256()
     for tensor in state.values():
         digest.update(tensor.contiguous().numpy().tobytes())

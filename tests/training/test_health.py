@@ -135,7 +135,7 @@ def ill(monkeypatch: pytest.MonkeyPatch, sick: Callable[[Training], bool]) -> No
     def step(self: Training) -> dict[str, Tensor]:
         if sick(self):
             with torch.no_grad():
-                next(iter(self.gan.parameters())).fill_(torch.nan)
+                next(iter(self.state.gan.parameters())).fill_(torch.nan)
         return play(self)
 
     monkeypatch.setattr(Training, "step", step)
@@ -148,7 +148,7 @@ def train(cli: Cli, data: Path, *more: object) -> Any:
 def test_weights_that_are_lost_come_back_from_the_last_checkpoint(
     cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ill(monkeypatch, lambda run: run.clock.step == 30 and run.slower == 1)
+    ill(monkeypatch, lambda run: run.state.clock.step == 30 and run.state.slower == 1)
     result = train(cli, pictures, "--save-every", 0.04)
     assert result.code == 0, result.err
     assert "the weights were not finite at step 31: returning to step 30 with half the learning rate" in result.out
@@ -161,7 +161,7 @@ def test_weights_that_are_lost_come_back_from_the_last_checkpoint(
 def test_without_a_checkpoint_training_begins_again(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what it ends with is what a run with half the rate ends with."""
     with monkeypatch.context() as patch:
-        ill(patch, lambda run: run.clock.step == 5 and run.slower == 1)
+        ill(patch, lambda run: run.state.clock.step == 5 and run.state.slower == 1)
         result = train(cli, pictures)
     assert "returning to step 0" in result.out
     lr = json.loads(Path("x/run.json").read_text())["hparams"]["lr"]
@@ -176,7 +176,7 @@ def test_without_a_checkpoint_training_begins_again(cli: Cli, pictures: Path, mo
 def test_a_run_that_is_lost_twice_stops_with_its_step(
     cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ill(monkeypatch, lambda run: run.clock.step == 12)
+    ill(monkeypatch, lambda run: run.state.clock.step == 12)
     result = train(cli, pictures, "--save-every", 0.02)
     assert result.code == 3
     assert (

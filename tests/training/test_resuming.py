@@ -47,7 +47,7 @@ def test_7_steps_and_5_more_are_12(cli: Cli, two_folders: Path, name: str, monke
     result = cli(*command, "--out", "whole")
     assert result.code == 0, result.err
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_stopped", lambda self: self.clock.step >= 7)
+        patch.setattr(Training, "_stopped", lambda self: self.state.clock.step >= 7)
         assert cli(*command, "--out", "parts").code == 0
     assert max(Path("parts/checkpoints").iterdir()).stem == "000000028"
     assert cli(*command, "--out", "parts", "--resume").code == 0

@@ -44,7 +44,7 @@ def at_step(monkeypatch: pytest.MonkeyPatch, step: int, happens: Callable[[], ob
     play = Training.step
 
     def stepped(self: Training) -> dict[str, torch.Tensor]:
-        if self.clock.step == step:
+        if self.state.clock.step == step:
             happens()
         return play(self)
 
