@@ -244,7 +244,7 @@ def resumes(path: Path) -> bool:
 
 def load_served(path: Path, gan: GAN[Any]) -> None:
     """Load only the averaged networks into a pruned GAN."""
-    tensors = _read(path, "ema")
+    tensors = _biased(gan, _read(path, "ema"))
     _check(path, gan, tensors)
     _fill(gan, tensors)
 
@@ -256,6 +256,7 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     Raise UserError, before anything has changed, if the file does not fit.
     """
     weights, served, remembered = (_read(path, part) for part in PARTS)
+    weights, served = _biased(gan, weights), _biased(ema.gan, served)
     _check(path, gan, weights)
     _check(path, ema.gan, served)
     clock = Clock(**describe(path).clock)
@@ -295,6 +296,14 @@ def _below(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
 
 def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
     return tensor.shape, tensor.dtype
+
+
+def _biased(module: torch.nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add zeros for biases that checkpoints of before 2026-12 lack in D: there, D had none in layers without a norm."""
+    own = module.state_dict()
+    lacking = [name for name in own if name.endswith(".bias") and name not in tensors]
+    added = [name for name in lacking if any(other.startswith(name.removesuffix("bias")) for other in tensors)]
+    return {**tensors, **{name: torch.zeros_like(own[name], device="cpu") for name in added}}
 
 
 def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -48,6 +48,7 @@ class Recorded:
     seed: int | None = None
     precision: Literal["fp32", "bf16"] | None = None
     source: str | None = None
+    suited: dict[str, Any] = field(default_factory=dict)  # the preset
 
     def __post_init__(self) -> None:
         held_to(self.hparams, _HParams)

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from gancli.data.kinds.labelled import Labelled
 from gancli.families.latents import FromLabels
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.nets import dcgan
+from gancli.nets.layers import spectral
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelHParams(NoiseHParams):
+class LabelHParams(ConvHParams):
     """Hyperparameters of every variant of the family."""
 
 
@@ -36,12 +37,19 @@ class LabelToImage(FromLabels[H], NoiseToImage[H]):
         """Goodfellow et al. 2014, Algorithm 1, given the labels."""
         with torch.no_grad():
             fake = self.fakes(batch)
-        yield self.d_turn(batch, fake)
+        turn = self.d_turn(batch, fake)
+        turn.terms |= self.slopes(lambda x: self.logit(x, batch.label), batch.image, fake, clock)
+        yield turn
+        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield self.g_turn(self.fakes(batch), batch.label)
 
     def d_turn(self, batch: Labelled, fake: Tensor) -> Turn:
         """Return D's turn on real images and fakes with the same labels."""
+        raise NotImplementedError
+
+    def logit(self, image: Tensor, label: Tensor) -> Tensor:
+        """Return D's logits (N,) of images with these labels being real."""
         raise NotImplementedError
 
     def g_turn(self, fake: Tensor, label: Tensor) -> Turn:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,9 @@ from gancli.families.latents import FromLatents, SizeHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import AdamHParams, hparam
 from gancli.nets import dcgan, mlp
-from gancli.nets.layers.norms import BatchNorm2d
-from gancli.ops import losses
+from gancli.nets.layers import spectral
+from gancli.ops import losses, penalties
+from gancli.ops.augment import augment_input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class LatentHParams(SizeHParams):
         min=1,
     )
     n_critic: int = hparam(1, "D updates per G update", min=1)
+    g_lr: float | None = hparam(None, "learning rate of G; default: --lr", min=0)
+    decay: float = hparam(0.0, "final share of training in which learning rates fall linearly to 0", min=0, max=1)
 
     @property
     def units(self) -> list[int]:
@@ -39,6 +42,25 @@ class LatentHParams(SizeHParams):
 @dataclass(frozen=True, kw_only=True)
 class NoiseHParams(LatentHParams, AdamHParams):
     """The same, for variants trained with Adam."""
+
+    r1: float = hparam(0.0, "weight of D's squared slope at real images (Mescheder et al. 2018, eq. 9)", min=0)
+    r2: float = hparam(0.0, "weight of D's squared slope at fakes (Mescheder et al. 2018, eq. 10)", min=0)
+    penalty_every: int = hparam(
+        4, "steps between those penalties, whose weights grow by as much (Karras et al. 2020b, appendix B)", min=1
+    )
+    augment: Literal["none", "diffaugment"] = hparam(
+        "none", "what D sees of images: color, translation and cutout change them (Zhao et al. 2020)"
+    )
+
+
+DNorm = Literal["batch", "layer", "spectral", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvHParams(NoiseHParams):
+    """The same, for variants whose D is DCGAN's."""
+
+    d_norm: DNorm = hparam("batch", "norm of D's convolutions")
 
 
 SMALL = 32  # pixels per side
@@ -54,11 +76,14 @@ class NoiseToImage(FromLatents[H]):
     on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
     one_call: ClassVar[bool] = False  # True if D treats each image of a batch independently
     on_small: ClassVar[Mapping[str, Any]] = ON_SMALL
-    d_norm: ClassVar[type[nn.Module]] = BatchNorm2d  # of D's convolutions
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         self.G, self.D = self.generator(), self.discriminator()
+        if getattr(hp, "d_norm", None) == "spectral":
+            spectral.normalise(self.D)
+        if getattr(hp, "augment", "none") != "none":
+            self.D.register_forward_pre_hook(augment_input)
 
     @classmethod
     def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
@@ -78,21 +103,51 @@ class NoiseToImage(FromLatents[H]):
             return mlp.Discriminator(self.hp.units, self.spec)
         return dcgan.Discriminator(self.hp.width, self.spec, self.d_norm)
 
+    @property
+    def d_norm(self) -> dcgan.Norm | None:
+        """Return the norm of D's convolutions."""
+        return dcgan.NORMS[getattr(self.hp, "d_norm", "batch")]
+
+    @property
+    def g_lr(self) -> float:
+        """Return the learning rate of G."""
+        return self.hp.lr if self.hp.g_lr is None else self.hp.g_lr
+
     def players(self) -> Mapping[str, Optimizer]:
         """Return an Adam for each."""
-        return {"D": self.adam(self.D), "G": self.adam(self.G)}
+        return {"D": self.adam(self.D), "G": self.adam(self.G, lr=self.g_lr)}
+
+    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
+        """Keep the learning rates constant, then let them fall to zero."""
+        if not self.hp.decay:
+            return {}
+        left = min(1.0, (1 - clock.progress) / self.hp.decay)
+        return {"D": {"lr": left * self.hp.lr}, "G": {"lr": left * self.g_lr}}
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Play Algorithm 1 of Goodfellow et al. 2014, with new noise for each turn."""
         with torch.no_grad():
             fake = self.generate(self.prior(len(batch)))
-        yield Turn("D", self.d_terms(batch.image, fake))
+        yield Turn("D", self.d_terms(batch.image, fake) | self.slopes(self.D, batch.image, fake, clock))
+        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield Turn("G", self.g_objective(batch))
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Return the loss terms of D."""
         return {"adversarial": self.adversarial.d(*self.judge_both(real, fake))}
+
+    def slopes(self, critic: penalties.Critic, real: Tensor, fake: Tensor, clock: Clock) -> dict[str, Tensor]:
+        """Return the penalties R1 and R2 on a critic's slope that are asked for, every `penalty_every` steps."""
+        hp = self.hp
+        if not isinstance(hp, NoiseHParams) or not clock.every(hp.penalty_every):
+            return {}
+        asked = {"r1": (hp.r1, real), "r2": (hp.r2, fake)}
+        return {
+            name: weight * hp.penalty_every * penalties.zero_centred(critic, x)
+            for name, (weight, x) in asked.items()
+            if weight
+        }
 
     def judge_both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of both: separately if a batch norm would mix them, else in one call, which is faster."""

@@ -6,13 +6,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from gancli.data.kinds.images import Images
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, NoiseToImage
 
 
-class Relativistic(NoiseToImage[NoiseHParams]):
+class Relativistic(NoiseToImage[ConvHParams]):
     """D scores real images above fakes; G minimises the same loss with both swapped, so it uses real images too."""
 
-    hparams = NoiseHParams
+    hparams = ConvHParams
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:

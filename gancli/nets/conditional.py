@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan
+from gancli.nets.dcgan import Norm
+from gancli.nets.layers.norms import BatchNorm2d
 
 
 class HadamardGenerator(nn.Module):
@@ -28,10 +30,10 @@ class HadamardGenerator(nn.Module):
 class Concat(nn.Module):
     """A label is laid beside the image, as one constant map a class (Mirza and Osindero 2014, section 3.2)."""
 
-    def __init__(self, width: int, spec: DataSpec) -> None:
+    def __init__(self, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d) -> None:
         super().__init__()
         wider = dataclasses.replace(spec, channels=spec.channels + len(spec.classes))
-        self.net = dcgan.Discriminator(width, wider)
+        self.net = dcgan.Discriminator(width, wider, norm)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Judge images (N, C, H, W) with their labels (N, K): logits (N,)."""
@@ -42,9 +44,9 @@ class Concat(nn.Module):
 class Hadamard(nn.Module):
     """A label scales the last features, a factor a channel; the pixels are left alone."""
 
-    def __init__(self, width: int, spec: DataSpec) -> None:
+    def __init__(self, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d) -> None:
         super().__init__()
-        self.net = dcgan.Discriminator(width, spec)
+        self.net = dcgan.Discriminator(width, spec, norm)
         self.embed = nn.Linear(len(spec.classes), self.net.head.in_channels, bias=False)
         nn.init.normal_(self.embed.weight, 1.0)  # about 1: a factor near 0 would switch its feature off
 
@@ -57,10 +59,10 @@ class Hadamard(nn.Module):
 class TwoNets(nn.Module):
     """One network scores how real the image is, another how well it matches the label; the scores add."""
 
-    def __init__(self, width: int, spec: DataSpec) -> None:
+    def __init__(self, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d) -> None:
         super().__init__()
-        self.realness = dcgan.Discriminator(width, spec)
-        self.match = Concat(width, spec)
+        self.realness = dcgan.Discriminator(width, spec, norm)
+        self.match = Concat(width, spec, norm)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Judge images with their labels."""
@@ -70,9 +72,9 @@ class TwoNets(nn.Module):
 class Projection(nn.Module):
     """The label is projected on the summed features: Miyato and Koyama 2018, arXiv:1802.05637, eq. 4."""
 
-    def __init__(self, width: int, spec: DataSpec) -> None:
+    def __init__(self, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d) -> None:
         super().__init__()
-        self.net = dcgan.Discriminator(width, spec)
+        self.net = dcgan.Discriminator(width, spec, norm)
         self.embed = nn.Linear(len(spec.classes), self.net.head.in_channels, bias=False)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

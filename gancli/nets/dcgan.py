@@ -1,10 +1,11 @@
 """The convolutional networks of DCGAN: Radford et al. 2016, arXiv:1511.06434, section 3.
 
-In the form that the authors' Torch code gave them (4x4 kernels, no fully connected layer, no bias beside a norm):
-at 64 x 64 x 3, z 100 and width 64 they have 3,576,704 and 2,765,568 parameters.
+In the form that the authors' Torch code gave them: 4x4 kernels, no fully connected layer, no bias before a norm. At
+64 x 64 x 3, z 100 and width 64 they have 3,576,704 and 2,765,633 parameters, of which D's first and last layer have 65
+biases. Without those, a D without norms would be blind to contrast: D(2x) = 2 D(x).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from gancli.nets.layers.convolution import Convolution, Transposed
 from gancli.nets.layers.norms import BatchNorm2d, LayerNorm2d
 
 Norm = Callable[[int], nn.Module]
+NORMS: Mapping[str, Norm | None] = {"batch": BatchNorm2d, "layer": LayerNorm2d, "spectral": None, "none": None}
+SLOPE = 0.2  # of LeakyReLU below 0 (section 4)
 WIDEST = 8  # times `width`: deeper networks for larger images grow no wider than the paper's at 64 pixels
 
 
@@ -63,29 +66,27 @@ class Generator(nn.Module):
 class Encoder(nn.Module):
     """Strided convolutions in place of pooling; images (N, C, H, W) -> codes (N, Z)."""
 
-    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, *, bias: bool = False) -> None:
+    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d) -> None:
         super().__init__()
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(channels)):
-            layers.append(Convolution(before, after, 4, 2, 1, bias=False))
-            layers += [norm(after)] if i else []  # none on the input (section 3)
-            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            normed = [norm(after)] if norm and i else []  # none on the input (section 3)
+            layers += [Convolution(before, after, 4, 2, 1, bias=not normed), *normed, nn.LeakyReLU(SLOPE, inplace=True)]
         self.trunk = nn.Sequential(*layers)
-        self.head = Convolution(channels[-1], z_dim, _coarsest(spec), bias=bias)
-        self.apply(initialise)
+        self.head = Convolution(channels[-1], z_dim, _coarsest(spec))
+        self.apply(initialise if norm else initialise_unnormed)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read codes off images."""
+        """Encode images."""
         return self.head(self.trunk(x)).flatten(1)
 
 
 class Discriminator(Encoder):
     """An encoder to one number: images (N, C, H, W) -> logits (N,), or (N, outputs) for several."""
 
-    def __init__(self, width: int, spec: DataSpec, norm: Norm = BatchNorm2d, outputs: int = 1) -> None:
-        # several logits compete, and need biases: without them a grey image has equal logits for ever
-        super().__init__(outputs, width, spec, norm, bias=outputs > 1)
+    def __init__(self, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d, outputs: int = 1) -> None:
+        super().__init__(outputs, width, spec, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """Judge images."""
@@ -97,7 +98,7 @@ def code_head(D: Discriminator, hidden: int, outputs: int) -> nn.Sequential:
     layers = nn.Sequential(
         nn.Conv2d(D.head.in_channels, hidden, D.head.kernel_size, bias=False),  # pyright: ignore[reportArgumentType]
         BatchNorm2d(hidden),
-        nn.LeakyReLU(0.2, inplace=True),
+        nn.LeakyReLU(SLOPE, inplace=True),
         nn.Conv2d(hidden, outputs, 1),
         nn.Flatten(),
     )
@@ -108,6 +109,19 @@ def initialise(module: nn.Module) -> None:
     """Weights from N(0, 0.02) (section 4); a norm's scale from N(1, 0.02) as in the authors' code."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
+        _without_bias(module)
     elif isinstance(module, BatchNorm2d | LayerNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+def initialise_unnormed(module: nn.Module) -> None:
+    """Initialise as He et al. 2015, arXiv:1502.01852, eq. 15: without a norm, N(0, 0.02) would let signals fade."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight, SLOPE)
+        _without_bias(module)
+
+
+def _without_bias(module: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
+    if module.bias is not None:
         nn.init.zeros_(module.bias)

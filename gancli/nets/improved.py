@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan, mlp
+from gancli.nets.layers.norms import BatchNorm2d
 
 KERNEL_SIZE = 5  # C in section 3.2, as in the authors' code
 
@@ -26,13 +27,15 @@ class MinibatchDiscrimination(nn.Module):
 class Discriminator(nn.Module):
     """Images (N, C, H, W) -> logits (N,), linear in the features of each image and its nearness to the others."""
 
-    def __init__(self, width: int, units: list[int], spec: DataSpec, kernels: int) -> None:
+    def __init__(
+        self, width: int, units: list[int], spec: DataSpec, kernels: int, norm: dcgan.Norm | None = BatchNorm2d
+    ) -> None:
         super().__init__()
         if spec.points:
             self.trunk = nn.Sequential(nn.Flatten(), mlp.Discriminator(units, spec).net[:-1])
             count = units[-1]
         else:
-            judge = dcgan.Discriminator(width, spec)
+            judge = dcgan.Discriminator(width, spec, norm)
             self.trunk = nn.Sequential(judge.trunk, nn.Flatten())
             count = judge.head.weight[0].numel()
         self.minibatch = MinibatchDiscrimination(count, kernels) if kernels else None

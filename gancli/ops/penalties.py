@@ -27,6 +27,11 @@ def _full_precision(device: torch.device) -> AbstractContextManager[Any]:
     return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
+def zero_centred(critic: Critic, x: Tensor) -> Tensor:
+    """|dD/dx|^2 / 2 at images x: R1 at reals, R2 at fakes (Mescheder et al. 2018, arXiv:1801.04406, eq. 9 and 10)."""
+    return input_gradient(critic, x).flatten(1).square().sum(1).mean() / 2
+
+
 def interpolated(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """(|dD/dx| - 1)^2 at points between reals and fakes, one number a pair: Gulrajani et al. 2017, eq. 3."""
     mix = dist.rows(lambda n: torch.rand(n, 1, 1, 1, device=real.device), len(real))

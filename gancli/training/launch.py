@@ -27,7 +27,7 @@ from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
 from gancli.training.recorder import RunRecorder
-from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data
+from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data, with_preset
 from gancli.training.state import State
 from gancli.training.summary import finish, tell_plan
 
@@ -50,13 +50,15 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     data = open_data(variant, values, options, display.decoded)
     folder = holding.enter_context(resuming.held(variant, data.dataset.name, options))
     before = folder.read_about()
+    if before:
+        data = with_preset(data, values, before.suited)
     data = with_batch(data, options, before and before.hparams)
     state = build_training(data, options.seed, _total_images(options, data))
     choice = choose_precision(state.gan, data, options, before and before.precision)
     about = _about(variant, data, options, choice)
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
-        resuming.check_unchanged(folder, about)
+        resuming.check_unchanged(folder, about, vars(data.kind.hparams()))
     tell_plan(display, about, choice, state, data.dataset, folder, newest)
     if options.dry_run:
         return 0

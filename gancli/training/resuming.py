@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -126,13 +126,16 @@ def set_aside_newer(folder: Folder, than: Path | None, note: Note) -> None:
             note(f"damaged   {path.name} cannot be resumed: renamed to {atomic.set_aside(path).name}")
 
 
-def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
-    """Raise UserError if a resumed run would learn something else: only its length may change."""
+def check_unchanged(folder: Folder, about: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raise UserError if a resumed run would learn something else: only its length may change.
+
+    A hyperparameter that the run does not name, because its version of gancli had none, had its default.
+    """
     before = folder.read_about()
     if before is None:
         return
     now = parse_nulled(to_json(about), Recorded)
-    old, new = _learnt(before), _learnt(now)
+    old, new = {**defaults, **_learnt(before)}, _learnt(now)
     changed = [
         f"{k} was {_said(old.get(k))}, now {_said(new.get(k))}"
         for k in {**old, **new}

@@ -1,5 +1,6 @@
 """Everything needed before the first training step: device, data, networks and optimisers."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from gancli.images.sizes import parse_size
 from gancli.system import dist
 from gancli.system.devices import choose_device
 from gancli.system.seeds import seed_all
+from gancli.system.untrusted.door import held_to
 from gancli.training.options import OF_SOME_DATA, SetUp
 from gancli.training.state import State
 
@@ -42,6 +44,16 @@ def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: R
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
     suited = {name: value for name, value in kind.preset(dataset.spec).items() if name not in values}
     return Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited)
+
+
+def with_preset(data: Data, values: Mapping[str, Any], preset: Mapping[str, Any]) -> Data:
+    """Return the same with another preset: a resumed run keeps its own, whatever version of gancli resumes it."""
+    known = {name: value for name, value in preset.items() if hasattr(data.hp, name) and name not in values}
+    try:
+        held_to({**known, **values}, data.kind.hparams)
+    except ValueError as error:
+        raise UserError(f"--resume: the preset in the run's run.json does not fit: {error}") from None
+    return dataclasses.replace(data, hp=data.kind.hparams(**{**known, **values}), suited=known)
 
 
 def fresh(data: Data, seed: int) -> GAN[Any]:

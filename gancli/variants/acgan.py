@@ -35,7 +35,7 @@ class ACGAN(LabelToImage[HParams]):
 
     def discriminator(self) -> nn.Module:
         """Build D: (N, C, H, W) -> the logit of the source and those of the classes, (N, 1 + K)."""
-        return dcgan.Discriminator(self.hp.width, self.spec, outputs=1 + len(self.classes))
+        return dcgan.Discriminator(self.hp.width, self.spec, self.d_norm, outputs=1 + len(self.classes))
 
     def d_turn(self, batch: Labelled, fake: Tensor) -> Turn:
         """Maximise L_S + L_C, where L_C counts reals and fakes (eq. 2 and 3)."""
@@ -49,6 +49,11 @@ class ACGAN(LabelToImage[HParams]):
         """Maximise L_C - L_S; the latter without saturating."""
         source, classes = self.judge(fake)
         return Turn("G", {"adversarial": self.adversarial.g(source), "class": self.named(classes, label)})
+
+    def logit(self, image: Tensor, label: Tensor) -> Tensor:
+        """Judge the source alone."""
+        del label
+        return self.judge(image)[0]
 
     def judge(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Give logits of the source (N,) and of the classes (N, K)."""

@@ -60,20 +60,21 @@ class BEGAN(Energetic[HParams]):
         decoder = autoencoder.Decoder(hp.code, hp.width, self.spec, nn.Identity())
         return autoencoder.AutoEncoder(autoencoder.Encoder(hp.code, hp.width, self.spec), decoder)
 
-    def error(self, x: Tensor) -> Tensor:
-        """L(x): mean absolute error of the reconstruction."""
-        return (x - self.D(x)).abs().mean()
+    def errors(self, x: Tensor) -> Tensor:
+        """L(x): mean absolute error of the reconstruction of each image, (N,)."""
+        return (x - self.D(x)).abs().flatten(1).mean(1)
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Eq. 13, and the convergence measure of section 3.4 as a statistic."""
         with torch.no_grad():
             fake = self.generate(self.prior(len(batch)))
-        real_error, fake_error = self.error(batch.image), self.error(fake)
+        real_error, fake_error = self.errors(batch.image).mean(), self.errors(fake).mean()
         balance = self.hp.gamma * real_error - fake_error
         stats = {"k": self.k, "convergence": real_error + balance.abs(), "ratio": fake_error / real_error}
-        yield Turn("D", {"real": real_error, "fake": -self.k * fake_error}, stats)
+        slopes = self.slopes(self.errors, batch.image, fake, clock)
+        yield Turn("D", {"real": real_error, "fake": -self.k * fake_error, **slopes}, stats)
         if clock.every(self.hp.n_critic):
-            fake_error = self.error(self.generate(self.prior(len(batch))))
+            fake_error = self.errors(self.generate(self.prior(len(batch)))).mean()
             yield Turn("G", {"adversarial": fake_error})
         balance = dist.mean_over_ranks(self.hp.gamma * real_error - fake_error)
         self.k.add_(self.hp.k_rate * balance).clamp_(0, 1)

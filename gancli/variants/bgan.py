@@ -59,7 +59,7 @@ class BGAN(NoiseToImage[HParams]):
 
     def players(self) -> Mapping[str, Optimizer]:
         """RMSprop, as in the authors' code."""
-        return {"D": RMSprop(self.D.parameters(), self.hp.lr), "G": RMSprop(self.G.parameters(), self.hp.lr)}
+        return {"D": RMSprop(self.D.parameters(), self.hp.lr), "G": RMSprop(self.G.parameters(), self.g_lr)}
 
     def prior(self, n: int) -> Tensor:
         """Draw z, and one number more a pixel, which decides what is drawn from its odds: all from N(0, I)."""

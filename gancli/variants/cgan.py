@@ -45,7 +45,7 @@ class CGAN(LabelToImage[HParams]):
 
     def discriminator(self) -> nn.Module:
         """Build D: images (N, C, H, W) and labels (N, K) -> logits (N,)."""
-        return CRITICS[self.hp.conditioning](self.hp.width, self.spec)
+        return CRITICS[self.hp.conditioning](self.hp.width, self.spec, self.d_norm)
 
     def d_turn(self, batch: Labelled, fake: Tensor) -> Turn:
         """Eq. 2. With two networks, a real image of another class is a third kind, and counts as half of the fakes."""
@@ -59,6 +59,10 @@ class CGAN(LabelToImage[HParams]):
     def g_turn(self, fake: Tensor, label: Tensor) -> Turn:
         """Be real for the label."""
         return Turn("G", {"adversarial": self.adversarial.g(self.D(fake, self.one_hot(label)))})
+
+    def logit(self, image: Tensor, label: Tensor) -> Tensor:
+        """Judge images for their labels."""
+        return self.D(image, self.one_hot(label))
 
     def other_label(self, label: Tensor) -> Tensor:
         """Draw labels (N,), each other than the one given."""

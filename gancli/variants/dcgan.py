@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, NoiseToImage
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
+class HParams(ConvHParams):
     """Section 4's, for images of 64 pixels."""
 
     batch: int = 128

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, DNorm, NoiseToImage
 from gancli.hparams import hparam
-from gancli.nets.layers.norms import LayerNorm2d
 from gancli.ops import penalties
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
+class HParams(ConvHParams):
     """Algorithm 1; the noise is that of the authors' code."""
 
+    d_norm: DNorm = "layer"  # a batch norm would tie the images' penalties together
     gp_weight: float = hparam(10.0, "weight of the gradient penalty, lambda in Algorithm 1", min=0)
     slope: float = hparam(1.0, "slope that D is held to around the data, k in Algorithm 1", min=0)
 
@@ -22,7 +22,6 @@ class DRAGAN(NoiseToImage[HParams]):
     """D is held to one slope around real images only, against sharp gradients there (section 2.3)."""
 
     hparams = HParams
-    d_norm = LayerNorm2d  # a batch norm would tie the images' penalties together
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The non-saturating loss on logits, and the penalty."""

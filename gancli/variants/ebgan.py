@@ -48,6 +48,7 @@ class EBGAN(Energetic[HParams]):
             fake = self.generate(self.prior(len(batch)))
         real_energy, fake_energy = self.energy(batch.image), self.energy(fake)
         terms = {"real": real_energy.mean(), "fake": F.relu(self.hp.margin - fake_energy).mean()}
+        terms |= self.slopes(self.energy, batch.image, fake, clock)
         yield Turn("D", terms, {"fake_energy": fake_energy.mean()})
         if clock.every(self.hp.n_critic):
             fake = self.generate(self.prior(len(batch)))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import improved
@@ -17,7 +17,7 @@ from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
+class HParams(ConvHParams):
     """One option a technique."""
 
     real_target: float = hparam(0.9, "one-sided label smoothing: D's target for reals (3.4); 1: off", min=0.5, max=1)
@@ -49,7 +49,7 @@ class Improved(NoiseToImage[HParams]):
 
     def discriminator(self) -> nn.Module:
         """One whose features can be matched, and that sees a batch as a whole."""
-        return improved.Discriminator(self.hp.width, self.hp.units, self.spec, self.hp.kernels)
+        return improved.Discriminator(self.hp.width, self.hp.units, self.spec, self.hp.kernels, self.d_norm)
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """As everywhere, and with historical averaging each player is drawn to where it was."""

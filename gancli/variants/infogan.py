@@ -12,19 +12,20 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
+from gancli.nets.layers import spectral
 from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
+class HParams(ConvHParams):
     """The MNIST setting of the authors' code. The latent's axes: z_dim of noise, the categories, the other codes."""
 
     z_dim: int = 62
-    g_lr: float = hparam(1e-3, "learning rate of G; --lr is D's and Q's", min=0)
+    g_lr: float | None = 1e-3
     categories: int = hparam(10, "values of the categorical code c1 (section 7.2)", min=2)
     continuous: int = hparam(2, "continuous codes c2, c3, … in [-1, 1] (section 7.2); 0: none", min=0)
     info_weight: float = hparam(1.0, "weight of the information on the categorical code, lambda in eq. 6", min=0)
@@ -51,14 +52,16 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def players(self) -> Mapping[str, Optimizer]:
         """Q moves with D, whose trunk it shares; so G alone cannot satisfy it (as in the authors' code)."""
-        return {"D": self.adam(self.D, self.Q), "G": self.adam(self.G, lr=self.hp.g_lr)}
+        return {"D": self.adam(self.D, self.Q), "G": self.adam(self.G, lr=self.g_lr)}
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Both sides add the information to what they maximise. No label is ever read: `Images` has none."""
         z = self.prior(len(batch))
         fake = self.generate(z)
         terms, stats = self.information(fake.detach(), z)
-        yield Turn("D", self.d_terms(batch.image, fake.detach()) | terms, stats)
+        terms |= self.d_terms(batch.image, fake.detach()) | self.slopes(self.D, batch.image, fake, clock)
+        yield Turn("D", terms, stats)
+        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield Turn("G", self.g_terms(fake) | self.information(fake, z)[0])
 

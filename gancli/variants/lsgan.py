@@ -1,11 +1,11 @@
 """LSGAN: Mao et al. 2017, "Least Squares Generative Adversarial Networks", arXiv:1611.04076."""
 
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.ops import losses
 
 
-class LSGAN(NoiseToImage[NoiseHParams]):
+class LSGAN(NoiseToImage[ConvHParams]):
     """Squared errors pull fakes to the data even where D is sure of them, and logits stay raw (section 3.2)."""
 
-    hparams = NoiseHParams
+    hparams = ConvHParams
     adversarial = losses.LEAST_SQUARES

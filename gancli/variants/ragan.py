@@ -1,6 +1,6 @@
 """RaGAN: Jolicoeur-Martineau 2018, "The relativistic discriminator", arXiv:1807.00734."""
 
-from gancli.families.noise import NoiseHParams
+from gancli.families.noise import ConvHParams
 from gancli.families.relativistic import Relativistic
 from gancli.ops import losses
 
@@ -8,5 +8,5 @@ from gancli.ops import losses
 class RaGAN(Relativistic):
     """D compares each image with the average of the other side (section 4.2)."""
 
-    hparams = NoiseHParams
+    hparams = ConvHParams
     contrast = losses.relativistic_average

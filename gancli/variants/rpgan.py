@@ -1,6 +1,6 @@
 """RpGAN: Jolicoeur-Martineau 2018, "The relativistic discriminator", arXiv:1807.00734."""
 
-from gancli.families.noise import NoiseHParams
+from gancli.families.noise import ConvHParams
 from gancli.families.relativistic import Relativistic
 from gancli.ops import losses
 
@@ -8,5 +8,5 @@ from gancli.ops import losses
 class RpGAN(Relativistic):
     """D compares a real with a fake, pair by pair (section 4.1)."""
 
-    hparams = NoiseHParams
+    hparams = ConvHParams
     contrast = losses.relativistic_pairs

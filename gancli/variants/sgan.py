@@ -10,17 +10,20 @@ from torch.nn import functional as F
 
 from gancli.data.kinds.labelled import PartlyLabelled
 from gancli.families.few_labels import FewLabels, FewLabelsHParams
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, DNorm, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
-from gancli.nets.layers.norms import LayerNorm2d
+from gancli.nets.layers import spectral
 from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(FewLabelsHParams, NoiseHParams):
+class HParams(FewLabelsHParams, ConvHParams):
     """How it learns from images without labels."""
+
+    # batches of examples, of unlabelled images and of fakes would shift a batch norm each its way
+    d_norm: DNorm = "layer"
 
     rule: Literal["odena", "salimans"] = hparam(
         "odena",
@@ -40,8 +43,7 @@ class SGAN(FewLabels[HParams], NoiseToImage[HParams]):
     def discriminator(self) -> nn.Module:
         """Build D: (N, C, H, W) -> logits (N, K + 1), or (N, K) where the last is fixed."""
         free = self.hp.rule == "odena"
-        # layer norm: batches of examples, of unlabelled images and of fakes would shift a batch norm each its way
-        return dcgan.Discriminator(self.hp.width, self.spec, LayerNorm2d, outputs=len(self.classes) + free)
+        return dcgan.Discriminator(self.hp.width, self.spec, self.d_norm, outputs=len(self.classes) + free)
 
     # narrower than the base's batch, as `data` says
     def play(self, batch: PartlyLabelled, clock: Clock) -> Iterator[Turn]:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -51,7 +53,9 @@ class SGAN(FewLabels[HParams], NoiseToImage[HParams]):
         named = self.logits(batch.example)
         unlabelled = self.adversarial.d(self.realness(self.logits(batch.image)), self.realness(self.logits(fake)))
         terms = {"class": self.supervised(named, batch.label), "unlabelled": self.hp.unlabelled_weight * unlabelled}
+        terms |= self.slopes(lambda x: self.realness(self.logits(x)), batch.image, fake, clock)
         yield Turn("D", terms, {"accuracy": (named[:, :-1].argmax(1) == batch.label).float().mean()})
+        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield Turn("G", self.g_terms_beside(batch.image, self.generate(self.prior(len(batch)))))
 

@@ -1,22 +1,17 @@
 """SNGAN: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", arXiv:1802.05957."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
-
-from gancli.data.kinds.images import Images
-from gancli.families.noise import NoiseHParams, NoiseToImage
-from gancli.gan import Clock, Turn
-from gancli.nets.layers import spectral
+from gancli.families.noise import ConvHParams, DNorm, NoiseToImage
 from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
+class HParams(ConvHParams):
     """The authors' setting for residual networks; the networks here are DCGAN's."""
 
+    d_norm: DNorm = "spectral"  # and no other, which would give each layer its scale back
     beta1: float = 0.0
     beta2: float = 0.9
     n_critic: int = 5
@@ -28,15 +23,3 @@ class SNGAN(NoiseToImage[HParams]):
     hparams = HParams
     adversarial = losses.HINGE
     on_small: ClassVar = {**NoiseToImage.on_small, "n_critic": 1}
-    d_norm = nn.Identity  # a batch norm would give each layer its scale back
-
-    def discriminator(self) -> nn.Module:
-        """The family's, normalised."""
-        return spectral.normalise(super().discriminator())
-
-    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
-        """One power step after each turn of D (Algorithm 1)."""
-        for turn in super().play(batch, clock):
-            yield turn
-            if turn.player == "D":
-                spectral.power_step(self.D)

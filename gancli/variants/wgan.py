@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
 from torch.optim import Optimizer
 
 from gancli.data.kinds.images import Images
@@ -32,11 +31,14 @@ class WGAN(NoiseToImage[HParams]):
     adversarial = losses.WASSERSTEIN
     one_call = True
     on_small: ClassVar = {"width": 32, "batch": 32, "lr": 1e-3, "n_critic": 2, "kimg": 80.0}
-    d_norm = nn.Identity  # clipping would squeeze the scale of a batch norm too
+
+    @property
+    def d_norm(self) -> None:
+        """None: clipping would squeeze its scale too."""
 
     def players(self) -> Mapping[str, Optimizer]:
         """RMSprop: momentum makes this critic unstable (section 4.3)."""
-        return {"D": RMSprop(self.D.parameters(), self.hp.lr), "G": RMSprop(self.G.parameters(), self.hp.lr)}
+        return {"D": RMSprop(self.D.parameters(), self.hp.lr), "G": RMSprop(self.G.parameters(), self.g_lr)}
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Clip after each turn of the critic (Algorithm 1, line 7): so the bound holds whenever anyone looks."""

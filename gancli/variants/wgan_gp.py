@@ -5,20 +5,20 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from gancli.families.noise import NoiseHParams, NoiseToImage
+from gancli.families.noise import ConvHParams, DNorm, NoiseToImage
 from gancli.hparams import hparam
-from gancli.nets.layers.norms import LayerNorm2d
 from gancli.ops import losses, penalties
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
+class HParams(ConvHParams):
     """Algorithm 1's defaults."""
 
     lr: float = 1e-4
     beta1: float = 0.0
     beta2: float = 0.9
     n_critic: int = 5
+    d_norm: DNorm = "layer"  # a batch norm would tie the images' penalties together (section 4)
     gp_weight: float = hparam(10.0, "weight of the gradient penalty, lambda in eq. 3", min=0)
 
 
@@ -31,7 +31,6 @@ class WGANGP(NoiseToImage[HParams]):
     # lambda and beta1 are those of the authors' code for points, which takes ten times as many steps of a tenth
     on_points: ClassVar = {**NoiseToImage.on_points, "kimg": 2500, "beta1": 0.5, "gp_weight": 0.1, "ema_kimg": 50.0}
     on_small: ClassVar = {**NoiseToImage.on_small, "n_critic": 2}
-    d_norm = LayerNorm2d  # a batch norm would tie the images' penalties together (section 4)
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The Wasserstein gap and the penalty (eq. 3)."""

@@ -153,3 +153,23 @@ def test_diverged_training_has_its_own_exit_code(cli: Cli, pictures: Path) -> No
     result = cli("train", "lsgan", "--data", pictures, *QUICK, "--lr", 1e30, "--steps", 20, "--out", "x")
     assert result.code == 3
     assert "training diverged" in result.err
+
+
+def test_a_run_keeps_its_preset_and_the_defaults_of_what_it_does_not_name(
+    cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("train", "dcgan", "--data", pictures, "--size", 16, "--width", 4, "--metrics", "none", "--out", "run")
+    assert cli(*command, "--steps", 2).code == 0
+    about = json.loads(Path("run/run.json").read_text())
+    assert about["suited"]
+    for name in ("r1", "decay", "d_norm"):  # as a version wrote it that had no such option
+        del about["hparams"][name]
+        about["suited"].pop(name, None)
+    Path("run/run.json").write_text(json.dumps(about))
+    monkeypatch.setattr(registry.load("dcgan"), "on_small", {"batch": 2, "kimg": 1.0})
+    result = cli(*command, "--steps", 4, "--resume")
+    assert result.code == 0, result.err
+    assert json.loads(Path("run/run.json").read_text())["suited"].items() >= about["suited"].items()
+    refused = cli(*command, "--steps", 6, "--resume", "--r1", 1)
+    assert refused.code == 2
+    assert "r1 was 0.0, now 1.0" in refused.err

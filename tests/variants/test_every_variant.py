@@ -59,7 +59,8 @@ def test_each_turn_moves_its_player_and_no_other(name: str) -> None:
         assert now <= {names[p] for p in parameters(player)}
         assert now
         moved |= now
-    assert moved == {n for n, p in gan.named_parameters() if p.requires_grad}
+    still = {n for n, p in gan.named_parameters() if p.requires_grad} - moved
+    assert all(name.endswith("head.bias") for name in still)  # a loss that only compares logits does not see it
 
 
 def test_resume_is_bit_exact(name: str, tmp_path: Path) -> None:
@@ -143,9 +144,11 @@ def test_micro_batches_give_the_gradient_of_the_batch(name: str) -> None:
     # A weight's gradient is a sum over rows and places, which parts add up in another order: rounding errors, of eps$
     # each, grow as the root of the number of terms, and so again in each layer that the gradient has come through.
     wholes, splits = gradients(1), gradients(4)
+    # What cancels out, such as a bias between reals and fakes, has terms as large as what does not.
     terms = len(batch) * gan.spec.height * gan.spec.width * len(wholes)
+    largest = max(float(whole.abs().max()) for whole in wholes)
     for whole, split in zip(wholes, splits, strict=True):
-        most = torch.finfo(whole.dtype).eps * terms**0.5 * float(whole.abs().max())
+        most = torch.finfo(whole.dtype).eps * terms**0.5 * largest
         torch.testing.assert_close(whole, split, rtol=0, atol=most)
 
 

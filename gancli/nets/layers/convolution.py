@@ -30,11 +30,12 @@ class Convolution(nn.Conv2d):
             return super().forward(input)
         if not padding and input.shape[2:] == self.weight.shape[2:]:
             return F.linear(_flat(input), _flat(self.weight), self.bias)[:, :, None, None]
-        if self.bias is not None or min(self.weight.shape[:2]) < MANY:
+        if min(self.weight.shape[:2]) < MANY:
             return super().forward(input)
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, [padding] * 4, self.padding_mode), 0
-        return convolved(input, self.weight, stride, padding)
+        y = convolved(input, self.weight, stride, padding)
+        return y if self.bias is None else y + self.bias[:, None, None]
 
 
 class Transposed(nn.ConvTranspose2d):

@@ -56,11 +56,11 @@ class Discriminator(nn.Sequential):
     """Strided convolutions."""
 
     def __init__(self) -> None:
-        layers: list[nn.Module] = [nn.Conv2d(3, WIDTH, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
+        layers: list[nn.Module] = [nn.Conv2d(3, WIDTH, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         for before in (1, 2, 4):
             layers += [nn.Conv2d(WIDTH * before, WIDTH * before * 2, 4, 2, 1, bias=False)]
             layers += [nn.BatchNorm2d(WIDTH * before * 2), nn.LeakyReLU(0.2, inplace=True)]
-        super().__init__(*layers, nn.Conv2d(WIDTH * 8, 1, 4, 1, 0, bias=False), nn.Sigmoid())
+        super().__init__(*layers, nn.Conv2d(WIDTH * 8, 1, 4, 1, 0), nn.Sigmoid())
 
 
 def weights_init(module: nn.Module) -> None:

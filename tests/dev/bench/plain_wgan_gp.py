@@ -31,11 +31,11 @@ class Critic(nn.Sequential):
     """Strided convolutions with layer norms."""
 
     def __init__(self) -> None:
-        layers: list[nn.Module] = [nn.Conv2d(3, WIDTH, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
+        layers: list[nn.Module] = [nn.Conv2d(3, WIDTH, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         for before in (1, 2):
             layers += [nn.Conv2d(WIDTH * before, WIDTH * before * 2, 4, 2, 1, bias=False)]
             layers += [nn.GroupNorm(1, WIDTH * before * 2), nn.LeakyReLU(0.2, inplace=True)]
-        super().__init__(*layers, nn.Conv2d(WIDTH * 4, 1, 4, 1, 0, bias=False))
+        super().__init__(*layers, nn.Conv2d(WIDTH * 4, 1, 4, 1, 0))
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
