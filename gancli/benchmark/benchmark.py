@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from gancli.benchmark.rival import Rival, Task
-from gancli.benchmark.timing import Window, window
 from gancli.data.feed import Feed, feed_for
 from gancli.engine import flops
 from gancli.engine.choose import amp, stepper
 from gancli.engine.precision import Choice
 from gancli.engine.step import Amp, parameters
+from gancli.engine.timing import Window, window
 from gancli.gan import Clock
 from gancli.system.devices import wait_for
 from gancli.system.processes.process import tuned

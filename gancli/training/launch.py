@@ -22,11 +22,10 @@ from gancli.training import resuming
 from gancli.training.batch_size import with_batch
 from gancli.training.diagnostics import DominanceCheck, warn_if_alike
 from gancli.training.display import Quiet, display_for
-from gancli.training.grids import Grids
 from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
-from gancli.training.recorder import RunRecorder
+from gancli.training.recorder import Grids, RunRecorder
 from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data
 from gancli.training.state import State
 from gancli.training.summary import finish, tell_plan
