@@ -8,13 +8,15 @@ from typing import Any
 import torch
 
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.run_folder import Folder
+from gancli.checkpoints.run_folder import Folder, seen
 from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
+from gancli.engine.timing import Pace
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
 from gancli.training.display import Quiet, duration
+from gancli.training.length import Length
 from gancli.training.loop import Training
 from gancli.training.options import RunOptions
 from gancli.training.state import State
@@ -28,6 +30,7 @@ def tell_plan(
     dataset: Dataset[Any],
     folder: Folder,
     newest: Path | None,
+    length: Length,
 ) -> None:
     """Print the training plan."""
     spec, gan, total = dataset.spec, state.gan, state.clock.total
@@ -47,8 +50,22 @@ def tell_plan(
         display.note(f"preset    {said} (chosen for this data; options override)")
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
-    display.note(f"length    {total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}")
+    display.note(
+        f"length    {_asked(length)}{total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}"
+    )
+    if length.pace:
+        display.note(f"time      {_time(length.pace, total - (seen(newest) if newest else 0), gan.hp.batch)}")
     display.note(f"out       {folder.path}{start}")
+
+
+def _asked(length: Length) -> str:
+    return f"{length.measured.minutes:g} minutes, about " if length.measured else ""
+
+
+def _time(pace: Pace, images: int, batch: int) -> str:
+    """Format how long training on the images will take, and the memory."""
+    rate, memory = batch / pace.seconds, f"; {pace.memory / 2**30:.2g} GiB of memory" if pace.memory else ""
+    return f"about {duration(images / rate)} at {rate:,.{0 if rate > 9 else 2}f} images/s{memory}"
 
 
 def _count(network: torch.nn.Module) -> str:
