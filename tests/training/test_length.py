@@ -42,7 +42,7 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Make every trial play its steps, and find so many seconds for each."""
 
     def set_pace(seconds: float) -> None:
-        def pace(step: Callable[[], object], *_: Any) -> Pace:
+        def pace(step: Callable[[], object], *_limits: Any) -> Pace:
             for _ in range(5):
                 step()
             return Pace(seconds, 2**30)
