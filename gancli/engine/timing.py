@@ -23,7 +23,7 @@ class Window(NamedTuple):
     memory: int  # peak memory of the process in bytes
 
 
-class Pace(NamedTuple):
+class StepCost(NamedTuple):
     """What a training step takes."""
 
     seconds: float
@@ -40,7 +40,7 @@ def window(step: Callable[[], object], seconds: float, device: torch.device) -> 
     return Window(count, time.perf_counter() - began, time.process_time() - worked, peak_memory(device))
 
 
-def pace(step: Callable[[], object], device: torch.device, most: int, seconds: float) -> Pace:
+def step_cost(step: Callable[[], object], device: torch.device, most: int, seconds: float) -> StepCost:
     """Time at most so many steps, at least one, in about so many seconds; all processes play as many.
 
     They are timed in windows that grow, and only the last counts: in the first ones memory is allocated, kernels are
@@ -52,7 +52,7 @@ def pace(step: Callable[[], object], device: torch.device, most: int, seconds: f
         done, spent = done + count, spent + took
         following = dist.gathered(_following(count, took, most - done, seconds - spent))[0]
         if not following:
-            return Pace(took / count, peak_memory(device))
+            return StepCost(took / count, peak_memory(device))
         count = following
 
 

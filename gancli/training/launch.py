@@ -58,7 +58,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         resuming.check_unchanged(folder, about)
     so_far = length.SoFar((newest and seen(newest)) or 0, folder.seconds())
     found = length.settled(known, data, state, options, choice, so_far)
-    if found.pace:
+    if found.cost:
         del state  # a trial has trained it; two of them might not fit into memory
         length.release()
         state = build_training(data, options.seed, found.total)

@@ -20,7 +20,7 @@ from gancli.engine.compile import LONG, Note
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
 from gancli.engine.step import check_game
-from gancli.engine.timing import Pace
+from gancli.engine.timing import StepCost
 from gancli.errors import UserError
 from gancli.system import dist
 from gancli.system.seeds import aside
@@ -34,7 +34,7 @@ from gancli.training.state import State
 LEAST = 50  # steps of a run whose time is worth a trial
 FEW, MANY = 5, 100  # steps of a trial; on a GPU they take milliseconds, and the first ones are no CUDA graph yet
 MOST_SECONDS = 1.0  # of a trial for the plan
-SHARE, ENOUGH = 0.02, 10.0  # of --minutes, and seconds, that a trial for them takes at most
+SHARE, ENOUGH = 0.05, 10.0  # of --minutes, and seconds, that a trial for them takes at most
 MARGIN = 0.03  # share of --minutes for grids, checkpoints and means
 
 
@@ -44,7 +44,7 @@ class Length:
 
     total: int  # images to see
     measured: Measured | None = None  # what --minutes came to
-    pace: Pace | None = None  # what a step takes, if that was measured
+    cost: StepCost | None = None  # what a step takes, if that was measured
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ def asked(options: RunOptions, data: Data, kimg_given: bool, before: Measured | 
 def settled(
     known: Length | None, data: Data, state: State, options: RunOptions, choice: Choice, so_far: SoFar
 ) -> Length:
-    """Measure the length if it is not known, and the pace if the plan can tell it.
+    """Measure the length if it is not known, and the cost of a step if the plan can tell it.
 
-    If the length returned has a pace, `state` was trained to find it and must be built anew.
+    If the length returned has such a cost, `state` was trained to find it and must be built anew.
     """
     if known is None:
         return _in_minutes(options, data, state, choice, so_far)
@@ -95,7 +95,7 @@ def settled(
     # not even later: that is for long runs, and a trial is short
     training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)
     most = MANY if data.device.type == "cuda" else FEW
-    return dataclasses.replace(known, pace=timing.pace(training.step, data.device, most, MOST_SECONDS))
+    return dataclasses.replace(known, cost=timing.step_cost(training.step, data.device, most, MOST_SECONDS))
 
 
 def release() -> None:
@@ -140,14 +140,14 @@ def _in_minutes(options: RunOptions, data: Data, state: State, choice: Choice, s
     training = _ready(data, state, options, choice)
     training.step()  # compiles, and allocates memory
     budget = min(ENOUGH, SHARE * minutes * 60)
-    pace = timing.pace(training.step, data.device, MOST_IMAGES, budget)
+    cost = timing.step_cost(training.step, data.device, MOST_IMAGES, budget)
     evaluation = _seconds_of_an_evaluation(training, options)
     left = minutes * 60 - so_far.seconds - (time.monotonic() - began)
-    more = affordable(left, pace.seconds / batch, evaluation, (options.eval_every or 0) * 1000)
+    more = affordable(left, cost.seconds / batch, evaluation, (options.eval_every or 0) * 1000)
     least = 0 if so_far.images or not minutes else batch
     steps = min(max(so_far.images + more, least), MOST_IMAGES) // batch
     images: int = dist.gathered(max(steps * batch, so_far.images))[0]
-    return Length(images, Measured(minutes, images), pace)
+    return Length(images, Measured(minutes, images), cost)
 
 
 def _seconds_of_an_evaluation(training: Training, options: RunOptions) -> float:

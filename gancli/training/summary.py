@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
+from gancli import registry
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.run_folder import Folder, seen
 from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
-from gancli.engine.timing import Pace
+from gancli.engine.timing import StepCost
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
@@ -33,13 +34,14 @@ def tell_plan(
     length: Length,
 ) -> None:
     """Print the training plan."""
-    spec, gan, total = dataset.spec, state.gan, state.clock.total
+    variant, spec, gan, total = about["variant"], dataset.spec, state.gan, state.clock.total
     sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
     threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
     ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
     steps, epochs = math.ceil(total / gan.hp.batch), total / len(dataset)
     start = f", resumed from {newest.name}" if newest else ""
-    display.note(f"variant   {about['variant']}")
+    recommended = " (recommended: gancli list shows the others)" if registry.describe(variant).recommended else ""
+    display.note(f"variant   {variant}{recommended}")
     for i, note in enumerate(dataset.notes):
         display.note(f"{'data' if i == 0 else '':<10}{dataset.name + ': ' if i == 0 else ''}{note}")
     size = "points" if spec.points else f"{spec.width}x{spec.height}"
@@ -53,8 +55,8 @@ def tell_plan(
     display.note(
         f"length    {_asked(length)}{total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}"
     )
-    if length.pace:
-        display.note(f"time      {_time(length.pace, total - (seen(newest) if newest else 0), gan.hp.batch)}")
+    if length.cost:
+        display.note(f"time      {_time(length.cost, total - (seen(newest) if newest else 0), gan.hp.batch)}")
     display.note(f"out       {folder.path}{start}")
 
 
@@ -62,9 +64,9 @@ def _asked(length: Length) -> str:
     return f"{length.measured.minutes:g} minutes, about " if length.measured else ""
 
 
-def _time(pace: Pace, images: int, batch: int) -> str:
+def _time(cost: StepCost, images: int, batch: int) -> str:
     """Format how long training on the images will take, and the memory."""
-    rate, memory = batch / pace.seconds, f"; {pace.memory / 2**30:.2g} GiB of memory" if pace.memory else ""
+    rate, memory = batch / cost.seconds, f"; {cost.memory / 2**30:.2g} GiB of memory" if cost.memory else ""
     return f"about {duration(images / rate)} at {rate:,.{0 if rate > 9 else 2}f} images/s{memory}"
 
 

@@ -21,6 +21,7 @@ class HParams(NoiseHParams):
 class DRAGAN(NoiseToImage[HParams]):
     """D is held to one slope around real images only, against sharp gradients there (section 2.3)."""
 
+    purpose = "new images; D held to one slope around the data"
     hparams = HParams
     d_norm = LayerNorm2d  # a batch norm would tie the images' penalties together
 

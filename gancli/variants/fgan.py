@@ -23,6 +23,7 @@ class HParams(NoiseHParams):
 class FGAN(NoiseToImage[HParams]):
     """D bounds any f-divergence from below through the conjugate of f (eq. 4); GAN is one of them."""
 
+    purpose = "new images; any of six f-divergences"
     hparams = HParams
     d_norm = LayerNorm2d  # a batch norm would make V another function for each batch; with no norm it hardly moves
 

@@ -9,3 +9,4 @@ class LSGAN(NoiseToImage[NoiseHParams]):
 
     hparams = NoiseHParams
     adversarial = losses.LEAST_SQUARES
+    purpose = "new images; a least-squares loss"

@@ -10,3 +10,4 @@ class RpGAN(Relativistic):
 
     hparams = NoiseHParams
     contrast = losses.relativistic_pairs
+    purpose = "new images; D compares pair by pair"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gancli.engine import timing
-from gancli.engine.timing import Pace
+from gancli.engine.timing import StepCost
 from gancli.training import length
 from tests import forked
 from tests.conftest import Cli, noise_images
@@ -42,12 +42,12 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Make every trial play its steps, and find so many seconds for each."""
 
     def set_pace(seconds: float) -> None:
-        def pace(step: Callable[[], object], *_limits: Any) -> Pace:
+        def step_cost(step: Callable[[], object], *_limits: Any) -> StepCost:
             for _ in range(5):
                 step()
-            return Pace(seconds, 2**30)
+            return StepCost(seconds, 2**30)
 
-        monkeypatch.setattr(timing, "pace", pace)
+        monkeypatch.setattr(timing, "step_cost", step_cost)
 
     return set_pace
 
@@ -81,7 +81,7 @@ def test_minutes_are_the_steps_that_they_came_to(
 
 
 def test_a_short_run_has_no_trial(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "pace", lambda *_: pytest.fail("a trial"))
+    monkeypatch.setattr(timing, "step_cost", lambda *_: pytest.fail("a trial"))
     assert "time  " not in cli("train", "dcgan", "--data", pictures, *QUICK, "--steps", 49).out
 
 
@@ -107,7 +107,7 @@ def test_a_trial_is_short_and_its_last_steps_count(costs: list[float], most: int
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timing.time, "perf_counter", lambda: now[0])
-        found = timing.pace(step, timing.torch.device("cpu"), most, seconds)
+        found = timing.step_cost(step, timing.torch.device("cpu"), most, seconds)
     assert 1 <= played[0] <= most
     assert played[0] == 1 or now[0] <= max(seconds, sum(costs)) + timing.GROWTH * max(costs) * len(costs)
     assert min(costs) * 0.999 <= found.seconds <= max(costs) * 1.001
