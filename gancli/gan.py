@@ -60,6 +60,8 @@ class GAN(nn.Module, Generic[H]):
     Register state that outlives a training step as a buffer, so that checkpoints contain it.
     """
 
+    purpose: ClassVar[str] = ""  # what it is for, in a few words, which help to choose: `gancli list`
+    recommended: ClassVar[bool] = False  # whether `gancli train` takes it when no variant is named; one built-in is
     hparams: ClassVar[type[HParams]]
     data: ClassVar[type[Batch]]
     builtin: ClassVar[str] = "shapes-easy"  # the data set for training without --data

@@ -35,12 +35,28 @@ class Description:
     name: str
     summary: str  # the first line of the module's docstring: name, authors, year, title, arXiv id
     idea: str  # the class's docstring: the one idea, with its section
+    purpose: str  # what it is for; "" if its source does not say
+    data: str  # what it needs to train on; "" if its source does not show it
+    recommended: bool
+
+    @property
+    def citation(self) -> str:
+        """Name, authors and year."""
+        return self.summary.partition(', "')[0]
 
 
 def names() -> list[str]:
     """List the names of all variants."""
-    built_in = [path.stem.replace("_", "-") for path in BUILT_IN.glob("*.py") if not path.stem.startswith("_")]
-    return sorted({*built_in, *(e.name for e in _installed())})
+    return sorted({*_built_in(), *(e.name for e in _installed())})
+
+
+def recommended() -> str:
+    """Return the variant for those who name none: the built-in one whose class says so."""
+    return next(name for name in _built_in() if describe(name).recommended)
+
+
+def _built_in() -> list[str]:
+    return sorted(path.stem.replace("_", "-") for path in BUILT_IN.glob("*.py") if not path.stem.startswith("_"))
 
 
 def load(name: str) -> "type[GAN[Any]]":
@@ -60,11 +76,17 @@ def load(name: str) -> "type[GAN[Any]]":
 
 
 def describe(name: str) -> Description:
-    """Read a variant's docstrings without importing it."""
-    module = _parse(source(name))
+    """Read a variant's docstrings, and what helps to choose it, without importing it."""
+    path = source(name)
+    module = _parse(path)
     gan = _gan_class(module, name)
     summary = (ast.get_docstring(module) or name).splitlines()[0]
-    return Description(name, summary, " ".join((ast.get_docstring(gan) or "").split("\n\n")[0].split()))
+    idea = " ".join((ast.get_docstring(gan) or "").split("\n\n")[0].split())
+    purpose = _literal(_stated(path, gan.name, "purpose"))
+    marked = any(_literal((path, value)) is True for s in gan.body if (value := _assigned(s, "recommended")))
+    return Description(
+        name, summary, idea, str(purpose or ""), str(_literal(_of_data(path, gan.name, "needs")) or ""), marked
+    )
 
 
 def hyperparameters(name: str) -> type[HParams]:
@@ -90,8 +112,7 @@ def data_options(name: str) -> frozenset[str] | None:
     Return None if the source does not show them.
     """
     path = source(name)
-    kind = _stated(path, _gan_class(_parse(path), name).name, "data")
-    uses = kind and isinstance(kind[1], ast.Name) and _stated(kind[0], kind[1].id, "uses")
+    uses = _of_data(path, _gan_class(_parse(path), name).name, "uses")
     return frozenset(ast.literal_eval(uses[1])) if uses else None
 
 
@@ -117,8 +138,14 @@ def _installed() -> list[EntryPoint]:
 
 
 def _parse(path: Path) -> ast.Module:
+    return _tree(trusted_code.read(path))
+
+
+@cache
+def _tree(code: trusted_code.Code) -> ast.Module:
+    path = code.path
     try:
-        return ast.parse(trusted_code.read(path).content)
+        return ast.parse(code.content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"{path} is not valid Python: {error}") from None
 
@@ -182,6 +209,17 @@ def _stated(path: Path, name: str, attribute: str) -> tuple[Path, ast.expr] | No
     bases = (base.value if isinstance(base, ast.Subscript) else base for base in found[0].bases)
     above = (_stated(path, base.id, attribute) for base in bases if isinstance(base, ast.Name))
     return next(filter(None, above), None)
+
+
+def _of_data(path: Path, name: str, attribute: str) -> tuple[Path, ast.expr] | None:
+    """Find an attribute of the kind of data that a class trains on, as `_stated` does."""
+    kind = _stated(path, name, "data")
+    return _stated(kind[0], kind[1].id, attribute) if kind and isinstance(kind[1], ast.Name) else None
+
+
+def _literal(found: tuple[Path, ast.expr] | None) -> Any:
+    """Return the value of a constant; None for anything else, which only running it would tell."""
+    return found[1].value if found and isinstance(found[1], ast.Constant) else None
 
 
 def _imported_from(module: ast.Module, name: str) -> Path | None:

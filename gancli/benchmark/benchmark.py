@@ -1,7 +1,6 @@
 """Measure a variant's training speed, next to the machine's measured peak and to other programs, in alternation."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -11,19 +10,20 @@ from typing import Any
 import torch
 
 from gancli.benchmark.rival import Rival, Task
-from gancli.benchmark.timing import Window, window
-from gancli.data.feed import Feed, feed_for
+from gancli.data.feed import Feed
 from gancli.engine import flops
-from gancli.engine.choose import amp, stepper
+from gancli.engine.choose import amp
 from gancli.engine.precision import Choice
 from gancli.engine.step import Amp, parameters
+from gancli.engine.timing import Window, window
 from gancli.gan import Clock
 from gancli.system.devices import wait_for
 from gancli.system.processes.process import tuned
 from gancli.system.versions import versions
 from gancli.training.batch_size import with_batch
 from gancli.training.display import Quiet
-from gancli.training.loop import Schedule, Training, Watchers
+from gancli.training.length import trial
+from gancli.training.loop import Training
 from gancli.training.options import BenchOptions
 from gancli.training.setup import Data, build_training, choose_precision, open_data
 
@@ -94,12 +94,7 @@ def prepared(data: Data, options: BenchOptions, note: Callable[[str], None]) -> 
     """Build the loop of `gancli train`, which computes ticks but writes nothing; return it and its precision."""
     state = build_training(data, options.seed, total=10**12)
     choice = choose_precision(state.gan, data, options)
-    feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
-    context = amp(choice.precision, data.device)
-    play = stepper(state.gan, state.players, context, options.compile, options.graph, note)
-    never, watchers = Schedule(save=math.inf, sample=math.inf, evaluate=math.inf), Watchers(Quiet())
-    training = Training(state, feed, play, never, watchers, accumulate=options.accumulate, seed=options.seed)
-    return training, choice
+    return trial(data, state, options, choice, note), choice
 
 
 def _bare(training: Training, context: Amp) -> Callable[[], None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from gancli.benchmark.timing import Window, window
+from gancli.engine.timing import Window, window
 from gancli.errors import UserError
 from gancli.system.loading import elsewhere
 from gancli.system.processes.environment import SAFE_PATH, variables

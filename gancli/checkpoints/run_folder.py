@@ -26,6 +26,7 @@ from gancli.system.untrusted.door import (
 RUNS = Path("runs")
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"  # folders of a run
 NUMBER = re.compile("[0-9]{9,18}")  # images seen, by which their files are called
+MOST_IMAGES = 2**53  # in a run: the largest count that JSON numbers hold exactly
 RESUMABLE = 2  # the newest checkpoints that keep all that training needs; older ones keep what is served
 
 
@@ -33,6 +34,14 @@ class _HParams(TypedDict):
     """What is read of a run's hyperparameters before they are compared."""
 
     batch: Annotated[int, Meta(ge=1, le=2**31)]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A length that was given in minutes, and the images that the machine of then would see in them."""
+
+    minutes: Annotated[float, Meta(ge=0)]
+    images: Annotated[int, Meta(ge=0, le=MOST_IMAGES)]
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Recorded:
     precision: Literal["fp32", "bf16"] | None = None
     source: str | None = None
     suited: dict[str, Any] = field(default_factory=dict)  # the preset
+    measured: Measured | None = None  # its length, if that was given in minutes
 
     def __post_init__(self) -> None:
         held_to(self.hparams, _HParams)
@@ -142,6 +152,10 @@ class Folder:
     def ticks(self) -> list[dict[str, Any]]:
         """Read the log, but for lines that are damaged."""
         return ticks.read(self.log).ticks
+
+    def seconds(self) -> float:
+        """Return for how long the run has trained, by its log."""
+        return next((tick["seconds"] for tick in reversed(self.ticks())), 0.0)
 
     def rewind(self, step: int) -> str | None:
         """Forget the ticks after a step: the run goes on from there. Returns what there is to say of a damaged log."""

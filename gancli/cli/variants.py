@@ -90,6 +90,7 @@ class Variants(TyperGroup):
             raise UserError(f"name the variant first: gancli {ctx.info_name} VARIANT {args[0]} …")
         if args and args[0] not in registry.names() and Path(args[0]).is_dir():
             raise UserError(
-                f"{args[0]} is a folder: name the variant first, as in gancli {ctx.info_name} dcgan --data {args[0]}"
+                f"{args[0]} is a folder: name the variant first, as in gancli {ctx.info_name} "
+                f"{registry.recommended()} --data {args[0]}"
             )
         return super().resolve_command(ctx, args)

@@ -21,6 +21,7 @@ from gancli.system.seeds import seed_of
 class Batch:
     """Tensors of one batch, N rows each. Images are float32 in [-1, 1]."""
 
+    needs: ClassVar[str] = ""  # what the user must have, in a few words
     uses: ClassVar[tuple[str, ...]] = ()  # the options of `Request` that only this kind of data has
 
     def __len__(self) -> int:

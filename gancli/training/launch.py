@@ -6,32 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from gancli.checkpoints import checkpoint
+from gancli.checkpoints.run_folder import seen
 from gancli.checkpoints.trust import source_hash, trust
 from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
 from gancli.engine.step import slow_down
-from gancli.errors import UserError
+from gancli.gan import Clock
 from gancli.system import dist
 from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import stoppable
 from gancli.system.processes.spread import spread_over
 from gancli.system.versions import versions
-from gancli.training import resuming
+from gancli.training import length, resuming
 from gancli.training.batch_size import with_batch
 from gancli.training.diagnostics import DominanceCheck, warn_if_alike
 from gancli.training.display import Quiet, display_for
-from gancli.training.grids import Grids
 from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
-from gancli.training.recorder import RunRecorder
+from gancli.training.recorder import Grids, RunRecorder
 from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data, with_preset
 from gancli.training.state import State
 from gancli.training.summary import finish, tell_plan
-
-MOST_IMAGES = 2**53  # in a run: the largest count that JSON numbers hold exactly
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
@@ -53,20 +51,26 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     if before:
         data = with_preset(data, values, before.suited)
     data = with_batch(data, options, before and before.hparams)
-    state = build_training(data, options.seed, _total_images(options, data))
+    known = length.asked(options, data, "kimg" in values, before and before.measured)
+    state = build_training(data, options.seed, length.MOST_IMAGES)
     choice = choose_precision(state.gan, data, options, before and before.precision)
     about = _about(variant, data, options, choice)
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
         resuming.check_unchanged(folder, about, vars(data.kind.hparams()))
-    tell_plan(display, about, choice, state, data.dataset, folder, newest)
+    so_far = length.SoFar((newest and seen(newest)) or 0, folder.seconds())
+    found = length.settled(known, data, state, options, choice, so_far)
+    if found.cost:
+        del state  # a trial has trained it; two of them might not fit into memory
+        length.release()
+        state = build_training(data, options.seed, found.total)
+    state.clock, state.seconds = Clock(0, 0, found.total), so_far.seconds
+    about |= {"measured": dataclasses.asdict(found.measured)} if found.measured else {}
+    tell_plan(display, about, choice, state, data.dataset, folder, newest, found)
     if options.dry_run:
         return 0
     if newest:
-        resuming.restore(newest, state)
-        state.slower = checkpoint.describe(newest).slower
-        slow_down(state.players, state.slower)
-    state.seconds = next((tick["seconds"] for tick in reversed(folder.ticks())), 0.0)
+        _restore(newest, state)
     training = _training(data, state, options, choice, display)
     training.go_back = lambda: resuming.go_back(folder, state, lambda: fresh(data, options.seed))
     if dist.rank() == 0:
@@ -75,6 +79,13 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     with stoppable() as training.stop, display:
         training.train()
     return finish(training, folder, options, display)
+
+
+def _restore(newest: Path, state: State) -> None:
+    """Continue from a checkpoint, with the learning rates of then."""
+    resuming.restore(newest, state)
+    state.slower = checkpoint.describe(newest).slower
+    slow_down(state.players, state.slower)
 
 
 def _training(data: Data, state: State, options: RunOptions, choice: Choice, display: Quiet) -> Training:
@@ -100,21 +111,6 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
         accumulate=options.accumulate,
         seed=options.seed,
     )
-
-
-# -------------------------------------------------------------------------------------------- the choices
-
-
-def _total_images(options: RunOptions, data: Data) -> int:
-    if options.steps is not None and options.epochs is not None:
-        raise UserError("--steps and --epochs both set the training length: give only one")
-    hp, rows = data.hp, len(data.dataset)
-    asked = {"steps": (options.steps, hp.batch), "epochs": (options.epochs, rows), "kimg": (hp.kimg, 1000)}
-    name, (amount, images) = next((name, asked[name]) for name in asked if asked[name][0] is not None)
-    total = (amount or 0) * images
-    if not total <= MOST_IMAGES:
-        raise UserError(f"--{name} {amount} is not allowed: at most {MOST_IMAGES / images:g}")
-    return round(total)
 
 
 def _about(variant: str, data: Data, options: RunOptions, choice: Choice) -> dict[str, Any]:

@@ -63,6 +63,10 @@ class RunOptions(SetUp):
         None, "training length in passes over the data, instead of --kimg", min=0, panel=BUDGET
     )
     steps: int | None = hparam(None, "training length in steps, instead of --kimg", min=0, panel=BUDGET)
+    minutes: float | None = hparam(
+        None, "training length in minutes, evaluations included, instead of --kimg: the speed is measured first",
+        min=0, max=10**7, panel=BUDGET,
+    )  # fmt: skip
     gpus: int | None = hparam(
         None, "number of GPUs on this machine to split the batch over, as with torchrun", min=1, panel=RUN
     )

@@ -7,14 +7,17 @@ from typing import Any
 
 import torch
 
+from gancli import registry
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.run_folder import Folder
+from gancli.checkpoints.run_folder import Folder, seen
 from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
+from gancli.engine.timing import StepCost
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
 from gancli.training.display import Quiet, duration
+from gancli.training.length import Length
 from gancli.training.loop import Training
 from gancli.training.options import RunOptions
 from gancli.training.state import State
@@ -28,15 +31,17 @@ def tell_plan(
     dataset: Dataset[Any],
     folder: Folder,
     newest: Path | None,
+    length: Length,
 ) -> None:
     """Print the training plan."""
-    spec, gan, total = dataset.spec, state.gan, state.clock.total
+    variant, spec, gan, total = about["variant"], dataset.spec, state.gan, state.clock.total
     sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
     threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
     ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
     steps, epochs = math.ceil(total / gan.hp.batch), total / len(dataset)
     start = f", resumed from {newest.name}" if newest else ""
-    display.note(f"variant   {about['variant']}")
+    recommended = " (recommended: gancli list shows the others)" if registry.describe(variant).recommended else ""
+    display.note(f"variant   {variant}{recommended}")
     for i, note in enumerate(dataset.notes):
         display.note(f"{'data' if i == 0 else '':<10}{dataset.name + ': ' if i == 0 else ''}{note}")
     size = "points" if spec.points else f"{spec.width}x{spec.height}"
@@ -47,8 +52,22 @@ def tell_plan(
         display.note(f"preset    {said} (chosen for this data; options override)")
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
-    display.note(f"length    {total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}")
+    display.note(
+        f"length    {_asked(length)}{total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}"
+    )
+    if length.cost:
+        display.note(f"time      {_time(length.cost, total - (seen(newest) if newest else 0), gan.hp.batch)}")
     display.note(f"out       {folder.path}{start}")
+
+
+def _asked(length: Length) -> str:
+    return f"{length.measured.minutes:g} minutes, about " if length.measured else ""
+
+
+def _time(cost: StepCost, images: int, batch: int) -> str:
+    """Format how long training on the images will take, and the memory."""
+    rate, memory = batch / cost.seconds, f"; {cost.memory / 2**30:.2g} GiB of memory" if cost.memory else ""
+    return f"about {duration(images / rate)} at {rate:,.{0 if rate > 9 else 2}f} images/s{memory}"
 
 
 def _count(network: torch.nn.Module) -> str:

@@ -29,6 +29,7 @@ class HParams(CodeHParams):
 class AAE(Regularised[HParams]):
     """An autoencoder whose codes an adversary makes follow the prior; it never sees an image (section 2)."""
 
+    purpose = "codes of images, with a prior that can be sampled"
     hparams = HParams
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

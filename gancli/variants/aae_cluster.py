@@ -23,6 +23,7 @@ class HParams(CodeHParams):
 class AAECluster(FromLabels[HParams], Regularised[HParams]):
     """Without a label, a category that looks like one puts images into clusters, and the style tells the rest (5)."""
 
+    purpose = "clusters of images, found without labels"
     hparams = HParams
 
     @property

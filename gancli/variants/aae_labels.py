@@ -35,6 +35,7 @@ class AAELabels(FewLabels[HParams], FromLabels[HParams], Coded[HParams]):
     A latent is noise and a class; where on the ring the two lie is the code.
     """
 
+    purpose = "codes of images, with a place for each class"
     hparams = HParams
     adversarial = losses.NONSATURATING
 

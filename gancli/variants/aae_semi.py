@@ -27,6 +27,7 @@ class HParams(FewLabelsHParams, CodeHParams):
 class AAESemi(FewLabels[HParams], FromLabels[HParams], Regularised[HParams]):
     """E reads class and style apart; an adversary makes the class look like a label, and few labels say which (4)."""
 
+    purpose = "classifying from few labels; class and style apart"
     hparams = HParams
 
     @property

@@ -36,6 +36,7 @@ class HParams(NoiseHParams):
 class BEGAN(Energetic[HParams]):
     """D is an auto-encoder; k holds the balance between the errors of reals and fakes (section 3.3, eq. 13)."""
 
+    purpose = "new images; smooth ones, for D is an autoencoder"
     hparams = HParams
     builtin = "digits"
     # in minutes, D learns so much faster than G that with the paper's gamma and k_rate k stays 0, and fakes are alike

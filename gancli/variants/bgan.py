@@ -34,6 +34,7 @@ class HParams(LatentHParams):
 class BGAN(NoiseToImage[HParams]):
     """D's odds weigh what G draws, and G's likelihood follows the weights: no gradient need pass a pixel (eq. 10)."""
 
+    purpose = "new images of discrete pixels"
     hparams = HParams
     on_small: ClassVar = {"lr": 1e-3, "z_dim": 16, "kimg": 200.0}
     builtin = "bars-and-stripes"
@@ -45,8 +46,7 @@ class BGAN(NoiseToImage[HParams]):
 
     def generator(self) -> nn.Module:
         """Log-odds of each level of each pixel, (N, L * C, H, W); or the image itself."""
-        hp, spec = self.hp, self.spec
-        hidden = [hp.width] * hp.depth
+        hp, spec, hidden = self.hp, self.spec, [self.hp.width] * self.hp.depth
         if not hp.levels:
             return mlp.Generator(hp.z_dim, hidden, spec, BatchNorm1d)
         outputs = DataSpec(hp.levels * spec.channels, spec.height, spec.width)

@@ -29,6 +29,7 @@ class HParams(CodeHParams):
 class BiGAN(Coded[HParams]):
     """D tells (x, E(x)) from (G(z), z), and to fool it E must invert G; pixels are never compared (section 3)."""
 
+    purpose = "new images, and an encoder of images"
     hparams = HParams
     adversarial = losses.NONSATURATING
     norm = BatchNorm1d

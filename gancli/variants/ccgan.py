@@ -32,6 +32,7 @@ class HParams(FewLabelsHParams, SquareHParams):
 class CCGAN(FewLabels[HParams], FillsHoles[HParams]):
     """D sees a filling pasted into its image, so it must fit what is around; no pixel is compared (section 3)."""
 
+    purpose = "filling holes, and classifying from few labels"
     hparams = HParams
     served = ("G", "D")
 

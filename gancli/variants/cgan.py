@@ -35,6 +35,7 @@ class HParams(LabelHParams):
 class CGAN(LabelToImage[HParams]):
     """Both players are given the label, so that D judges whether an image is real for it (section 3.2, eq. 2)."""
 
+    purpose = "new images of a chosen class"
     hparams = HParams
 
     def generator(self) -> nn.Module:

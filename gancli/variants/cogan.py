@@ -33,6 +33,7 @@ class HParams(SizeHParams, AdamHParams):
 class CoGAN(FromLatents[HParams]):
     """Two GANs that share the layers where meaning is made learn pairs, though they never see one (section 3)."""
 
+    purpose = "new pairs of images, learned without pairs"
     hparams = HParams
     data = Unpaired
     builtin = "shapes-mono"

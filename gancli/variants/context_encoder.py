@@ -30,6 +30,7 @@ class ContextEncoder(FillsHoles[HParams]):
     The authors' G draws the centre only; this one draws the image and is judged in the hole, which may be anywhere.
     """
 
+    purpose = "filling holes in images"
     hparams = HParams
 
     def players(self) -> Mapping[str, Optimizer]:

@@ -9,6 +9,7 @@ from gancli.families.translators import halves
 class CUT(OneWay):
     """Patches of a fake are found again in its source, and B's images are left as they are (section 3, eq. 5)."""
 
+    purpose = "translating A to B, patch by patch"
     hparams = ContrastiveHParams
 
     def draw(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:

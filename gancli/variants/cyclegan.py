@@ -32,6 +32,7 @@ class HParams(ResnetHParams):
 class CycleGAN(TwoWay[HParams]):
     """A to B and B to A, tied by what a round trip must bring back (section 3.2)."""
 
+    purpose = "translating A to B and back"
     hparams = HParams
     adversarial = losses.LEAST_SQUARES
     on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3}

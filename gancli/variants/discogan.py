@@ -34,6 +34,7 @@ class HParams(TranslatorAdamHParams):
 class DiscoGAN(TwoWay[HParams]):
     """A relation that goes both ways one to one is found without pairs: each round trip must return (section 2.2)."""
 
+    purpose = "translating A to B and back, with changes of shape"
     hparams = HParams
 
     def translator(self) -> nn.Module:

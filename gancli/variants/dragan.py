@@ -21,6 +21,7 @@ class HParams(ConvHParams):
 class DRAGAN(NoiseToImage[HParams]):
     """D is held to one slope around real images only, against sharp gradients there (section 2.3)."""
 
+    purpose = "new images; D held to one slope around the data"
     hparams = HParams
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ class HParams(TranslatorHParams):
 class DualGAN(TwoWay[HParams]):
     """Two tasks teach each other: what the primal translates, the dual must translate back (section 3.1)."""
 
+    purpose = "translating A to B and back, with a U-Net"
     hparams = HParams
     adversarial = losses.NONSATURATING
 

@@ -30,6 +30,7 @@ class HParams(NoiseHParams):
 class EBGAN(Energetic[HParams]):
     """D is an auto-encoder and its error an energy: low on data, up to a margin on fakes (eq. 1 and 2)."""
 
+    purpose = "new images; D is an autoencoder with a margin"
     hparams = HParams
 
     def discriminator(self) -> nn.Module:

@@ -19,6 +19,7 @@ class HParams(ContrastiveHParams):
 class FastCUT(OneWay):
     """CUT without its identity term: lighter, held by more weight and by mirrored inputs (section 4)."""
 
+    purpose = "translating A to B, lighter than cut"
     hparams = HParams
 
     def draw(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:

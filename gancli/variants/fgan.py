@@ -23,6 +23,7 @@ class HParams(ConvHParams):
 class FGAN(NoiseToImage[HParams]):
     """D bounds any f-divergence from below through the conjugate of f (eq. 4); GAN is one of them."""
 
+    purpose = "new images; any of six f-divergences"
     hparams = HParams
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

@@ -34,6 +34,7 @@ ON_TINY = {"width": 128, "z_dim": 32, "lr": 5e-4, "beta1": 0.0, "beta2": 0.99, "
 class OriginalGAN(NoiseToImage[HParams]):
     """A generator learns from nothing but a discriminator's attempts to tell its images from real ones (section 3)."""
 
+    purpose = "tiny images and points; the first GAN"
     hparams = HParams
     one_call = True
     on_small: ClassVar = {}

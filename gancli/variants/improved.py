@@ -30,6 +30,7 @@ class HParams(ConvHParams):
 class Improved(NoiseToImage[HParams]):
     """Five ways to keep the game near its equilibrium, each an option (section 3)."""
 
+    purpose = "new images; five techniques against collapse"
     hparams = HParams
     D: improved.Discriminator
 

@@ -35,6 +35,7 @@ class HParams(ConvHParams):
 class InfoGAN(NoiseToImage[HParams]):
     """A head Q on D's trunk must read the codes back from the image, so that G makes them matter (eq. 5 and 6)."""
 
+    purpose = "new images with factors found without labels"
     hparams = HParams
     builtin = "digits"  # on coloured shapes, G hides the codes in single pixels, where Q finds them and no eye does
     on_small: ClassVar = {"batch": 32, "kimg": 200.0}

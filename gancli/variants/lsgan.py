@@ -9,3 +9,4 @@ class LSGAN(NoiseToImage[ConvHParams]):
 
     hparams = ConvHParams
     adversarial = losses.LEAST_SQUARES
+    purpose = "new images; a least-squares loss"

@@ -25,6 +25,7 @@ class HParams(TranslatorAdamHParams):
 class Pix2Pix(SourceToTarget[HParams]):
     """A loss that is learned makes sharp what an L1 alone would blur (section 3.1)."""
 
+    purpose = "translating A to B, learned from pairs"
     hparams = HParams
     on_small: ClassVar = {"layers": 1, "lr": 1e-3, "kimg": 20}
 

@@ -10,3 +10,4 @@ class RaGAN(Relativistic):
 
     hparams = ConvHParams
     contrast = losses.relativistic_average
+    purpose = "new images; D compares with the average"

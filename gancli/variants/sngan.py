@@ -20,6 +20,7 @@ class HParams(ConvHParams):
 class SNGAN(NoiseToImage[HParams]):
     """Every layer of D is divided by its largest singular value, which bounds D's slope (section 2.1)."""
 
+    purpose = "new images; D under spectral normalisation"
     hparams = HParams
     adversarial = losses.HINGE
     on_small: ClassVar = {**NoiseToImage.on_small, "n_critic": 1}

@@ -36,6 +36,7 @@ class HParams(ResnetHParams):
 class UNIT(Translator[HParams]):
     """Both domains share one latent space: the last layer of the encoders and the first of the decoders (section 3)."""
 
+    purpose = "translating A to B and back, by a shared latent"
     hparams = HParams
     data = Unpaired
     on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3}

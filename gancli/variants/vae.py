@@ -31,6 +31,7 @@ class HParams(CodeHParams):
 class VAE(Coded[HParams]):
     """E gives a distribution of codes, and both networks raise one lower bound of the likelihood (eq. 10)."""
 
+    purpose = "codes of images; no adversary, the baseline"
     hparams = HParams
     codes = 2  # mean and log variance
 

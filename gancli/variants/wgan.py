@@ -27,6 +27,7 @@ class HParams(LatentHParams):
 class WGAN(NoiseToImage[HParams]):
     """The critic estimates a distance; a box around its weights bounds its slope (section 3, Algorithm 1)."""
 
+    purpose = "new images; a clipped Wasserstein critic"
     hparams = HParams
     adversarial = losses.WASSERSTEIN
     one_call = True

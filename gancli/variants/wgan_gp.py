@@ -25,6 +25,7 @@ class HParams(ConvHParams):
 class WGANGP(NoiseToImage[HParams]):
     """The critic's slope is held near 1 between reals and fakes, each image on its own (section 4)."""
 
+    purpose = "new images; a steady critic, by gradient penalty"
     hparams = HParams
     adversarial = losses.WASSERSTEIN
     one_call = True

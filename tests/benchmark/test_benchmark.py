@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from gancli.benchmark.benchmark import in_turns, prepared
-from gancli.benchmark.timing import Window
 from gancli.data.spec import DataSpec
 from gancli.engine import flops
+from gancli.engine.timing import Window
 from gancli.training.batch_size import with_batch
 from gancli.training.options import BenchOptions
 from gancli.training.setup import open_data

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from gancli.benchmark import benchmark
-from gancli.benchmark.timing import Window
+from gancli.engine.timing import Window
 from gancli.system.processes.process import tuned
 from gancli.training.batch_size import with_batch
 from gancli.training.display import Quiet, display_for

@@ -17,7 +17,7 @@ def list_variants(
         bool, typer.Option("--published", help="List published translation models and their URLs.")
     ] = False,
 ) -> None:
-    """List the variants that can be trained."""
+    """List the variants that can be trained: what each is for, what data it needs, and whose it is."""
     if published:
         _list_published(json)
         return
@@ -25,9 +25,13 @@ def list_variants(
     if json:
         say_json([dataclasses.asdict(entry) for entry in entries], indent=2)
         return
-    width = max(len(entry.name) for entry in entries)
-    for entry in entries:
-        say(f"{entry.name:<{width}}  {entry.summary}")
+    rows = [
+        (entry.name + " *" * entry.recommended, entry.purpose, entry.data or "?", entry.citation) for entry in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        say("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip())
+    say(f"* recommended: gancli train --data SRC trains {registry.recommended()}")
 
 
 def _list_published(json: bool) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from gancli import registry
 from gancli.cli.arguments import help_without_command
 from gancli.cli.variants import VariantCommand, Variants
 from gancli.training.options import RunOptions
@@ -26,13 +27,19 @@ class Trains(Variants):
 
     command = Train
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the recommended variant if options are given, but no name."""
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = [registry.recommended(), *args]
+        return super().parse_args(ctx, args)
+
 
 app = typer.Typer(cls=Trains, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
 def _train(context: typer.Context) -> None:
-    """Train a variant.
+    """Train a variant; with options but no VARIANT, the recommended one of `gancli list`.
 
     `gancli train VARIANT --help` shows its options.
     """

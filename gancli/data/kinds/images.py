@@ -1,7 +1,7 @@
 """Unlabelled images."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from gancli.data.spec import DataSpec
 @dataclass
 class Images(Batch):
     """Images without labels, even if the source has some."""
+
+    needs: ClassVar[str] = "images"
 
     image: Tensor  # (N, C, H, W)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -23,6 +23,8 @@ MOST_HELD_OUT = (
 class Labelled(Batch):
     """Images, each with its label."""
 
+    needs: ClassVar[str] = "images with labels"
+
     image: Tensor  # (N, C, H, W)
     label: Tensor  # (N,) int64, an index into DataSpec.classes
 
@@ -41,6 +43,8 @@ class Labelled(Batch):
 @dataclass
 class PartlyLabelled(Batch):
     """All images, and beside them as many examples whose label is known."""
+
+    needs: ClassVar[str] = "images, a few with labels"
 
     image: Tensor  # (N, C, H, W)
     example: Tensor  # (N, C, H, W); few examples are repeated often

@@ -31,6 +31,7 @@ Open = Callable[[], Image.Image]
 class Paired(Batch):
     """A source and its target, row by row."""
 
+    needs: ClassVar[str] = "pairs of images"
     uses: ClassVar[tuple[str, ...]] = ("data_b", "pairs", "direction")
 
     source: Tensor  # (N, C, H, W)

@@ -25,6 +25,7 @@ Rows = NDArray[np.uint8]  # (N, C, H, W)
 class Unpaired(Batch):
     """The same number of images of A and of B; the rows are unrelated."""
 
+    needs: ClassVar[str] = "images of two domains"
     uses: ClassVar[tuple[str, ...]] = ("data_b",)
 
     a: Tensor  # (N, C, H, W)

@@ -1,0 +1,170 @@
+"""How long a run trains: for the images that were asked for, or for as many as fit into --minutes; and what they take.
+
+Speed and memory are measured by a trial: a few steps on networks that are then thrown away, so that the run itself
+begins as if there had been none.
+"""
+
+import dataclasses
+import gc
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from gancli.checkpoints.run_folder import MOST_IMAGES, Measured
+from gancli.data.feed import feed_for
+from gancli.engine import timing
+from gancli.engine.choose import amp, stepper
+from gancli.engine.compile import LONG, Note
+from gancli.engine.out_of_memory import HalveOnOutOfMemory
+from gancli.engine.precision import Choice
+from gancli.engine.step import check_game
+from gancli.engine.timing import StepCost
+from gancli.errors import UserError
+from gancli.system import dist
+from gancli.system.seeds import aside
+from gancli.training.display import Quiet
+from gancli.training.loop import Schedule, Training, Watchers
+from gancli.training.monitor import monitored
+from gancli.training.options import RunOptions, SetUp
+from gancli.training.setup import Data
+from gancli.training.state import State
+
+LEAST = 50  # steps of a run whose time is worth a trial
+FEW, MANY = 5, 100  # steps of a trial; on a GPU they take milliseconds, and the first ones are no CUDA graph yet
+MOST_SECONDS = 1.0  # of a trial for the plan
+SHARE, ENOUGH = 0.05, 10.0  # of --minutes, and seconds, that a trial for them takes at most
+MARGIN = 0.03  # share of --minutes for grids, checkpoints and means
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run trains."""
+
+    total: int  # images to see
+    measured: Measured | None = None  # what --minutes came to
+    cost: StepCost | None = None  # what a step takes, if that was measured
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """What a run had done when it was resumed."""
+
+    images: int = 0
+    seconds: float = 0.0
+
+
+def asked(options: RunOptions, data: Data, kimg_given: bool, before: Measured | None) -> Length | None:
+    """Return the length that the options ask for; None if --minutes must be measured.
+
+    A resumed run (with `before`) keeps what its minutes came to, unless another length is given: else its schedules
+    would change. Raise UserError for two lengths, and for one that is too long.
+    """
+    rows, hp = len(data.dataset), data.hp
+    lengths = {"steps": (options.steps, hp.batch), "epochs": (options.epochs, rows), "minutes": (options.minutes, 0)}
+    given = [name for name, (amount, _) in lengths.items() if amount is not None]
+    if len(given) > 1:
+        said = ", ".join(f"--{name}" for name in given[:-1])
+        raise UserError(f"{said} and --{given[-1]} each set the training length: give only one")
+    if before and (options.minutes == before.minutes or not (given or kimg_given)):
+        return Length(before.images, before)
+    if options.minutes is not None:
+        return None
+    name = given[0] if given else "kimg"
+    amount, images = lengths.get(name, (hp.kimg, 1000))
+    total = (amount or 0) * images
+    if not total <= MOST_IMAGES:
+        raise UserError(f"--{name} {amount} is not allowed: at most {MOST_IMAGES / images:g}")
+    return Length(round(total))
+
+
+def settled(
+    known: Length | None, data: Data, state: State, options: RunOptions, choice: Choice, so_far: SoFar
+) -> Length:
+    """Measure the length if it is not known, and the cost of a step if the plan can tell it.
+
+    If the length returned has such a cost, `state` was trained to find it and must be built anew.
+    """
+    if known is None:
+        return _in_minutes(options, data, state, choice, so_far)
+    left = known.total - so_far.images
+    compiles = options.compile == "on"  # which would take minutes, twice
+    if options.quiet or compiles or left < LEAST * data.hp.batch:
+        return known
+    # not even later: that is for long runs, and a trial is short
+    training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)
+    most = MANY if data.device.type == "cuda" else FEW
+    return dataclasses.replace(known, cost=timing.step_cost(training.step, data.device, most, MOST_SECONDS))
+
+
+def release() -> None:
+    """Free the memory of what a trial has left."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def trial(data: Data, state: State, options: SetUp, choice: Choice, note: Note) -> Training:
+    """Build the loop of `gancli train`, which computes ticks but writes nothing."""
+    feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
+    context = amp(choice.precision, data.device)
+    play = stepper(state.gan, state.players, context, options.compile, options.graph, note)
+    never, watchers = Schedule(save=math.inf, sample=math.inf, evaluate=math.inf), Watchers(Quiet())
+    return Training(state, feed, play, never, watchers, accumulate=options.accumulate, seed=options.seed)
+
+
+def _ready(data: Data, state: State, options: RunOptions, choice: Choice) -> Training:
+    """Build a trial that says nothing: the run itself will."""
+    check_game(state.gan, state.players)
+    if data.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(data.device)
+    training = trial(data, state, options, choice, _ignore)
+    training.play = HalveOnOutOfMemory(training.play, _ignore)
+    return training
+
+
+def _ignore(_text: str) -> None:
+    """Say nothing."""
+
+
+# ------------------------------------------------------------------------------------------------- --minutes
+
+
+def _in_minutes(options: RunOptions, data: Data, state: State, choice: Choice, so_far: SoFar) -> Length:
+    """Measure how many images the minutes are, of which what is done and the trial itself have taken their part."""
+    began, minutes, batch = time.monotonic(), options.minutes or 0.0, data.hp.batch
+    if options.compile == "auto":  # what the run will do, CompileWhenLong does too late for a trial
+        later = data.device.type == "cuda" and minutes * 60 > LONG
+        options = dataclasses.replace(options, compile="on" if later else "off")
+    training = _ready(data, state, options, choice)
+    training.step()  # compiles, and allocates memory
+    budget = min(ENOUGH, SHARE * minutes * 60)
+    cost = timing.step_cost(training.step, data.device, MOST_IMAGES, budget)
+    evaluation = _seconds_of_an_evaluation(training, options)
+    left = minutes * 60 - so_far.seconds - (time.monotonic() - began)
+    more = affordable(left, cost.seconds / batch, evaluation, (options.eval_every or 0) * 1000)
+    least = 0 if so_far.images or not minutes else batch
+    steps = min(max(so_far.images + more, least), MOST_IMAGES) // batch
+    images: int = dist.gathered(max(steps * batch, so_far.images))[0]
+    return Length(images, Measured(minutes, images), cost)
+
+
+def _seconds_of_an_evaluation(training: Training, options: RunOptions) -> float:
+    if dist.rank() > 0:
+        return 0.0
+    evaluate = monitored(options.metrics, options.eval_every, training.feed, _ignore)
+    began = time.monotonic()
+    if evaluate is not None:
+        with aside("evaluate", options.seed):
+            evaluate(training.state.ema.gan)
+    return time.monotonic() - began
+
+
+def affordable(seconds: float, per_image: float, evaluation: float, every: float) -> int:
+    """Return how many images can be trained on in some seconds, each of which takes `per_image`.
+
+    An evaluation takes its seconds after every `every` images (0: never), and one more at the end.
+    """
+    per_image += evaluation / every if every else 0.0
+    return max(0, int((seconds * (1 - MARGIN) - evaluation) / per_image))
