@@ -16,7 +16,7 @@ from gancli.hparams import AdamHParams, hparam
 from gancli.nets import dcgan, mlp
 from gancli.nets.layers import spectral
 from gancli.ops import losses, penalties
-from gancli.ops.augment import augment_input
+from gancli.ops.augment import Augmented
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,7 @@ class NoiseHParams(LatentHParams, AdamHParams):
     augment: Literal["none", "diffaugment"] = hparam(
         "none", "what D sees of images: color, translation and cutout change them (Zhao et al. 2020)"
     )
+    mirror: bool = hparam(False, "D sees half of the images mirrored")
 
 
 DNorm = Literal["batch", "layer", "spectral", "none"]
@@ -63,9 +64,9 @@ class ConvHParams(NoiseHParams):
     d_norm: DNorm = hparam("batch", "norm of D's convolutions")
 
 
-SMALL = 32  # pixels per side
-# for such images, which the papers hardly cover: many small steps, in minutes on one core
+# many small steps, in minutes on one core
 ON_SMALL: Mapping[str, Any] = {"width": 32, "batch": 32, "kimg": 60.0, "lr": 1e-3, "beta1": 0.0, "beta2": 0.99}
+TINY = 16  # pixels per side
 H = TypeVar("H", bound=LatentHParams)
 
 
@@ -82,14 +83,20 @@ class NoiseToImage(FromLatents[H]):
         self.G, self.D = self.generator(), self.discriminator()
         if getattr(hp, "d_norm", None) == "spectral":
             spectral.normalise(self.D)
-        if getattr(hp, "augment", "none") != "none":
-            self.D.register_forward_pre_hook(augment_input)
+        if isinstance(hp, NoiseHParams) and not spec.points:
+            self.D.register_forward_pre_hook(Augmented(hp.augment == "diffaugment", hp.mirror))
 
     @classmethod
     def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """Return a preset: for points many cheap steps, for small images narrower networks."""
-        small = cls.on_small if max(spec.height, spec.width) <= SMALL else {}
-        return cls.on_points if spec.points else small
+        """Return the quick preset: for points many cheap steps, for images narrower networks."""
+        return cls.on_points if spec.points else cls.on_small
+
+    @classmethod
+    def few(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """Augment what D sees, unless images are too small to be moved; mirror colour photographs, not letters."""
+        if min(spec.height, spec.width) <= TINY or not issubclass(cls.hparams, NoiseHParams):
+            return {}
+        return {"augment": "diffaugment", "mirror": spec.channels >= 3}
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""

@@ -63,6 +63,20 @@ def _uniform(x: Tensor, numbers: int) -> Tensor:
     return dist.rows(lambda n: torch.rand(n, numbers, device=x.device), len(x))
 
 
-def augment_input(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Augment a network's first input while it trains: a forward pre-hook."""
-    return (diffaugment(given[0]), *given[1:]) if module.training else given
+def mirrored(x: Tensor) -> Tensor:
+    """Mirror each image or not, by chance."""
+    return torch.where(_uniform(x, 1).view(-1, 1, 1, 1) < 0.5, x.flip(3), x)
+
+
+class Augmented:
+    """A forward pre-hook: change a network's first input while it trains."""
+
+    def __init__(self, diff: bool, mirror: bool) -> None:
+        self._changes = [*([mirrored] if mirror else []), *([diffaugment] if diff else [])]
+
+    def __call__(self, module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the inputs to use."""
+        image, *rest = given
+        for change in self._changes if module.training else ():
+            image = change(image)
+        return image, *rest

@@ -31,6 +31,12 @@ class SetUp:
     channels: int | None = hparam(
         None, "image channels: 1 grey, 3 colour, 4 colour and alpha; default: from the data", min=1, max=4, panel=DATA
     )
+    preset: Literal["auto", "paper", "quick"] = hparam(
+        "auto",
+        "hyperparameters that no option names: paper: as published; quick: tuned to train in minutes; "
+        "auto: quick on a CPU and for images of up to 32 pixels",
+        panel=RUN,
+    )
     split: str = hparam("train", "split to train on, for data sets that have splits: train or test", panel=DATA)
     workers: int = hparam(4, "threads that decode images", min=1, max=64, panel=DATA)
     seed: int = hparam(0, "seed of every random choice", min=0, panel=RUN)
@@ -97,6 +103,8 @@ class RunOptions(SetUp):
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions(SetUp):
     """What to time and for how long."""
+
+    preset: Literal["auto", "paper", "quick"] = "paper"
 
     seconds: float = hparam(5.0, "length of each timing window in seconds", min=0, panel=RUN)
     windows: int = hparam(5, "number of timing windows; the median is reported", min=1, panel=RUN)

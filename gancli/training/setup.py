@@ -23,6 +23,9 @@ from gancli.system.untrusted.door import held_to
 from gancli.training.options import OF_SOME_DATA, SetUp
 from gancli.training.state import State
 
+SMALL = 32  # pixels per side: papers hardly cover such images
+FEW = 5000  # images
+
 
 @dataclass(frozen=True)
 class Data:
@@ -42,8 +45,16 @@ def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: R
     hp = kind.hparams(**values)  # report invalid values before reading any data
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
-    suited = {name: value for name, value in kind.preset(dataset.spec).items() if name not in values}
+    preset = _preset(kind, dataset, options.preset, device)
+    suited = {name: value for name, value in preset.items() if name not in values}
     return Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited)
+
+
+def _preset(kind: type[GAN[Any]], dataset: Dataset[Any], asked: str, device: torch.device) -> dict[str, Any]:
+    spec = dataset.spec
+    quick = asked == "quick" or (asked == "auto" and (device.type == "cpu" or max(spec.height, spec.width) <= SMALL))
+    few = kind.few(spec) if len(dataset) < FEW else {}
+    return {**(kind.preset(spec) if quick else {}), **few}
 
 
 def with_preset(data: Data, values: Mapping[str, Any], preset: Mapping[str, Any]) -> Data:
