@@ -18,6 +18,7 @@ from gancli.nets import resnet_translator
 from gancli.nets.patchgan import PatchGAN
 from gancli.ops import losses
 from gancli.ops.crop_flip import jitter
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,8 @@ class OneWay(Translator[ContrastiveHParams]):
         """Return the loss of matching patches of `query`, features of a translation, to its source's (eq. 4)."""
         key = self.G.encoder.features(source)
         sizes = [layer.shape[2] * layer.shape[3] for layer in key]
-        places = [torch.randperm(size, device=source.device)[: self.hp.patches] for size in sizes]
+        drawn = [dist.common(lambda size=size: torch.randperm(size, device=source.device)) for size in sizes]
+        places = [place[: self.hp.patches] for place in drawn]
         keys = [k.detach() for k in self.F(key, places)]
         found = [losses.patch_nce(q, k, self.hp.temperature) for q, k in zip(self.F(query, places), keys)]
         return torch.stack(found).mean()

@@ -11,7 +11,7 @@ from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
-from gancli.engine.step import slow_down
+from gancli.engine.step import apart_in_parts, slow_down
 from gancli.errors import UserError
 from gancli.system import dist
 from gancli.system.processes.process import tuned
@@ -92,7 +92,7 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
     return Training(
         state,
         feed,
-        HalveOnOutOfMemory(play, display.note),
+        HalveOnOutOfMemory(play, display.note, apart_in_parts(state.gan)),
         Schedule(*(kimg and kimg * 1000 for kimg in (options.save_every, options.sample_every, options.eval_every))),
         watchers,
         accumulate=options.accumulate,

@@ -11,6 +11,7 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.run_folder import Folder
 from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
+from gancli.engine.step import apart_in_parts
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
@@ -48,6 +49,9 @@ def tell_plan(
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
     display.note(f"length    {total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}")
+    if (parts := about["options"]["accumulate"]) > 1:
+        said = f"; {apart}" if (apart := apart_in_parts(gan)) else ""
+        display.note(f"batch     {parts} micro-batches of {gan.hp.batch // (parts * dist.world())}{said}")
     display.note(f"out       {folder.path}{start}")
 
 

@@ -46,6 +46,10 @@ class DiscoGAN(TwoWay[HParams]):
         """DCGAN's, which judges whole images and whose features are matched."""
         return dcgan.Discriminator(self.hp.width, self.spec)
 
+    def mixes(self) -> tuple[str, ...]:
+        """G matches mean features."""
+        return (*super().mixes(), "feature matching")
+
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """D now and then, G always."""
         hp, adv, (a, b) = self.hp, losses.NONSATURATING, self.cut(batch)
@@ -64,8 +68,7 @@ class DiscoGAN(TwoWay[HParams]):
 def _mismatch(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """How far the mean features of D's inner layers are apart, over the whole batch (Salimans et al. 2016)."""
     gaps = [
-        (dist.sum_with_gradient(x.float().mean(0) - y.float().mean(0)) / dist.world()).square().mean()
-        for x, y in zip(_features(D, real), _features(D, fake))
+        dist.mean_of_rows(x.float() - y.float()).square().mean() for x, y in zip(_features(D, real), _features(D, fake))
     ]
     return torch.stack(gaps).sum()
 

@@ -10,3 +10,7 @@ class RaGAN(Relativistic):
 
     hparams = NoiseHParams
     contrast = losses.relativistic_average
+
+    def mixes(self) -> tuple[str, ...]:
+        """Each logit is compared with a mean."""
+        return (*super().mixes(), "the relativistic average")

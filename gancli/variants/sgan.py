@@ -55,6 +55,10 @@ class SGAN(FewLabels[HParams], NoiseToImage[HParams]):
         if clock.every(self.hp.n_critic):
             yield Turn("G", self.g_terms_beside(batch.image, self.generate(self.prior(len(batch)))))
 
+    def mixes(self) -> tuple[str, ...]:
+        """With Salimans' rule, G matches mean features."""
+        return (*super().mixes(), *(["feature matching"] if self.hp.rule == "salimans" else []))
+
     def logits(self, image: Tensor) -> Tensor:
         """Give logits (N, K + 1) of the classes and of FAKE."""
         out = self.D(image).float()

@@ -1,14 +1,12 @@
 """SNGAN: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", arXiv:1802.05957."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
-from gancli.data.kinds.images import Images
 from gancli.families.noise import NoiseHParams, NoiseToImage
-from gancli.gan import Clock, Turn
 from gancli.nets.layers import spectral
 from gancli.ops import losses
 
@@ -34,9 +32,8 @@ class SNGAN(NoiseToImage[HParams]):
         """The family's, normalised."""
         return spectral.normalise(super().discriminator())
 
-    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
         """One power step after each turn of D (Algorithm 1)."""
-        for turn in super().play(batch, clock):
-            yield turn
-            if turn.player == "D":
-                spectral.power_step(self.D)
+        del means
+        if player == "D":
+            spectral.power_step(self.D)
