@@ -180,6 +180,16 @@ class Classes(Protocol):
 
 
 @runtime_checkable
+class Appends(Protocol):
+    """Appends labels or codes to the noise of its latents: walks are arcs in the noise and straight in these."""
+
+    @property
+    def noise_axes(self) -> int:
+        """Return how many leading axes of a latent are noise."""
+        ...
+
+
+@runtime_checkable
 class Encodes(Protocol):
     """Encodes an image to its latent: `interpolate --images`, reconstructions."""
 

@@ -90,6 +90,11 @@ class InfoGAN(NoiseToImage[HParams]):
         return torch.cat([noise, F.one_hot(category, hp.categories), rest], 1)
 
     @property
+    def noise_axes(self) -> int:
+        """The codes follow the noise."""
+        return self.hp.z_dim
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The categories by number: what each means is only known from its images."""
         return tuple(map(str, range(self.hp.categories)))
