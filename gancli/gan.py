@@ -109,7 +109,10 @@ class GAN(nn.Module, Generic[H]):
         return ("batch norm",) if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules()) else ()
 
     def fakes(self, batch: Any) -> Tensor:
-        """Generate the images (N, C, H, W) in [-1, 1] that grids show and metrics score."""
+        """Generate the images (N, C, H, W) in [-1, 1] that grids show and metrics score.
+
+        They are compared with the data's images, targets, or second domain.
+        """
         raise NotImplementedError
 
     def panels(self, batch: Any) -> list[Tensor]:
