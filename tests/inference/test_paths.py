@@ -64,7 +64,7 @@ def test_every_point_of_a_walk_is_one_that_the_prior_could_give(name: str, optio
     """The noise is as long as noise is; labels are shares of classes, and codes lie in their interval."""
     gan: Any = make(name)
     z, _ = interpolate._path(walk_of(**options), gan, MODEL)
-    count = len(getattr(gan, "classes", ()))
+    count = len(gan.classes) if isinstance(gan, Classes) else 0
     noise_axes = gan.hp.z_dim if count else z.shape[1]
     noise, rest = z.tensor_split([noise_axes], 1)
     ends = latents_of(gan, (0, 1, 2, 3))[:, :noise_axes].norm(dim=1)
