@@ -12,12 +12,12 @@ from torch.optim import Optimizer
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
 from gancli.families.translators import ResnetHParams, Translator, halves
+from gancli.families.unpaired import cut
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
 from gancli.nets.patchgan import PatchGAN
 from gancli.ops import losses
-from gancli.ops.crop_flip import jitter
 from gancli.system import dist
 
 
@@ -81,7 +81,7 @@ class OneWay(Translator[ContrastiveHParams]):
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """Play D, then G and F, on one fake."""
         del clock
-        (a,), (b,) = (jitter(x, enlarge=self.hp.enlarge, mirror=self.hp.mirror) for x in (batch.a, batch.b))
+        a, b = cut(batch, self.hp)
         drawn = self.draw(a, b)
         fake = drawn["fake"]
         yield Turn("D", {"adversarial": self.adversarial.d(*halves(self.D, b, fake.detach()))})

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gancli import registry
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.checkpoint import is_text
 from gancli.checkpoints.run_folder import Folder, Recorded, newest_folder, next_folder, seen
@@ -152,7 +153,11 @@ def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
 
 def _learnt(about: Recorded) -> dict[str, Any]:
     said = {"variant": about.variant, "seed": about.seed, "image": about.spec, "source": about.source}
-    return {**about.hparams, **said}
+    try:  # as the variant reads them today: options may have come since, or gone
+        today = dataclasses.asdict(registry.hyperparameters(about.variant)(**about.hparams))
+    except (TypeError, UserError):
+        today = about.hparams
+    return {**today, **said}
 
 
 def _same_place(before: Recorded, now: Recorded) -> bool:

@@ -1,7 +1,7 @@
 """DiscoGAN: Kim et al. 2017, "Learning to Discover Cross-Domain Relations with GANs", arXiv:1703.05192."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,12 @@ class HParams(TranslatorAdamHParams):
     recon: float = hparam(0.5, "share of the loss that is the round trip's, once training is under way", min=0, max=1)
     recon_start: float = hparam(0.01, "that share in the first --warmup of training", min=0, max=1)
     warmup: float = hparam(0.3, "share of training with --recon-start", min=0, max=1)
+    layers: InitVar[int | None] = None  # pyright: ignore  no option, as D judges whole images; older runs name it
     d_every: int = hparam(3, "steps for each turn of D; the code gives G the two between, here it has all", min=1)
+
+    def __post_init__(self, layers: int | None) -> None:  # pyright: ignore
+        del layers
+        super().__post_init__()
 
 
 class DiscoGAN(TwoWay[HParams]):

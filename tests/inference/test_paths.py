@@ -58,13 +58,18 @@ def test_a_walk_has_its_frames_and_passes_its_ends(stops: int, frames: int) -> N
     torch.testing.assert_close(path[-1], z[-1])
 
 
+def classes_in(gan: Any) -> int:
+    """How many classes its latents tell apart."""
+    return len(gan.classes) if isinstance(gan, Classes) else 0
+
+
 @pytest.mark.parametrize("name", SAMPLED)
 @pytest.mark.parametrize("options", [{}, {"loop": True}, {"grid": True}], ids=str)
 def test_every_point_of_a_walk_is_one_that_the_prior_could_give(name: str, options: dict[str, bool]) -> None:
     """The noise is as long as noise is; labels are shares of classes, and codes lie in their interval."""
     gan: Any = make(name)
     z, _ = interpolate._path(walk_of(**options), gan, MODEL)
-    count = len(gan.classes) if isinstance(gan, Classes) else 0
+    count = classes_in(gan)
     noise_axes = gan.hp.z_dim if count else z.shape[1]
     noise, rest = z.tensor_split([noise_axes], 1)
     ends = latents_of(gan, (0, 1, 2, 3))[:, :noise_axes].norm(dim=1)
