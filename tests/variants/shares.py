@@ -19,6 +19,7 @@ from tests.variants.small import SPEC, feed, make
 STEPS = 2
 OPTIONS: dict[str, Sequence[dict[str, Any]]] = {  # beside the defaults: whatever else has a term of its own
     "aae": [{"z_dim": 2, "prior": "mixture"}],
+    "began": [{"gamma": 5.0}],  # so that k leaves 0
     "bgan": [{"levels": 0}],
     "cgan": [{"conditioning": "two-net"}],
     "context-encoder": [{"holes": "square"}, {"holes": "blocks"}],
