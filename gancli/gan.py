@@ -101,13 +101,26 @@ class GAN(nn.Module, Generic[H]):
     def play(self, batch: Any, clock: Clock) -> Iterator[Turn]:
         """Play one training step; it reads from top to bottom like the algorithm in the paper.
 
-        Code after a ``yield`` runs after that player's update (with gradient accumulation, once per micro-batch).
-        Never yield inside a ``with`` block.
+        Code after a ``yield`` runs after that player's update, and once per micro-batch: what changes the state of the
+        GAN belongs into `moved`. Never yield inside a ``with`` block.
         """
         raise NotImplementedError
 
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
+        """Follow a player's update: called once after each of its turns, however many micro-batches there are.
+
+        `means` has the turn's terms and stats by name, averaged over the micro-batches of this process.
+        """
+
+    def mixes(self) -> tuple[str, ...]:
+        """Name what makes one image's loss depend on the rest of the batch; each micro-batch has its own of these."""
+        return ("batch norm",) if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules()) else ()
+
     def fakes(self, batch: Any) -> Tensor:
-        """Generate the images (N, C, H, W) in [-1, 1] that grids show and metrics score."""
+        """Generate the images (N, C, H, W) in [-1, 1] that grids show and metrics score.
+
+        They are compared with the data's images, targets, or second domain.
+        """
         raise NotImplementedError
 
     def panels(self, batch: Any) -> list[Tensor]:
@@ -174,6 +187,16 @@ class Classes(Protocol):
 
     def label_of(self, z: Tensor) -> Tensor:
         """Return the labels (N,) of latents (N, Z)."""
+        ...
+
+
+@runtime_checkable
+class Appends(Protocol):
+    """Appends labels or codes to the noise of its latents: walks are arcs in the noise and straight in these."""
+
+    @property
+    def noise_axes(self) -> int:
+        """Return how many leading axes of a latent are noise."""
         ...
 
 

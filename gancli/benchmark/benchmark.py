@@ -98,7 +98,7 @@ def prepared(data: Data, options: BenchOptions, note: Callable[[str], None]) -> 
 
 
 def _bare(training: Training, context: Amp) -> Callable[[], None]:
-    """Return a minimal step, always on one batch: forward, backward and optimiser of every turn."""
+    """Return a minimal step, always on one batch: forward, backward, optimiser and what follows it, of every turn."""
     gan, players, batch = training.state.gan, training.state.players, training.feed.at(0)
     count = 0
 
@@ -114,6 +114,7 @@ def _bare(training: Training, context: Amp) -> Callable[[], None]:
             player.zero_grad(set_to_none=True)
             torch.stack([term.float() for term in turn.terms.values()]).sum().backward(inputs=parameters(player))
             player.step()
+            gan.moved(turn.player, {name: value.detach() for name, value in (turn.terms | turn.stats).items()})
         count += 1
 
     return step

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from gancli.engine.step import parameters
 from gancli.gan import GAN, Clock
+from gancli.system import parts
 
 TERMS = {"d_terms": "D", "g_terms": "G"}  # the functions of a game that can be compiled, and their players
 ALIKE = {torch.float32: 1e-4, torch.bfloat16: 1e-2}  # relative gradient difference that rounding explains
@@ -75,7 +76,7 @@ class Terms:
         """Return all gradients in one vector: of the player's weights and of the inputs."""
         inputs = [t.detach().requires_grad_(t.requires_grad) for t in given]
         wanted = [*self._mine, *(t for t in inputs if t.requires_grad)]
-        with torch.random.fork_rng(), frozen(self._others):
+        with torch.random.fork_rng(), parts.aside(), frozen(self._others):
             loss = torch.stack([term.float() for term in function(*inputs).values()]).sum()
             found = torch.autograd.grad(loss, wanted, allow_unused=True)
         return torch.cat([g.float().flatten() for g in found if g is not None])

@@ -25,8 +25,9 @@ class HalveOnOutOfMemory:
     error is raised: those with enough memory would wait forever for the one without.
     """
 
-    def __init__(self, play: Play, note: Callable[[str], None]) -> None:
+    def __init__(self, play: Play, note: Callable[[str], None], apart: str = "") -> None:
         self._play, self._note, self._halves = play, note, 1
+        self._apart = f"; {apart}" if apart else ""  # what micro-batches do not have in common
 
     def __call__(self, parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> dict[str, Tensor]:
         """Play one step."""
@@ -43,6 +44,6 @@ class HalveOnOutOfMemory:
             torch.cuda.empty_cache()
         self._note(
             f"warning   out of memory in step {clock.step + 1}: each batch is now computed in {2 * len(parts)} "
-            f"micro-batches; give --accumulate {2 * len(parts)} to start that way"
+            f"micro-batches; give --accumulate {2 * len(parts)} to start that way{self._apart}"
         )
         return self(parts, clock, slower)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from gancli.engine.finite import not_finite, step_unless
 from gancli.gan import GAN, Clock, Turn
 from gancli.system import dist
+from gancli.system.parts import Parts
 
 SKIPPED = "skipped"  # log entry of a step: 1 if a turn was skipped for a non-finite loss or gradient
 
@@ -58,23 +59,36 @@ def play_turns(
     player moves. The player does not move if the loss or a gradient is not finite.
     """
     log: dict[str, Tensor] = {}
-    games = [gan.play(part, clock) for part in parts]
-    while turns := list(_next_turns(games, amp, players, log)):
-        player = players[turns[0][0].player]
+    games, own = [gan.play(part, clock) for part in parts], Parts(len(parts))
+    while turns := list(_next_turns(games, own, amp, players)):
+        player = players[turns[0].player]
         dist.average_gradients(parameters(player))
-        loss = torch.stack([loss for _, loss in turns]).sum()
+        loss = torch.stack([turn.loss for turn in turns]).sum()
         bad = not_finite(loss, [p.grad for p in parameters(player) if p.grad is not None])
         step_unless(bad, player)
         log[SKIPPED] = torch.maximum(log[SKIPPED], bad) if SKIPPED in log else bad
+        means = {name: torch.stack([turn.values[name] for turn in turns]).mean(0) for name in turns[0].values}
+        gan.moved(turns[0].player, means)
+        for name, value in means.items():
+            key = f"{turns[0].player}/{name}"
+            log[key] = log[key] + value if key in log else value
     return log
 
 
+class _Played(NamedTuple):
+    """What is left of a micro-batch's turn when its gradients are accumulated."""
+
+    player: str
+    loss: Tensor
+    values: dict[str, Tensor]  # terms and stats, detached
+
+
 def _next_turns(
-    games: Sequence[Iterator[Turn]], amp: Amp, players: Mapping[str, Optimizer], log: dict[str, Tensor]
-) -> Iterator[tuple[Turn, Tensor]]:
+    games: Sequence[Iterator[Turn]], own: Parts, amp: Amp, players: Mapping[str, Optimizer]
+) -> Iterator[_Played]:
     """Advance every game to its next turn and accumulate that turn's gradients."""
     for i, game in enumerate(games):
-        with amp():
+        with amp(), own.playing(i):
             turn = next(game, None)
         if turn is None:
             continue
@@ -85,10 +99,15 @@ def _next_turns(
                 player.state.clear()
         loss = torch.stack([term.float() for term in turn.terms.values()]).sum() / len(games)
         loss.backward(inputs=parameters(player))  # only this player's gradients
-        for name, value in (turn.terms | turn.stats).items():
-            key, share = f"{turn.player}/{name}", value.detach().float() / len(games)
-            log[key] = log[key] + share if key in log else share
-        yield turn, loss.detach()
+        values = {name: value.detach().float() for name, value in {**turn.terms, **turn.stats}.items()}
+        yield _Played(turn.player, loss.detach(), values)
+
+
+def apart_in_parts(gan: GAN[Any]) -> str:
+    """Say what micro-batches of this GAN do not have in common; empty if nothing."""
+    *most, last = gan.mixes() or ("",)
+    names = f"{', '.join(most)} and {last}" if most else last
+    return f"{names} see{'s' * (not most)} one micro-batch at a time, not the whole batch" if last else ""
 
 
 def slow_down(players: Mapping[str, Optimizer], slower: float) -> None:

@@ -12,12 +12,13 @@ from torch.optim import Optimizer
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
 from gancli.families.translators import ResnetHParams, Translator, halves
+from gancli.families.unpaired import cut
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
 from gancli.nets.patchgan import PatchGAN
 from gancli.ops import losses
-from gancli.ops.crop_flip import jitter
+from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ class OneWay(Translator[ContrastiveHParams]):
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """Play D, then G and F, on one fake."""
         del clock
-        (a,), (b,) = (jitter(x, enlarge=self.hp.enlarge, mirror=self.hp.mirror) for x in (batch.a, batch.b))
+        a, b = cut(batch, self.hp)
         drawn = self.draw(a, b)
         fake = drawn["fake"]
         yield Turn("D", {"adversarial": self.adversarial.d(*halves(self.D, b, fake.detach()))})
@@ -100,7 +101,8 @@ class OneWay(Translator[ContrastiveHParams]):
         """Return the loss of matching patches of `query`, features of a translation, to its source's (eq. 4)."""
         key = self.G.encoder.features(source)
         sizes = [layer.shape[2] * layer.shape[3] for layer in key]
-        places = [torch.randperm(size, device=source.device)[: self.hp.patches] for size in sizes]
+        drawn = [dist.common(lambda size=size: torch.randperm(size, device=source.device)) for size in sizes]
+        places = [place[: self.hp.patches] for place in drawn]
         keys = [k.detach() for k in self.F(key, places)]
         found = [losses.patch_nce(q, k, self.hp.temperature) for q, k in zip(self.F(query, places), keys)]
         return torch.stack(found).mean()

@@ -12,7 +12,6 @@ from gancli.families.latents import FromLabels
 from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.nets import dcgan
-from gancli.nets.layers import spectral
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,6 @@ class LabelToImage(FromLabels[H], NoiseToImage[H]):
         turn = self.d_turn(batch, fake)
         turn.terms |= self.slopes(lambda x: self.logit(x, batch.label), batch.image, fake, clock)
         yield turn
-        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield self.g_turn(self.fakes(batch), batch.label)
 

@@ -61,6 +61,11 @@ class FromLabels(FromLatents[H]):
         """Return the classes of the data."""
         return self.spec.classes
 
+    @property
+    def noise_axes(self) -> int:
+        """Return the size of the noise, which the label follows."""
+        return self.hp.z_dim
+
     def one_hot(self, label: Tensor) -> Tensor:
         """Encode labels (N,) as one-hot rows (N, K)."""
         return F.one_hot(label, len(self.classes)).float()

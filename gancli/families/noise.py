@@ -136,9 +136,14 @@ class NoiseToImage(FromLatents[H]):
         with torch.no_grad():
             fake = self.generate(self.prior(len(batch)))
         yield Turn("D", self.d_terms(batch.image, fake) | self.slopes(self.D, batch.image, fake, clock))
-        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield Turn("G", self.g_objective(batch))
+
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
+        """Let spectral norms follow D (Miyato et al. 2018, Algorithm 1)."""
+        del means
+        if player == "D":
+            spectral.power_step(self.D)
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Return the loss terms of D."""

@@ -7,9 +7,15 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.families.translators import H, Translator
+from gancli.families.translators import H, Translator, TranslatorHParams
 from gancli.nets.patchgan import PatchGAN
 from gancli.ops.crop_flip import jitter
+
+
+def cut(batch: Unpaired, hp: TranslatorHParams) -> tuple[Tensor, Tensor]:
+    """Crop and mirror the images of both domains at random, independently."""
+    (a,), (b,) = (jitter(x, enlarge=hp.enlarge, mirror=hp.mirror) for x in (batch.a, batch.b))
+    return a, b
 
 
 class TwoWay(Translator[H]):
@@ -38,8 +44,7 @@ class TwoWay(Translator[H]):
 
     def cut(self, batch: Unpaired) -> tuple[Tensor, Tensor]:
         """Crop and mirror the images of both domains at random, independently."""
-        (a,), (b,) = (jitter(x, enlarge=self.hp.enlarge, mirror=self.hp.mirror) for x in (batch.a, batch.b))
-        return a, b
+        return cut(batch, self.hp)
 
     def translate(self, image: Tensor, direction: str) -> Tensor:
         """Translate images in one direction."""

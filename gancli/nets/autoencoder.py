@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan, mlp
+from gancli.system import dist
 
 
 class AutoEncoder(nn.Module):
@@ -94,7 +95,7 @@ def repelling(codes: Tensor) -> Tensor:
 
     Without the square, opposite codes would be rewarded.
     """
-    S = nn.functional.normalize(codes.float(), dim=1)
+    S = nn.functional.normalize(dist.all_rows_with_gradient(codes.float()), dim=1)
     n = len(S)
     squares = (S @ S.T).square()
     return (squares.sum() - torch.diagonal(squares).sum()) / max(n * (n - 1), 1)

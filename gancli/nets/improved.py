@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan, mlp
 from gancli.nets.layers.norms import BatchNorm2d
+from gancli.system import dist
 
 KERNEL_SIZE = 5  # C in section 3.2, as in the authors' code
 
@@ -20,7 +21,7 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, f: Tensor) -> Tensor:
         """Sum exp(-|M_i - M_j|_1) over the others: N - 1 for a batch of one image repeated, 0 for strangers."""
         M = torch.tensordot(f.float(), self.T.float(), 1)  # (N, B, C)
-        nearness = torch.exp(-(M[:, None] - M[None]).abs().sum(3))
+        nearness = torch.exp(-(M[:, None] - dist.all_rows_with_gradient(M)[None]).abs().sum(3))
         return nearness.sum(1) - 1  # without itself
 
 

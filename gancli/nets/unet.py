@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.nets.layers.convolution import Convolution, Transposed
+from gancli.nets.layers.noise import Dropout
 from gancli.nets.layers.norms import InstanceNorm2d
 from gancli.nets.resnet_translator import initialise
 
@@ -46,7 +47,7 @@ class UNet(nn.Module):
             layers = [Transposed(before, channels[i - 1], 4, 2, 1, bias=False)]
             layers += [InstanceNorm2d(channels[i - 1], affine=True)]
             noisy = levels - 1 - NOISY <= i < levels - 1
-            self.up.append(nn.Sequential(*layers, *([nn.Dropout(dropout)] if noisy else [])))
+            self.up.append(nn.Sequential(*layers, *([Dropout(dropout)] if noisy else [])))
         self.head = nn.ConvTranspose2d(2 * width, spec.channels, 4, 2, 1)
         self.apply(initialise)
         self.apply(_initialise_norm)

@@ -27,8 +27,8 @@ class ImagePool(nn.Module):
         fakes = fakes.detach()
         if not len(self.images):
             return fakes
-        everyone = dist.all_rows(fakes)
-        coins = torch.rand(len(everyone), 2, device=fakes.device)
+        coins = dist.rows(lambda n: torch.rand(n, 2, device=fakes.device), len(fakes))
+        everyone, coins = dist.all_rows(fakes), dist.all_rows(coins)
         swapped = [self._swap(image[None], coin) for image, coin in zip(everyone, coins)]
         first = dist.rank() * len(fakes) if dist.world() > 1 else 0
         return torch.cat(swapped[first : first + len(fakes)])

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gancli.system import dist
+
 
 class Adversarial(NamedTuple):
     """The two sides of a game."""
@@ -68,7 +70,7 @@ def relativistic_pairs(high: Tensor, low: Tensor) -> Tensor:
 def relativistic_average(high: Tensor, low: Tensor) -> Tensor:
     """-log s(high - mean low) - log s(mean high - low): each against the average of the other side."""
     high, low = high.float(), low.float()
-    return F.softplus(low.mean() - high).mean() + F.softplus(low - high.mean()).mean()
+    return F.softplus(dist.mean_of_rows(low) - high).mean() + F.softplus(low - dist.mean_of_rows(high)).mean()
 
 
 def smoothed(real: Tensor, fake: Tensor, target: float) -> Tensor:
@@ -80,7 +82,7 @@ def smoothed(real: Tensor, fake: Tensor, target: float) -> Tensor:
 
 def mean_matching(real: Tensor, fake: Tensor) -> Tensor:
     """Squared distance between the mean features of two batches, each (N, …): Salimans et al. 2016, section 3.1."""
-    return (real.float().mean(0) - fake.float().mean(0)).square().sum()
+    return dist.mean_of_rows(real.float() - fake.float()).square().sum()
 
 
 NONSATURATING = Adversarial(_nonsaturating_d, _nonsaturating_g)

@@ -45,7 +45,7 @@ def around(critic: Critic, real: Tensor, slope: float) -> Tensor:
 
     The noise is the authors' code's: from none to U[0, 1] times half the deviation of the data, one way for each image.
     """
-    spread = dist.mean_over_ranks(real.float().std())
+    spread = dist.deviation(real.float())
     noise = dist.rows(lambda n: torch.rand(n, *real.shape[1:], device=real.device), len(real))
     far = dist.rows(lambda n: torch.rand(n, 1, 1, 1, device=real.device), len(real))
     norm = input_gradient(critic, real.float() + far * noise * spread / 2).flatten(1).norm(dim=1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as td
 
+from gancli.system import parts
 from gancli.system.processes.watchdog import PATIENCE, Watch, watch_all
 
 _alone = False
@@ -28,13 +29,19 @@ def rank() -> int:
 
 
 def rows(draw: Callable[[int], Tensor], n: int) -> Tensor:
-    """Draw noise for the whole batch and keep this process's `n` rows.
+    """Draw noise for the whole batch and keep the `n` rows of this process and micro-batch.
 
     All processes share one seed a step, so together they draw what a single one would.
     """
-    if world() == 1:
+    if world() == 1 and parts.count() == 1:
         return draw(n)
-    return draw(n * world())[rank() * n : (rank() + 1) * n]
+    first = (rank() * parts.count() + parts.index()) * n
+    return common(lambda: draw(n * parts.count() * world()))[first : first + n]
+
+
+def common(draw: Callable[[], Tensor]) -> Tensor:
+    """Draw what all rows of the batch have in common, such as places that are the same in every image."""
+    return parts.together(draw)
 
 
 def mean_over_ranks(x: Tensor) -> Tensor:
@@ -54,6 +61,27 @@ def all_rows(x: Tensor) -> Tensor:
     with _together():
         td.all_gather(parts, x.detach().contiguous())
     return torch.cat(parts)
+
+
+def all_rows_with_gradient(x: Tensor) -> Tensor:
+    """Concatenate the rows of all ranks, differentiably: each rank gets the gradients of all for its own rows."""
+    if world() == 1:
+        return x
+    before, after = (x.new_zeros(ranks * len(x), *x.shape[1:]) for ranks in (rank(), world() - 1 - rank()))
+    return sum_with_gradient(torch.cat([before, x, after]))
+
+
+def mean_of_rows(x: Tensor) -> Tensor:
+    """Average over the rows of all ranks, differentiably."""
+    return sum_with_gradient(x.mean(0)) / world()
+
+
+def deviation(x: Tensor) -> Tensor:
+    """Return the standard deviation of all values of all ranks; detached."""
+    if world() == 1:
+        return x.detach().std()
+    squares = (x.detach() - mean_over_ranks(x.mean())).square()
+    return (mean_over_ranks(squares.mean()) * x.numel() * world() / (x.numel() * world() - 1)).sqrt()
 
 
 def sum_with_gradient(x: Tensor) -> Tensor:

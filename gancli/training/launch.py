@@ -12,7 +12,7 @@ from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
-from gancli.engine.step import slow_down
+from gancli.engine.step import apart_in_parts, slow_down
 from gancli.gan import Clock
 from gancli.system import dist
 from gancli.system.processes.process import tuned
@@ -57,7 +57,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     about = _about(variant, data, options, choice)
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
-        resuming.check_unchanged(folder, about, vars(data.kind.hparams()))
+        resuming.check_unchanged(folder, about)
     so_far = length.SoFar((newest and seen(newest)) or 0, folder.seconds())
     found = length.settled(known, data, state, options, choice, so_far)
     if found.cost:
@@ -105,7 +105,7 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
     return Training(
         state,
         feed,
-        HalveOnOutOfMemory(play, display.note),
+        HalveOnOutOfMemory(play, display.note, apart_in_parts(state.gan)),
         Schedule(*(kimg and kimg * 1000 for kimg in (options.save_every, options.sample_every, options.eval_every))),
         watchers,
         accumulate=options.accumulate,

@@ -53,9 +53,12 @@ class SetUp:
         "auto", "CUDA graphs; auto: on a GPU, capture the whole training step when possible; off: never", panel=RUN
     )
     accumulate: int = hparam(
-        1, "gradient accumulation: micro-batches per step, to save memory; batch norm sees one micro-batch", min=1,
+        1,
+        "gradient accumulation: micro-batches per step, to save memory; batch norm, and what else compares the images "
+        "of a batch, sees one micro-batch",
+        min=1,
         panel=RUN,
-    )  # fmt: skip
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self)

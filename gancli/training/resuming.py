@@ -2,11 +2,12 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gancli import registry
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.checkpoint import is_text
 from gancli.checkpoints.run_folder import Folder, Recorded, newest_folder, next_folder, seen
@@ -126,16 +127,13 @@ def set_aside_newer(folder: Folder, than: Path | None, note: Note) -> None:
             note(f"damaged   {path.name} cannot be resumed: renamed to {atomic.set_aside(path).name}")
 
 
-def check_unchanged(folder: Folder, about: dict[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Raise UserError if a resumed run would learn something else: only its length may change.
-
-    A hyperparameter that the run does not name, because its version of gancli had none, had its default.
-    """
+def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
+    """Raise UserError if a resumed run would learn something else: only its length may change."""
     before = folder.read_about()
     if before is None:
         return
     now = parse_nulled(to_json(about), Recorded)
-    old, new = {**defaults, **_learnt(before)}, _learnt(now)
+    old, new = _learnt(before), _learnt(now)
     changed = [
         f"{k} was {_said(old.get(k))}, now {_said(new.get(k))}"
         for k in {**old, **new}
@@ -155,7 +153,11 @@ def check_unchanged(folder: Folder, about: dict[str, Any], defaults: Mapping[str
 
 def _learnt(about: Recorded) -> dict[str, Any]:
     said = {"variant": about.variant, "seed": about.seed, "image": about.spec, "source": about.source}
-    return {**about.hparams, **said}
+    try:  # as the variant reads them today: options may have come since, or gone
+        today = dataclasses.asdict(registry.hyperparameters(about.variant)(**about.hparams))
+    except (TypeError, UserError):
+        today = about.hparams
+    return {**today, **said}
 
 
 def _same_place(before: Recorded, now: Recorded) -> bool:

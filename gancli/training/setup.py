@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 
@@ -60,8 +60,10 @@ def _preset(kind: type[GAN[Any]], dataset: Dataset[Any], asked: str, device: tor
 def with_preset(data: Data, values: Mapping[str, Any], preset: Mapping[str, Any]) -> Data:
     """Return the same with another preset: a resumed run keeps its own, whatever version of gancli resumes it."""
     known = {name: value for name, value in preset.items() if hasattr(data.hp, name) and name not in values}
+    hints = get_type_hints(data.kind.hparams)
     try:
-        held_to({**known, **values}, data.kind.hparams)
+        for name, value in known.items():
+            held_to(value, hints[name])
     except ValueError as error:
         raise UserError(f"--resume: the preset in the run's run.json does not fit: {error}") from None
     return dataclasses.replace(data, hp=data.kind.hparams(**{**known, **values}), suited=known)

@@ -12,6 +12,7 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.run_folder import Folder, seen
 from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
+from gancli.engine.step import apart_in_parts
 from gancli.engine.timing import StepCost
 from gancli.metrics import table
 from gancli.system import dist
@@ -57,6 +58,9 @@ def tell_plan(
     )
     if length.cost:
         display.note(f"time      {_time(length.cost, total - (seen(newest) if newest else 0), gan.hp.batch)}")
+    if (parts := about["options"]["accumulate"]) > 1:
+        said = f"; {apart}" if (apart := apart_in_parts(gan)) else ""
+        display.note(f"batch     {parts} micro-batches of {gan.hp.batch // (parts * dist.world())}{said}")
     display.note(f"out       {folder.path}{start}")
 
 

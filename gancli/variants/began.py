@@ -1,6 +1,6 @@
 """BEGAN: Berthelot et al. 2017, "BEGAN: Boundary Equilibrium Generative Adversarial Networks", arXiv:1703.10717."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -71,11 +71,19 @@ class BEGAN(Energetic[HParams]):
             fake = self.generate(self.prior(len(batch)))
         real_error, fake_error = self.errors(batch.image).mean(), self.errors(fake).mean()
         balance = self.hp.gamma * real_error - fake_error
-        stats = {"k": self.k, "convergence": real_error + balance.abs(), "ratio": fake_error / real_error}
+        stats = {
+            "k": self.k,
+            "balance": balance,
+            "convergence": real_error + balance.abs(),
+            "ratio": fake_error / real_error,
+        }
         slopes = self.slopes(self.errors, batch.image, fake, clock)
         yield Turn("D", {"real": real_error, "fake": -self.k * fake_error, **slopes}, stats)
         if clock.every(self.hp.n_critic):
             fake_error = self.errors(self.generate(self.prior(len(batch)))).mean()
             yield Turn("G", {"adversarial": fake_error})
-        balance = dist.mean_over_ranks(self.hp.gamma * real_error - fake_error)
-        self.k.add_(self.hp.k_rate * balance).clamp_(0, 1)
+
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
+        """Move k by what D's turn found (eq. 13, last line)."""
+        if player == "D":
+            self.k.add_(self.hp.k_rate * dist.mean_over_ranks(means["balance"])).clamp_(0, 1)

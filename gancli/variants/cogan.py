@@ -74,8 +74,8 @@ class CoGAN(FromLatents[HParams]):
         return torch.cat(self.pair(z), 3)
 
     def fakes(self, batch: Unpaired) -> Tensor:
-        """Images of the first domain, as many as the batch holds."""
-        return self.pair(self.prior(len(batch)))[0]
+        """Images of the second domain, as many as the batch holds: scores compare with its real ones, as everywhere."""
+        return self.pair(self.prior(len(batch)))[1]
 
     def panels(self, batch: Unpaired) -> list[Tensor]:
         """Below each image of the first domain, its counterpart in the second."""

@@ -56,6 +56,7 @@ class ContextEncoder(FillsHoles[HParams]):
 
     @staticmethod
     def error(drawn: Tensor, image: Tensor, mask: Tensor, judged: Tensor) -> Tensor:
-        """Mean squared error where G is judged; tenfold in the band that it could copy (section 3.3)."""
+        """Mean squared error where G is judged, image by image; tenfold in the band it could copy (section 3.3)."""
         weight = judged + 9 * (judged - mask)
-        return (weight * (drawn - image).square()).sum() / (judged.sum() * image.shape[1])
+        error = (weight * (drawn - image).square()).sum((1, 2, 3))
+        return (error / (judged.sum((1, 2, 3)) * image.shape[1])).mean()

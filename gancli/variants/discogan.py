@@ -1,7 +1,7 @@
 """DiscoGAN: Kim et al. 2017, "Learning to Discover Cross-Domain Relations with GANs", arXiv:1703.05192."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,12 @@ class HParams(TranslatorAdamHParams):
     recon: float = hparam(0.5, "share of the loss that is the round trip's, once training is under way", min=0, max=1)
     recon_start: float = hparam(0.01, "that share in the first --warmup of training", min=0, max=1)
     warmup: float = hparam(0.3, "share of training with --recon-start", min=0, max=1)
+    layers: InitVar[int | None] = None  # pyright: ignore  no option, as D judges whole images; older runs name it
     d_every: int = hparam(3, "steps for each turn of D; the code gives G the two between, here it has all", min=1)
+
+    def __post_init__(self, layers: int | None) -> None:  # pyright: ignore
+        del layers
+        super().__post_init__()
 
 
 class DiscoGAN(TwoWay[HParams]):
@@ -46,6 +51,10 @@ class DiscoGAN(TwoWay[HParams]):
     def discriminator(self) -> nn.Module:
         """DCGAN's, which judges whole images and whose features are matched."""
         return dcgan.Discriminator(self.hp.width, self.spec)
+
+    def mixes(self) -> tuple[str, ...]:
+        """G matches mean features."""
+        return (*super().mixes(), "feature matching")
 
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """D now and then, G always."""
@@ -65,8 +74,7 @@ class DiscoGAN(TwoWay[HParams]):
 def _mismatch(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """How far the mean features of D's inner layers are apart, over the whole batch (Salimans et al. 2016)."""
     gaps = [
-        (dist.sum_with_gradient(x.float().mean(0) - y.float().mean(0)) / dist.world()).square().mean()
-        for x, y in zip(_features(D, real), _features(D, fake))
+        dist.mean_of_rows(x.float() - y.float()).square().mean() for x, y in zip(_features(D, real), _features(D, fake))
     ]
     return torch.stack(gaps).sum()
 

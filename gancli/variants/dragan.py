@@ -24,6 +24,10 @@ class DRAGAN(NoiseToImage[HParams]):
     purpose = "new images; D held to one slope around the data"
     hparams = HParams
 
+    def mixes(self) -> tuple[str, ...]:
+        """The noise of the penalty is as wide as the data."""
+        return (*super().mixes(), "the deviation of the data")
+
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The non-saturating loss on logits, and the penalty."""
         penalty = self.hp.gp_weight * penalties.around(self.D, real, self.hp.slope)

@@ -39,6 +39,10 @@ class EBGAN(Energetic[HParams]):
             return autoencoder.connected(self.hp.code, self.hp.units, self.spec)
         return autoencoder.convolutional(self.hp.code, self.hp.width, self.spec)
 
+    def mixes(self) -> tuple[str, ...]:
+        """The codes of different images repel each other."""
+        return (*super().mixes(), *(["the repelling term"] if self.hp.pt_weight else []))
+
     def energy(self, x: Tensor) -> Tensor:
         """Mean squared error of the reconstruction of each image, (N,)."""
         return (self.D(x) - x).square().flatten(1).mean(1)

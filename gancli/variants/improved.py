@@ -1,6 +1,6 @@
 """Improved techniques: Salimans et al. 2016, "Improved Techniques for Training GANs", arXiv:1606.03498."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -55,13 +55,21 @@ class Improved(NoiseToImage[HParams]):
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """As everywhere, and with historical averaging each player is drawn to where it was."""
         for turn in super().play(batch, clock):
-            if turn.player not in self.history:
-                yield turn
-                continue
-            network, history = getattr(self, turn.player), cast(improved.History, self.history[turn.player])
-            turn.terms["history"] = self.hp.history_weight * history.distance(network)
+            if turn.player in self.history:
+                history = cast(improved.History, self.history[turn.player])
+                turn.terms["history"] = self.hp.history_weight * history.distance(getattr(self, turn.player))
             yield turn
-            history.add(network)
+
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
+        """Count the player's new weights in."""
+        super().moved(player, means)
+        if player in self.history:
+            cast(improved.History, self.history[player]).add(getattr(self, player))
+
+    def mixes(self) -> tuple[str, ...]:
+        """D looks at the batch as a whole, or G is to match its means."""
+        terms = {"minibatch discrimination": self.hp.kernels, "feature matching": self.hp.feature_matching}
+        return (*super().mixes(), *(name for name, used in terms.items() if used))
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The target of fakes stays 0: smoothed too, it would hold G where it is."""

@@ -16,7 +16,6 @@ from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
-from gancli.nets.layers import spectral
 from gancli.system import dist
 
 
@@ -62,7 +61,6 @@ class InfoGAN(NoiseToImage[HParams]):
         terms, stats = self.information(fake.detach(), z)
         terms |= self.d_terms(batch.image, fake.detach()) | self.slopes(self.D, batch.image, fake, clock)
         yield Turn("D", terms, stats)
-        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield Turn("G", self.g_terms(fake) | self.information(fake, z)[0])
 
@@ -92,6 +90,11 @@ class InfoGAN(NoiseToImage[HParams]):
         category = dist.rows(lambda rows: torch.randint(hp.categories, (rows,), device=self.device), n)
         rest = dist.rows(lambda rows: torch.rand(rows, hp.continuous, device=self.device), n) * 2 - 1
         return torch.cat([noise, F.one_hot(category, hp.categories), rest], 1)
+
+    @property
+    def noise_axes(self) -> int:
+        """The codes follow the noise."""
+        return self.hp.z_dim
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -11,3 +11,7 @@ class RaGAN(Relativistic):
     hparams = ConvHParams
     contrast = losses.relativistic_average
     purpose = "new images; D compares with the average"
+
+    def mixes(self) -> tuple[str, ...]:
+        """Each logit is compared with a mean."""
+        return (*super().mixes(), "the relativistic average")

@@ -14,7 +14,6 @@ from gancli.families.noise import ConvHParams, DNorm, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
-from gancli.nets.layers import spectral
 from gancli.ops import losses
 
 
@@ -56,9 +55,12 @@ class SGAN(FewLabels[HParams], NoiseToImage[HParams]):
         terms = {"class": self.supervised(named, batch.label), "unlabelled": self.hp.unlabelled_weight * unlabelled}
         terms |= self.slopes(lambda x: self.realness(self.logits(x)), batch.image, fake, clock)
         yield Turn("D", terms, {"accuracy": (named[:, :-1].argmax(1) == batch.label).float().mean()})
-        spectral.power_step(self.D)
         if clock.every(self.hp.n_critic):
             yield Turn("G", self.g_terms_beside(batch.image, self.generate(self.prior(len(batch)))))
+
+    def mixes(self) -> tuple[str, ...]:
+        """With Salimans' rule, G matches mean features."""
+        return (*super().mixes(), *(["feature matching"] if self.hp.rule == "salimans" else []))
 
     def logits(self, image: Tensor) -> Tensor:
         """Give logits (N, K + 1) of the classes and of FAKE."""

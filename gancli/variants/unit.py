@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
 from gancli.families.translators import ResnetHParams, Translator, halves
+from gancli.families.unpaired import cut
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
@@ -61,7 +62,7 @@ class UNIT(Translator[HParams]):
     def play(self, batch: Unpaired, clock: Clock) -> Iterator[Turn]:
         """D's, then everything else, on one pair of fakes."""
         del clock
-        hp, a, b, adv = self.hp, batch.a, batch.b, losses.LEAST_SQUARES
+        hp, adv, (a, b) = self.hp, losses.LEAST_SQUARES, cut(batch, self.hp)
         code_a, code_b = self.code(self.EA, a), self.code(self.EB, b)
         z_a, z_b = self.noisy(code_a), self.noisy(code_b)
         fake_a, fake_b = self.decode(self.GA, z_b), self.decode(self.GB, z_a)

@@ -1,15 +1,14 @@
 """WGAN: Arjovsky et al. 2017, "Wasserstein GAN", arXiv:1701.07875."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli.data.kinds.images import Images
 from gancli.families.noise import LatentHParams, NoiseToImage
-from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.ops import losses
 from gancli.optim import RMSprop
@@ -41,12 +40,11 @@ class WGAN(NoiseToImage[HParams]):
         """RMSprop: momentum makes this critic unstable (section 4.3)."""
         return {"D": RMSprop(self.D.parameters(), self.hp.lr), "G": RMSprop(self.G.parameters(), self.g_lr)}
 
-    def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
         """Clip after each turn of the critic (Algorithm 1, line 7): so the bound holds whenever anyone looks."""
-        for turn in super().play(batch, clock):
-            yield turn
-            if turn.player == "D":
-                self.clip_critic()
+        del means
+        if player == "D":
+            self.clip_critic()
 
     @torch.no_grad()
     def clip_critic(self) -> None:

@@ -75,12 +75,19 @@ def test_processes_choose_one_precision(cli: Cli, pictures: Path) -> None:
 
 
 def test_parts_of_a_batch_add_up_to_it(cli: Cli, pictures: Path) -> None:
-    command = ("train", "gan", "--data", pictures, "--width", 4, "--sample-every", 1000, "--steps", 4)
-    command += ("--precision", "fp32")
-    sizes = ("--batch", 64, "--z-dim", 16)  # of such sizes the parts draw the noise that the whole does
-    assert cli(*command, *sizes, "--out", "whole").code == 0
-    assert cli(*command, *sizes, "--out", "parts", "--accumulate", 4).code == 0
+    command = ("train", "gan", "--data", pictures, *QUICK, "--steps", 4)
+    assert cli(*command, "--out", "whole").code == 0
+    result = cli(*command, "--out", "parts", "--accumulate", 4)
+    assert result.code == 0
+    assert "batch     4 micro-batches of 2\n" in result.out
     assert_same("whole", "parts")
+
+
+def test_what_micro_batches_change_is_said_before_the_first_step(cli: Cli, pictures: Path) -> None:
+    small = ("--data", pictures, "--batch", 8, "--width", 4, "--dry-run")
+    ghosts = "batch     2 micro-batches of 4; batch norm and minibatch discrimination see one micro-batch at a time"
+    assert ghosts in cli("train", "improved", *small, "--accumulate", 2).out
+    assert "micro-batch" not in cli("train", "improved", *small).out
 
 
 def test_batches_must_divide(cli: Cli, pictures: Path) -> None:

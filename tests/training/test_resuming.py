@@ -173,3 +173,16 @@ def test_a_run_keeps_its_preset_and_the_defaults_of_what_it_does_not_name(
     refused = cli(*command, "--steps", 6, "--resume", "--r1", 1)
     assert refused.code == 2
     assert "r1 was 0.0, now 1.0" in refused.err
+
+
+def test_a_run_with_an_option_that_has_gone_or_without_one_that_has_come_goes_on(cli: Cli, two_folders: Path) -> None:
+    """DiscoGAN had --layers, which did nothing."""
+    command = ("train", "discogan", "--data", two_folders, "--batch", 4, "--width", 4, "--out", "x", "--steps")
+    assert "--layers" not in cli("train", "discogan", "--help").out
+    assert cli(*command, 2).code == 0
+    about = json.loads(Path("x/run.json").read_text())
+    del about["hparams"]["warmup"]
+    Path("x/run.json").write_text(json.dumps(about | {"hparams": about["hparams"] | {"layers": 3}}))
+    result = cli(*command, 3, "--resume")
+    assert result.code == 0, result.err
+    assert cli(*command, 4, "--resume", "--warmup", 0.5).code == 2

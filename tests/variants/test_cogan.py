@@ -1,5 +1,6 @@
 """CoGAN: what its paper says that can be seen without training."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.request import Request
 from gancli.errors import UserError
+from gancli.evaluation.image_sets import GeneratedImages, reals_of
 from gancli.gan import Clock
 from tests.conftest import Cli, noise_images
 from tests.variants.small import SPEC, feed, make
@@ -97,3 +99,16 @@ def test_each_domain_is_judged_against_its_own_images() -> None:
         pass
     assert torch.equal(seen["a"][0], batch.a)
     assert torch.equal(seen["b"][0], batch.b)
+
+
+@torch.no_grad()
+def test_what_it_draws_is_scored_against_its_own_domain() -> None:
+    """Its fakes were of the first domain, and the real images of the second."""
+    gan: Any = make("cogan")
+    gan.pair = lambda z: (torch.full((len(z), 3, 16, 16), -1.0), torch.full((len(z), 3, 16, 16), 1.0))
+    data = feed(gan)
+    dark, light = torch.zeros_like(data.dataset.columns["a"]), torch.full_like(data.dataset.columns["b"], 255)
+    dataset = dataclasses.replace(data.dataset, columns={"a": dark, "b": light})
+    real = next(reals_of(dataset, "", None).batches(8))
+    drawn = next(GeneratedImages("", lambda _: gan.fakes(data.at(0)), 8, 0).batches(8))
+    assert torch.equal(real, drawn)

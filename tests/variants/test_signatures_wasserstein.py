@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import RMSprop
 
+from gancli.engine.step import play_step
 from gancli.gan import Clock
 from gancli.ops import losses, penalties
 from tests.variants.small import feed, make
@@ -26,6 +27,7 @@ def test_after_each_turn_every_weight_is_in_the_box() -> None:
         torch.stack(list(turn.terms.values())).sum().backward()
         player.step()
         assert max(p.abs().max().item() for p in gan.D.parameters()) > 0.01  # the step left it
+    play_step(gan, gan.players(), [batch], Clock(1, 0, 1))
     assert max(p.abs().max().item() for p in gan.D.parameters()) <= 0.01
 
 

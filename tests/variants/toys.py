@@ -65,4 +65,5 @@ def train_critic(gan: GAN[Any], real: Tensor, steps: int) -> dict[str, Tensor]:
                 player.zero_grad()
                 torch.stack(list(turn.terms.values())).sum().backward(inputs=parameters(player))
                 player.step()
+                gan.moved("D", last)
     return last

@@ -23,7 +23,7 @@ def command(
     frames: Annotated[int, typer.Option(help="Number of frames in total.", min=2)] = 60,
     mode: Annotated[
         Literal["slerp", "lerp"],
-        typer.Option(help="slerp: along arcs, for Gaussian priors; lerp: along straight lines."),
+        typer.Option(help="slerp: along arcs in the noise, straight in labels and codes; lerp: straight in all."),
     ] = "slerp",
     axis: Annotated[
         int | None, typer.Option(help="Change only this latent axis, starting from the first seed.", min=0)

@@ -1,6 +1,5 @@
 """Interpolate between latents, or between images."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from torch import Tensor
 from gancli import registry
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, Encodes
+from gancli.gan import GAN, Appends, Classes, Encodes
 from gancli.images import scatter
 from gancli.images.animation import save_frames
 from gancli.images.pixels import grid, to_picture
@@ -73,24 +72,23 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     return out
 
 
-def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> tuple[Tensor, Walk]:
+def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> Tensor:
     """Set the classes of the stops. One class: all stops get it. Several: they are the stops, with one noise."""
     text = str(walk.classes)
     names = list(gan.classes) if text == ALL else [text] if text in gan.classes else text.split(":")
     labels = torch.tensor([label_named(gan, name) for name in names])
     if len(names) == 1:
-        return gan.of_class(stops, labels.expand(len(stops))), walk
+        return gan.of_class(stops, labels.expand(len(stops)))
     if walk.grid or walk.axis is not None:
         raise UserError(f"--class {text}: several classes cannot be combined with --grid or --axis; give one class")
-    # lerp: slerp would change the noise that all stops share
-    return gan.of_class(stops[:1].repeat(len(names), 1), labels), dataclasses.replace(walk, mode="lerp")
+    return gan.of_class(stops[:1].repeat(len(names), 1), labels)
 
 
 def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
     """Return the latents of all frames (T, Z), and the number of columns of a still image of them."""
     stops = _stops(walk, gan)
     if walk.classes is not None:
-        stops, walk = _over_classes(walk, classes_of(gan, model), stops)
+        stops = _over_classes(walk, classes_of(gan, model), stops)
     if walk.grid:
         return _still(walk, gan, stops)
     if walk.axis is not None:
@@ -104,7 +102,13 @@ def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
         stops = torch.cat([stops, stops[:1]])
     if len(stops) < 2:
         raise UserError("a walk needs at least two stops: give for example --seeds 3,8,21 or --images a.png b.png")
-    return paths.walk(stops, walk.frames, walk.mode), walk.frames
+    return paths.walk(stops, walk.frames, _arcs(walk, gan, stops)), walk.frames
+
+
+def _arcs(walk: Walk, gan: GAN[Any], stops: Tensor) -> int:
+    """Return how many leading axes are walked along arcs: those of the noise."""
+    noise = gan.noise_axes if isinstance(gan, Appends) else stops.shape[1]
+    return noise if walk.mode == "slerp" else 0
 
 
 def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
@@ -114,8 +118,9 @@ def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
         return plane(gan, side), side
     if len(stops) != 4:
         raise UserError(f"--grid needs four seeds or images, one per corner, not {len(stops)}")
-    left, right = (paths.walk(stops[[i, i + 2]], side, walk.mode) for i in (0, 1))
-    rows = [paths.walk(torch.stack(ends), side, walk.mode) for ends in zip(left, right)]
+    arcs = _arcs(walk, gan, stops)
+    left, right = (paths.walk(stops[[i, i + 2]], side, arcs) for i in (0, 1))
+    rows = [paths.walk(torch.stack(ends), side, arcs) for ends in zip(left, right)]
     return torch.cat(rows), side
 
 

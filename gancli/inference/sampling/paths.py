@@ -1,5 +1,7 @@
 """Interpolation paths through a latent space."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -24,9 +26,18 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return arc * torch.lerp(long, short, t)
 
 
-def walk(stops: Tensor, frames: int, mode: str) -> Tensor:
-    """Interpolate through all stops (S, Z) in `frames` even steps (T, Z); the first and last frames are stops."""
-    step = slerp if mode == "slerp" else lerp
+def walk(stops: Tensor, frames: int, noise_axes: int) -> Tensor:
+    """Interpolate through all stops (S, Z) in `frames` even steps (T, Z); the first and last frames are stops.
+
+    The path is an arc in the leading axes, whose prior is Gaussian, and a straight line in all others: on it the labels
+    of two classes add up to 1, and codes stay between their ends.
+    """
     place = torch.linspace(0, len(stops) - 1, frames)
     leg = place.long().clamp_max(len(stops) - 2)
-    return torch.cat([step(stops[i], stops[i + 1], place[leg == i] - i) for i in range(len(stops) - 1)])
+    parts = stops.tensor_split([noise_axes], 1)
+    ways = [_through(part, way, place, leg) for part, way in zip(parts, (slerp, lerp)) if part.shape[1]]
+    return torch.cat(ways, 1)
+
+
+def _through(stops: Tensor, way: Callable[[Tensor, Tensor, Tensor], Tensor], place: Tensor, leg: Tensor) -> Tensor:
+    return torch.cat([way(stops[i], stops[i + 1], place[leg == i] - i) for i in range(len(stops) - 1)])
