@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli.checkpoints import states
-from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.ema import EMA, completed, lacking, pruned
 from gancli.checkpoints.ticks import Count, Numbers
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
@@ -39,7 +39,6 @@ KEY = "gancli"
 SUFFIX = ".safetensors"
 PARTS = ("gan", "ema", "opt")
 MOST = 1024  # pixels a side: a larger claim is damage
-
 
 Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0: that is a denormal number, which training counts as zero
 
@@ -242,9 +241,18 @@ def resumes(path: Path) -> bool:
         return any(name.startswith("gan.") for name in _names(file))
 
 
+def networks(path: Path) -> set[str]:
+    """Name the networks of which a checkpoint holds weights."""
+    with _opened(path) as file:
+        return {name.split(".")[1] for name in _names(file) if name.startswith(("gan.", "ema."))}
+
+
 def load_served(path: Path, gan: GAN[Any]) -> None:
-    """Load only the averaged networks into a pruned GAN."""
+    """Load only the averaged networks into a pruned GAN; drop the judges that the file of an older version lacks."""
     tensors = _read(path, "ema")
+    if lacking(gan, tensors):
+        tensors = completed(gan, tensors, _read(path, "gan"))
+        pruned(gan, without=lacking(gan, tensors))  # the file was stripped
     _check(path, gan, tensors)
     _fill(gan, tensors)
 
@@ -256,6 +264,7 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     Raise UserError, before anything has changed, if the file does not fit.
     """
     weights, served, remembered = (_read(path, part) for part in PARTS)
+    served = completed(ema.gan, served, weights)
     _check(path, gan, weights)
     _check(path, ema.gan, served)
     clock = Clock(**describe(path).clock)

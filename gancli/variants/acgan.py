@@ -55,6 +55,11 @@ class ACGAN(LabelToImage[HParams]):
         out = self.D(image)
         return out[:, 0], out[:, 1:]
 
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """The logit of the source."""
+        del z
+        return self.judge(image)[0]
+
     def named(self, logits: Tensor, label: Tensor) -> Tensor:
         """The weighted cross-entropy of raw logits (N, K): a softmax before it would leave a floor."""
         return self.hp.class_weight * F.cross_entropy(logits.float(), label)

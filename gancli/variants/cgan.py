@@ -60,6 +60,10 @@ class CGAN(LabelToImage[HParams]):
         """Be real for the label."""
         return Turn("G", {"adversarial": self.adversarial.g(self.D(fake, self.one_hot(label)))})
 
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """How real D takes each image for, given its label."""
+        return self.D(image, self.one_hot(self.label_of(z)))
+
     def other_label(self, label: Tensor) -> Tensor:
         """Draw labels (N,), each other than the one given."""
         classes = len(self.classes)
