@@ -36,7 +36,7 @@ Choose = Callable[[int, int | None], Tensor]  # seed, and label or None -> its l
 
 def way_of(kind: type[GAN[Any]]) -> str | None:
     """Return the way in which models of a kind buy quality with variety, in a phrase; None if they have none."""
-    own: str | None = getattr(kind, "truncates_by", None)
+    own: str | None = getattr(kind, "truncates_by", None)  # of a kind that truncates, or that rates by something else
     return own or (BY_RATING if issubclass(kind, Rates) else None)
 
 
@@ -44,9 +44,12 @@ def refusal(kind: type[GAN[Any]], networks: Collection[str]) -> str | None:
     """Say why a model that has these networks cannot be truncated; None if it can."""
     if way_of(kind) is None:
         return f"{kind.__name__} has no discriminator that rates its images, nor another way to better ones"
-    if hasattr(kind, "truncates_by") or all(name in networks for name in kind.judges):
+    if hasattr(kind, "truncated") or all(name in networks for name in kind.judges):
         return None
-    return "the checkpoint lacks the discriminator, as an older gancli wrote it: use a later one of a run with --resume"
+    return (
+        "the checkpoint holds no discriminator, because an older gancli wrote it: give a newer one, which "
+        "gancli train --resume writes"
+    )
 
 
 def truncated(gan: GAN[Any], truncation: float | None) -> dict[str, Any]:
