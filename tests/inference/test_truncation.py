@@ -19,16 +19,17 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.ema import EMA, pruned
 from gancli.checkpoints.find import Model
 from gancli.checkpoints.load import load_model
+from gancli.engine.step import parameters
 from gancli.errors import UserError
 from gancli.families.noise import NoiseToImage
-from gancli.gan import GAN, Classes, Rates, Samples
+from gancli.gan import GAN, Classes, Clock, Encodes, Rates, Samples
 from gancli.images.writing import read_about, save_png
 from gancli.inference.sampling import truncation
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.truncation import chooser, rated
 from gancli.system import cache
 from tests.conftest import Cli, Trained
-from tests.variants.small import make, steps
+from tests.variants.small import feed, make, steps
 
 RATING = registry.able(Rates)
 SEEDS = range(60)
@@ -90,6 +91,42 @@ def test_a_seed_means_one_latent_in_any_batch_and_with_an_empty_cache(
 @pytest.mark.parametrize("name", RATING)
 def test_a_share_of_all_is_none(name: str) -> None:
     assert torch.equal(chosen(sampler(name), 1.0), chosen(sampler(name), None))
+
+
+def test_a_share_of_all_asks_for_no_rating(toy: tuple[GAN[Any], Model], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample that is worse than all that the threshold is taken from is a sample, too."""
+    monkeypatch.setattr(truncation, "_ratings", lambda *_: [1e9] * truncation.RATED)
+    assert torch.equal(chosen(toy, 1.0), chosen(toy, None))
+
+
+@pytest.mark.parametrize("name", ["ebgan", "began"])
+def test_low_energies_are_rated_above_high_ones(name: str) -> None:
+    """Noise, as of the test below, has no low energy to learn."""
+    gan: Any = make(name)
+    gan.D.forward = lambda x: x / 2
+    image = torch.ones(3, 3, 16, 16) * torch.tensor([0.1, 1.0, 0.5])[:, None, None, None]
+    assert gan.rate(image, torch.zeros(3, 6)).argsort().tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("name", sorted({n for n in RATING if registry.load(n).judges} - {"ebgan", "began"}))
+def test_what_d_has_learnt_to_be_real_is_rated_above_fakes(name: str) -> None:
+    """Whatever the sign of its loss: D alone moves, against a G that stands still."""
+    gan: Any = make(name, lr=1e-2)
+    players, batch = gan.players(), feed(gan).at(0)
+    for step in range(20):
+        for turn in gan.play(batch, Clock(step, 0, 1000)):
+            if turn.player == "D":
+                players["D"].zero_grad()
+                torch.stack(list(turn.terms.values())).sum().backward(inputs=parameters(players["D"]))
+                players["D"].step()
+    z = gan.prior(len(batch))
+    fake = gan.generate(z)
+    real = batch.image if hasattr(batch, "image") else torch.cat([batch.a, batch.b], 3)
+    if isinstance(gan, Classes) and hasattr(batch, "label"):
+        z = gan.of_class(z, batch.label)
+    of_real = gan.encode(real) if isinstance(gan, Encodes) else z
+    gan.eval()
+    assert gan.rate(real, of_real).mean() > gan.rate(fake, z).mean()
 
 
 @pytest.mark.parametrize("name", RATING)
