@@ -25,7 +25,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli.checkpoints import states
-from gancli.checkpoints.ema import EMA, completed, lacking, pruned
+from gancli.checkpoints.ema import EMA, pruned
+from gancli.checkpoints.older import completed, lacking
 from gancli.checkpoints.ticks import Count, Numbers
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
@@ -39,7 +40,6 @@ KEY = "gancli"
 SUFFIX = ".safetensors"
 PARTS = ("gan", "ema", "opt")
 MOST = 1024  # pixels a side: a larger claim is damage
-
 Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0: that is a denormal number, which training counts as zero
 
 

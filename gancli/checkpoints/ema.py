@@ -1,7 +1,7 @@
 """The exponential moving average (EMA) of the weights, which generates better samples than those of any one step."""
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -51,15 +51,3 @@ def pruned(gan: GAN[Any], without: Collection[str] = ()) -> GAN[Any]:
         if name in without or name not in (*gan.served, *gan.judges):
             delattr(gan, name)
     return gan
-
-
-def lacking(gan: GAN[Any], averaged: Mapping[str, Tensor]) -> list[str]:
-    """Name the judges of which a checkpoint has no averaged weights: an older version wrote it."""
-    optional = (name for name in gan.judges if name not in gan.served)
-    return [name for name in optional if not any(key.startswith(f"{name}.") for key in averaged)]
-
-
-def completed(gan: GAN[Any], averaged: Mapping[str, Tensor], trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add the judges that a checkpoint lacks, with the weights that they were last trained to, if it has those."""
-    heads = tuple(f"{name}." for name in lacking(gan, averaged))
-    return {**averaged, **{key: tensor for key, tensor in trained.items() if key.startswith(heads)}}
