@@ -66,6 +66,7 @@ class GAN(nn.Module, Generic[H]):
     data: ClassVar[type[Batch]]
     builtin: ClassVar[str] = "shapes-easy"  # the data set for training without --data
     served: ClassVar[tuple[str, ...]] = ("G",)  # networks for inference: EMA applies to them, old checkpoints keep them
+    judges: ClassVar[tuple[str, ...]] = ()  # networks for `rate` alone: served too, but older checkpoints lack them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -164,11 +165,28 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class Rates(Protocol):
+    """Rates samples: `--truncation T` keeps the share T that it rates highest."""
+
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """Return a number (N,) for images (N, C, H, W) of latents (N, Z), higher for better ones.
+
+        Each image is rated on its own, whatever else is in the batch.
+        """
+        ...
+
+
+@runtime_checkable
 class Truncates(Protocol):
-    """Trades diversity for quality in sampling: `--truncation`."""
+    """Has a way of its own to buy quality with variety, which `--truncation` takes before the rating of samples.
+
+    For models that were trained for it, or whose latents have a centre worth moving to.
+    """
+
+    truncates_by: ClassVar[str]  # the way, in a phrase for `info` and a PNG's metadata
 
     def truncated(self, n: int, truncation: float) -> Tensor:
-        """Sample latents (n, Z) closer to the centre of the prior."""
+        """Sample latents (n, Z); raise UserError for a truncation that is out of range."""
         ...
 
 

@@ -25,7 +25,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli.checkpoints import states
-from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.ema import EMA, pruned
+from gancli.checkpoints.older import biased, completed, lacking
 from gancli.checkpoints.ticks import Count, Numbers
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
@@ -39,8 +40,6 @@ KEY = "gancli"
 SUFFIX = ".safetensors"
 PARTS = ("gan", "ema", "opt")
 MOST = 1024  # pixels a side: a larger claim is damage
-
-
 Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0: that is a denormal number, which training counts as zero
 
 
@@ -236,15 +235,26 @@ def check_parts(path: Path) -> None:
 
 def resumes(path: Path) -> bool:
     """Return whether training can resume from a file: it is intact and was not stripped."""
-    if not whole(path):
-        return False
+    return whole(path) and "gan" in _heads(path, 0)
+
+
+def networks(path: Path) -> set[str]:
+    """Name the networks of which a checkpoint holds weights."""
+    return _heads(path, 1)
+
+
+def _heads(path: Path, part: int) -> set[str]:
     with _opened(path) as file:
-        return any(name.startswith("gan.") for name in _names(file))
+        return {name.split(".")[part] for name in _names(file) if name.startswith(("gan.", "ema."))}
 
 
 def load_served(path: Path, gan: GAN[Any]) -> None:
-    """Load only the averaged networks into a pruned GAN."""
-    tensors = _biased(gan, _read(path, "ema"))
+    """Load only the averaged networks into a pruned GAN; drop the judges that the file of an older version lacks."""
+    tensors = _read(path, "ema")
+    if lacking(gan, tensors):
+        tensors = completed(gan, tensors, _read(path, "gan"))
+        pruned(gan, without=lacking(gan, tensors))  # the file was stripped
+    tensors = biased(gan, tensors)
     _check(path, gan, tensors)
     _fill(gan, tensors)
 
@@ -256,7 +266,8 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     Raise UserError, before anything has changed, if the file does not fit.
     """
     weights, served, remembered = (_read(path, part) for part in PARTS)
-    weights, served = _biased(gan, weights), _biased(ema.gan, served)
+    served = completed(ema.gan, served, weights)
+    weights, served = biased(gan, weights), biased(ema.gan, served)
     _check(path, gan, weights)
     _check(path, ema.gan, served)
     clock = Clock(**describe(path).clock)
@@ -294,26 +305,10 @@ def _below(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
     return {name.removeprefix(head): tensor for name, tensor in tensors.items() if name.startswith(head)}
 
 
-def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
-    return tensor.shape, tensor.dtype
-
-
-def _biased(module: torch.nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Add zeros for biases that checkpoints of before 2026-12 lack in D: there, D had none in layers without a norm."""
-    own = module.state_dict()
-    lacking = [name for name in own if name.endswith(".bias") and name not in tensors]
-    added = [name for name in lacking if any(other.startswith(name.removesuffix("bias")) for other in tensors)]
-    return {**tensors, **{name: torch.zeros_like(own[name], device="cpu") for name in added}}
-
-
 def _check(path: Path, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Raise UserError for tensors that do not match the module's, or are not finite."""
-    own = module.state_dict()
-    wrong = sorted(
-        name
-        for name in {*own, *tensors}
-        if name not in own or name not in tensors or _form(own[name]) != _form(tensors[name])
-    )
+    own, given = ({name: (t.shape, t.dtype) for name, t in side.items()} for side in (module.state_dict(), tensors))
+    wrong = sorted(name for name in {*own, *given} if own.get(name) != given.get(name))
     if wrong:
         raise UserError(f"{path} does not match its own description: {', '.join(wrong[:3])}")
     _check_finite(path, tensors)

@@ -1,6 +1,7 @@
 """The exponential moving average (EMA) of the weights, which generates better samples than those of any one step."""
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -44,9 +45,9 @@ def _pairs(mine: dict[str, Tensor], live: dict[str, Tensor], names: list[str]) -
     return [mine[name] for name in names], [live[name] for name in names]
 
 
-def pruned(gan: GAN[Any]) -> GAN[Any]:
-    """Drop the networks that only training needs; sample and translate must work without them."""
+def pruned(gan: GAN[Any], without: Collection[str] = ()) -> GAN[Any]:
+    """Drop the networks that only training needs, and some more; sample and translate must work without them."""
     for name, _ in list(gan.named_children()):
-        if name not in gan.served:
+        if name in without or name not in (*gan.served, *gan.judges):
             delattr(gan, name)
     return gan

@@ -50,6 +50,10 @@ class LabelToImage(FromLabels[H], NoiseToImage[H]):
         """Return D's logits (N,) of images with these labels being real."""
         raise NotImplementedError
 
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """Rate images by how real D takes them for, given their labels."""
+        return self.logit(image, self.label_of(z))
+
     def g_turn(self, fake: Tensor, label: Tensor) -> Turn:
         """Return G's turn on fakes with these labels."""
         raise NotImplementedError

@@ -37,13 +37,6 @@ class FromLatents(GAN[H]):
         """Sample z, (n, Z)."""
         return self.noise(n)
 
-    def truncated(self, n: int, truncation: float) -> Tensor:
-        """Sample z with every |z| <= truncation; resample values beyond it (Brock et al. 2019, section 3.1)."""
-        noise, rest = self.prior(n).tensor_split([self.hp.z_dim], 1)
-        while (outside := noise.abs() > truncation).any():
-            noise = torch.where(outside, self.noise(n), noise)
-        return torch.cat([noise, rest], 1)
-
     def generate(self, z: Tensor) -> Tensor:
         """Generate images from latents, in float32 so that any network can use them."""
         return self.G(z).float()

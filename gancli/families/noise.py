@@ -74,6 +74,7 @@ class NoiseToImage(FromLatents[H]):
     """D plays every step, G every `n_critic` steps. A variant changes a loss, a network, a term or the order."""
 
     adversarial = losses.NONSATURATING
+    judges: ClassVar[tuple[str, ...]] = ("D",)
     on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
     one_call: ClassVar[bool] = False  # True if D treats each image of a batch independently
     on_small: ClassVar[Mapping[str, Any]] = ON_SMALL
@@ -171,6 +172,11 @@ class NoiseToImage(FromLatents[H]):
     def g_objective(self, batch: Images) -> dict[str, Tensor]:
         """Return G's loss terms on new fakes; override it if G's loss also uses real images."""
         return self.g_terms(self.generate(self.prior(len(batch))))
+
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """Return how real D takes each image for, (N,); override it if D gives anything but one logit an image."""
+        del z
+        return self.D(image)
 
     def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
         """Return the loss terms of G."""

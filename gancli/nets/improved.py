@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan, mlp
@@ -45,6 +46,11 @@ class Discriminator(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Read the features f(x), (N, A)."""
         return self.trunk(x)
+
+    def alone(self, x: Tensor) -> Tensor:
+        """Judge images one by one, with a nearness of 0 to all others."""
+        f = self.features(x)
+        return self.head(F.pad(f, (0, self.head.in_features - f.shape[1]))).squeeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Judge images."""

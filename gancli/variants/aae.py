@@ -42,9 +42,3 @@ class AAE(Regularised[HParams]):
         if self.hp.prior == "gaussian":
             return super().prior(n)
         return dist.rows(lambda rows: PLANAR[self.hp.prior](rows, self.device), n)
-
-    def truncated(self, n: int, truncation: float) -> Tensor:
-        """Draw nearer to the middle, where that is where the prior has most of its mass."""
-        if self.hp.prior in PLANAR:
-            raise UserError(f"--truncation: a {self.hp.prior} prior has no middle to draw nearer to")
-        return super().truncated(n, truncation)

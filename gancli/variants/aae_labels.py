@@ -37,6 +37,7 @@ class AAELabels(FewLabels[HParams], FromLabels[HParams], Coded[HParams]):
 
     purpose = "codes of images, with a place for each class"
     hparams = HParams
+    truncates_by = "the share of samples nearest to the middle of their class"
     adversarial = losses.NONSATURATING
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
@@ -73,6 +74,11 @@ class AAELabels(FewLabels[HParams], FromLabels[HParams], Coded[HParams]):
     def generate(self, z: Tensor) -> Tensor:
         """Draw images from latents."""
         return self.G(self.place(z)).float()
+
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """How near to the middle of its Gaussian a code is: between two Gaussians, images are of neither class."""
+        del image
+        return -z[:, : self.hp.z_dim].square().sum(1)
 
     def encode(self, image: Tensor) -> Tensor:
         """Read the noise and the class off images, by where on the ring their codes lie."""

@@ -29,6 +29,7 @@ class AAESemi(FewLabels[HParams], FromLabels[HParams], Regularised[HParams]):
 
     purpose = "classifying from few labels; class and style apart"
     hparams = HParams
+    truncates_by = "the share of samples nearest to the middle of their class"
 
     @property
     def categories(self) -> int:
@@ -45,6 +46,11 @@ class AAESemi(FewLabels[HParams], FromLabels[HParams], Regularised[HParams]):
         logits = self.classify(batch.example)
         accuracy = (logits.argmax(1) == batch.label).float().mean()
         yield Turn("C", {"class": F.cross_entropy(logits, batch.label)}, {"accuracy": accuracy})
+
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """How near a style is to the middle of all: far out, images of a class look less like it."""
+        del image
+        return -z[:, : self.hp.z_dim].square().sum(1)
 
     def classify(self, image: Tensor) -> Tensor:
         """Name the classes of images: logits (N, K)."""

@@ -65,6 +65,11 @@ class BEGAN(Energetic[HParams]):
         """L(x): mean absolute error of the reconstruction of each image, (N,)."""
         return (x - self.D(x)).abs().flatten(1).mean(1)
 
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """D rebuilds data best: minus L(x) of each image."""
+        del z
+        return -(image - self.D(image)).abs().flatten(1).mean(1)
+
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Eq. 13, and the convergence measure of section 3.4 as a statistic."""
         with torch.no_grad():

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli.data.kinds.images import Images
@@ -32,6 +33,7 @@ class BiGAN(Coded[HParams]):
     purpose = "new images, and an encoder of images"
     hparams = HParams
     adversarial = losses.NONSATURATING
+    judges = ("D",)
     norm = BatchNorm1d
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
@@ -54,3 +56,7 @@ class BiGAN(Coded[HParams]):
         code, drawn = self.encode(x), self.generate(z)
         yield Turn("D", {"adversarial": self.adversarial.d(self.D(x, code.detach()), self.D(drawn.detach(), z))})
         yield Turn("G", {"adversarial": self.adversarial.d(self.D(drawn, z), self.D(x, code))})
+
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """How much D takes each pair of an image and its latent for one that E made of data."""
+        return self.D(image, z)

@@ -37,6 +37,7 @@ class CoGAN(FromLatents[HParams]):
     hparams = HParams
     data = Unpaired
     builtin = "shapes-mono"
+    judges = ("D",)
     adversarial = losses.NONSATURATING
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
@@ -72,6 +73,11 @@ class CoGAN(FromLatents[HParams]):
     def generate(self, z: Tensor) -> Tensor:
         """Draw pairs side by side (N, C, H, 2W)."""
         return torch.cat(self.pair(z), 3)
+
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """How real D takes the two of each pair for: the sum of both logits."""
+        del z
+        return torch.stack(self.D(*image.chunk(2, 3))).sum(0)
 
     def fakes(self, batch: Unpaired) -> Tensor:
         """Images of the second domain, as many as the batch holds: scores compare with its real ones, as everywhere."""

@@ -47,6 +47,11 @@ class EBGAN(Energetic[HParams]):
         """Mean squared error of the reconstruction of each image, (N,)."""
         return (self.D(x) - x).square().flatten(1).mean(1)
 
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """Data have low energies."""
+        del z
+        return -self.energy(image)
+
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """A hinge for D, image by image; for G the energy, and codes that point in different directions."""
         with torch.no_grad():

@@ -75,6 +75,11 @@ class Improved(NoiseToImage[HParams]):
         """The target of fakes stays 0: smoothed too, it would hold G where it is."""
         return {"adversarial": losses.smoothed(self.D(real), self.D(fake), self.hp.real_target)}
 
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """How real D takes each image for, as if no other were near: a sample's rating must not depend on others."""
+        del z
+        return self.D.alone(image)
+
     def g_objective(self, batch: Images) -> dict[str, Tensor]:
         """Fool D, or match the means of its features over the batch."""
         if not self.hp.feature_matching:

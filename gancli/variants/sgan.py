@@ -71,6 +71,11 @@ class SGAN(FewLabels[HParams], NoiseToImage[HParams]):
         """Logit (N,) of not being FAKE; for a last logit of 0, D = Z / (Z + 1) (Salimans et al. 2016, section 5)."""
         return logits[:, :-1].logsumexp(1) - logits[:, -1]
 
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """How sure D is that an image is not FAKE."""
+        del z
+        return self.realness(self.logits(image))
+
     def supervised(self, logits: Tensor, label: Tensor) -> Tensor:
         """Cross-entropy of the examples: over N + 1 classes, or given that they are real."""
         return F.cross_entropy(logits[:, :-1] if self.hp.rule == "salimans" else logits, label)

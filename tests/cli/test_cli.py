@@ -123,10 +123,10 @@ def test_a_seed_means_the_same_bytes_alone_in_a_batch_and_again(cli: Cli, run: P
 
 
 def test_truncation_changes_the_image(cli: Cli, run: Path) -> None:
-    cli("sample", run, "--seeds", "1", "--out", "a.npz")
-    cli("sample", run, "--seeds", "1", "--truncation", 0.3, "--out", "b.npz")
+    cli("sample", run, "--seeds", "1-9", "--out", "a.npz")
+    cli("sample", run, "--seeds", "1-9", "--truncation", 0.1, "--out", "b.npz")
     a, b = (np.load(name)["images"] for name in ("a.npz", "b.npz"))
-    assert a.shape == (1, 8, 8, 3)
+    assert a.shape == (9, 8, 8, 3)
     assert a.dtype == np.uint8
     assert not np.array_equal(a, b)
 
@@ -213,7 +213,10 @@ BAD = {
     "an empty run": (("sample", "empty"), "holds no checkpoint"),
     "another safetensors file": (("info", "other.safetensors"), "is not a gancli checkpoint"),
     "bad seeds": (("sample", "run", "--seeds", "a-b"), "--seeds a-b"),
-    "a truncation of nothing": (("sample", "run", "--truncation", "0"), "is too small: give at least 0.01"),
+    "a truncation of nothing": (("sample", "run", "--truncation", "0"), "share of samples to keep, 0.01 to 1"),
+    "a share above all": (("sample", "run", "--truncation", "1.01"), "share of samples to keep, 0.01 to 1"),
+    "a share that is no number": (("sample", "run", "--truncation", "nan"), "share of samples to keep, 0.01 to 1"),
+    "a walk of a share below none": (("interpolate", "run", "--truncation", "-1"), "samples to keep, 0.01 to 1"),
     "an unknown ending": (("sample", "run", "--out", "x.jpg"), "give a .png"),
     "a walk of one seed": (("interpolate", "run", "--seeds", "1"), "at least two stops"),
     "an axis beyond the last": (("interpolate", "run", "--axis", "6"), "axes 0 to 5"),

@@ -28,12 +28,13 @@ def _checkpoint(case: Case) -> Words:
         (folder / "checkpoints" / f"{name}.safetensors").write_bytes(case.content())
         return command_of_run(case, variant, folder)
     path, picture = case.put(), case.whole / case.dice.choice(["data/000.png", "domains/A/000.png"])
+    share = case.dice.choice([[], ["--truncation", 0.3]])
     return case.one_of(
         ["info", path, *case.dice.choice([[], ["--json"]])],
         ["check", path],
-        ["sample", path, "-n", 2, "--out", case.dice.choice(["out/x.png", "out/x.npz", "out"])],
+        ["sample", path, "-n", 2, "--out", case.dice.choice(["out/x.png", "out/x.npz", "out"]), *share],
         ["translate", path, picture, "--out", "out/x.png", *case.dice.choice([[], ["--mask", "2,2,4,4"]])],
-        ["interpolate", path, "--out", "out/x.png"],
+        ["interpolate", path, "--out", "out/x.png", *share],
         ["eval", path, "--data", case.whole / "data", "-n", 4],
     )
 

@@ -37,6 +37,10 @@ def command(
             help="Go from class to class at the first seed, or stay within one class.",
         ),
     ] = None,
+    truncation: Annotated[
+        float | None,
+        typer.Option(help="Choose what the seeds give by quality, as gancli sample does; what lies between follows."),
+    ] = None,
     grid: Annotated[
         bool,
         typer.Option(
@@ -69,7 +73,7 @@ def command(
         raise UserError(f"{more[0]}: interpolate takes one MODEL; give images after --images")
     stops = None if seeds is None else parse_seeds(seeds, 0)
     photos = (*(images or ()), *(more or ()))  # an option takes one value, so further images arrive as arguments
-    path = Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class)
+    path = Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class, truncation)
     written = interpolate(model, path, out, device, best=best)
     if json:
         say_json({"files": [str(written)], "frames": frames})

@@ -1,12 +1,15 @@
 """`gancli list` and `gancli info`."""
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gancli import registry
 from gancli.system.untrusted.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from gancli.checkpoints.find import Model
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -61,6 +64,7 @@ def info(
     found = find_model(model)
     about = dataclasses.asdict(found.about)
     about |= {"path": str(found.path), "sha256": found.fingerprint, "resumes": checkpoint.resumes(found.path)}
+    about["truncation"], why = _truncation(found)
     if json:
         say_json(about, indent=2)
         return
@@ -72,11 +76,24 @@ def info(
         "trained": f"{_kimg(clock, 'images')} of {_kimg(clock, 'total')} kimg, {clock.get('step', 0):,} steps",
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
         "can resume": "yes" if about["resumes"] else "no: inference weights only",
+        "truncation": about["truncation"] or f"none: {why}",
         "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name not in ("data", "digest")),
         "options": ", ".join(f"{name} {value}" for name, value in about["hparams"].items()),
     }
     for name, value in rows.items():
         say(f"{name:<11} {value}")
+
+
+def _truncation(model: "Model") -> tuple[str | None, str]:
+    """Return the way in which a model truncates, or None and why it does not; no code of a user's is run for that."""
+    from gancli.checkpoints import checkpoint
+    from gancli.inference.sampling.truncation import refusal, way_of
+
+    if model.about.variant not in registry.names():
+        return None, f"{model.about.variant} is not run to find out"
+    kind = registry.load(model.about.variant)
+    why = refusal(kind, checkpoint.networks(model.path))
+    return (None, why) if why else (way_of(kind), "")
 
 
 def _summary(variant: str) -> str:

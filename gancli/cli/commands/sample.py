@@ -19,7 +19,11 @@ def command(
         str | None, typer.Option(help="Seeds, such as 0-15,40; a seed always gives the same image.")
     ] = None,
     truncation: Annotated[
-        float | None, typer.Option(help="Truncation: trade diversity for quality; lower is stronger.", min=0)
+        float | None,
+        typer.Option(
+            help="Buy quality with variety: keep this share of samples, those that the discriminator rates highest; "
+            "1: all. gancli info names the way of a model that has another."
+        ),
     ] = None,
     of_class: Annotated[
         str | None, typer.Option("--class", metavar="NAME|all", help="Class to generate, or all (one row per class).")

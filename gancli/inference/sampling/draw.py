@@ -1,7 +1,7 @@
 """Turn seeds into latents, and latents into images."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 from gancli.checkpoints.find import Model, find_model
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, Samples, Truncates
+from gancli.gan import GAN, Classes, Samples
 from gancli.images import scatter
 from gancli.images.pixels import Pixels, to_pixels
 from gancli.system.seeds import seed_all
@@ -55,21 +55,14 @@ def load_sampler(name: str, best: bool) -> tuple[Model, GAN[Any]]:
     return model, gan
 
 
-def latents_of(gan: GAN[Any], seeds: Sequence[int], truncation: float | None = None) -> Tensor:
-    """Sample the latent of each seed (N, Z) separately: it depends only on the seed and the truncation.
-
-    Raise UserError if the model does not support truncation, or not one so small.
-    """
-    if truncation is not None and not isinstance(gan, Truncates):
-        raise UserError(f"--truncation: {type(gan).__name__} does not support truncation; leave it out")
-    if truncation is not None and truncation < 0.01:
-        raise UserError(f"--truncation {truncation} is too small: give at least 0.01")
-    drawn = []
-    for seed in seeds:
+def latent_of(
+    gan: GAN[Any], seed: int | None, label: int | None, prior: Callable[[int], Tensor] | None = None
+) -> Tensor:
+    """Sample the latent of a seed (1, Z), of a class if a label is given; without a seed, the next of the stream."""
+    if seed is not None:
         seed_all("latent", seed)
-        z = cast(Samples, gan).prior(1) if truncation is None else cast(Truncates, gan).truncated(1, truncation)
-        drawn.append(z)
-    return torch.cat(drawn)
+    z = (prior or cast(Samples, gan).prior)(1)
+    return z if label is None else cast(Classes, gan).of_class(z, torch.tensor([label]))
 
 
 def classes_of(gan: GAN[Any], model: Model) -> Classes:

@@ -22,12 +22,12 @@ from gancli.inference.sampling.draw import (
     classes_of,
     draw,
     label_named,
-    latents_of,
     load_sampler,
     origin_of,
     plane,
     points_of,
 )
+from gancli.inference.sampling.truncation import chooser, truncated
 from gancli.system.devices import choose_device
 
 SEEDS = (0, 1, 2, 3)  # of a walk, by default
@@ -48,6 +48,7 @@ class Walk:
     loop: bool
     fps: float
     classes: str | None = None  # NAME, NAME:NAME:…, or ALL
+    truncation: float | None = None  # of the stops that seeds give
 
 
 def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False) -> Path:
@@ -60,7 +61,8 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     z, columns = _path(walk, gan, model)
     gan = gan.to(choose_device(device))
     said = {name: value for name, value in vars(walk).items() if name != "fps"}
-    about = origin_of(model) | {"walk": said | {"photos": [path.name for path in walk.photos]}}
+    said |= {"photos": [path.name for path in walk.photos], **truncated(gan, walk.truncation)}
+    about = origin_of(model) | {"walk": said}
     if gan.spec.points:
         save_png(scatter.plot(path=points_of(gan, z)), out, about)
         return out
@@ -72,21 +74,28 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     return out
 
 
-def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> Tensor:
-    """Set the classes of the stops. One class: all stops get it. Several: they are the stops, with one noise."""
+def _labels(walk: Walk, gan: Classes) -> list[int]:
+    """Return the labels of the classes that a walk names, in its order."""
     text = str(walk.classes)
     names = list(gan.classes) if text == ALL else [text] if text in gan.classes else text.split(":")
-    labels = torch.tensor([label_named(gan, name) for name in names])
-    if len(names) == 1:
+    return [label_named(gan, name) for name in names]
+
+
+def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> Tensor:
+    """Set the classes of the stops. One class: all stops get it. Several: they are the stops, with one noise."""
+    labels = torch.tensor(_labels(walk, gan))
+    if len(labels) == 1:
         return gan.of_class(stops, labels.expand(len(stops)))
     if walk.grid or walk.axis is not None:
-        raise UserError(f"--class {text}: several classes cannot be combined with --grid or --axis; give one class")
-    return gan.of_class(stops[:1].repeat(len(names), 1), labels)
+        raise UserError(
+            f"--class {walk.classes}: several classes cannot be combined with --grid or --axis; give one class"
+        )
+    return gan.of_class(stops[:1].repeat(len(labels), 1), labels)
 
 
 def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
     """Return the latents of all frames (T, Z), and the number of columns of a still image of them."""
-    stops = _stops(walk, gan)
+    stops = _photos(walk, gan) if walk.photos else _chosen(walk, gan, model)
     if walk.classes is not None:
         stops = _over_classes(walk, classes_of(gan, model), stops)
     if walk.grid:
@@ -114,7 +123,7 @@ def _arcs(walk: Walk, gan: GAN[Any], stops: Tensor) -> int:
 def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
     """Return the latents of a square grid: over the whole plane of a 2-D latent, or between four corners."""
     side = max(2, round(walk.frames**0.5))
-    if stops.shape[1] == 2 and walk.seeds is None and not walk.photos:
+    if stops.shape[1] == 2 and walk.seeds is None and not walk.photos and walk.truncation is None:
         return plane(gan, side), side
     if len(stops) != 4:
         raise UserError(f"--grid needs four seeds or images, one per corner, not {len(stops)}")
@@ -124,13 +133,25 @@ def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
     return torch.cat(rows), side
 
 
+def _chosen(walk: Walk, gan: GAN[Any], model: Model) -> Tensor:
+    """Return the latents (S, Z) of the seeds that the walk passes."""
+    labels: list[int] | list[None] = [None] if walk.classes is None else _labels(walk, classes_of(gan, model))
+    if walk.truncation is not None and len(labels) > 1:
+        raise UserError(
+            f"--truncation: a walk over classes keeps one noise, which is rated apart in each of {walk.classes}: "
+            "give one class, or leave --truncation out"
+        )
+    choose = chooser(gan, model, walk.truncation)
+    return torch.cat([choose(seed, labels[0]) for seed in (SEEDS if walk.seeds is None else walk.seeds)])
+
+
 @torch.no_grad()
-def _stops(walk: Walk, gan: GAN[Any]) -> Tensor:
-    """Return the latents (S, Z) of the images or seeds that the walk passes."""
-    if not walk.photos:
-        return latents_of(gan, SEEDS if walk.seeds is None else walk.seeds)
+def _photos(walk: Walk, gan: GAN[Any]) -> Tensor:
+    """Return the latents (S, Z) of the images that the walk passes."""
     if walk.seeds is not None:
         raise UserError("--images and --seeds cannot be combined: give one of them")
+    if walk.truncation is not None:
+        raise UserError("--images and --truncation cannot be combined: truncation chooses the latents of seeds")
     if not isinstance(gan, Encodes):
         able = ", ".join(registry.able(Encodes))
         raise UserError(f"--images: {type(gan).__name__} cannot encode images to latents; these variants can: {able}")

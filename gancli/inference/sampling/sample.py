@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, each_class
+from gancli.gan import GAN, Classes
 from gancli.images import scatter
 from gancli.images.pixels import Pixels, grid, to_picture
 from gancli.images.writing import save_png
@@ -20,11 +20,11 @@ from gancli.inference.sampling.draw import (
     classes_of,
     draw,
     label_named,
-    latents_of,
     load_sampler,
     origin_of,
     points_of,
 )
+from gancli.inference.sampling.truncation import chooser, truncated
 from gancli.system import atomic
 from gancli.system.devices import choose_device
 
@@ -48,11 +48,11 @@ def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False
     """Generate images and write them to `out`: one grid, an array, or a folder of files. Return the files written."""
     kind = _kind_of(out)
     model, gan = load_sampler(request.model, best)
-    z = latents_of(gan, request.seeds, request.truncation)  # sampled before the move: always on the CPU
-    z = _with_class(gan, model, z, request.of_class)
+    choose = chooser(gan, model, request.truncation)  # before the move: latents are always sampled on the CPU
+    z = torch.cat([choose(seed, of) for of in _labels(gan, model, request.of_class) for seed in request.seeds])
     labels = gan.label_of(z).numpy() if isinstance(gan, Classes) else np.full(len(z), -1)
     gan = gan.to(choose_device(device))
-    about = origin_of(model) | {"truncation": request.truncation, "class": request.of_class}
+    about = origin_of(model) | truncated(gan, request.truncation) | {"class": request.of_class}
     if gan.spec.points:
         return _save_points(gan, z, request, out, about)
     pixels = draw(gan, z)
@@ -107,9 +107,9 @@ def _kind_of(out: Path) -> str:
     raise UserError(f"--out {out}: give a .png (one grid), an .npz, or a folder (one file per seed)")
 
 
-def _with_class(gan: GAN[Any], model: Model, z: Tensor, name: str | None) -> Tensor:
-    """Set the class of latents (N, Z), or repeat them for every class (K * N, Z)."""
+def _labels(gan: GAN[Any], model: Model, name: str | None) -> list[int] | list[None]:
+    """Return the label of the class that is named, or those of all; a single None if none is."""
     if name is None:
-        return z
+        return [None]
     known = classes_of(gan, model)
-    return each_class(known, z) if name == ALL else known.of_class(z, torch.full((len(z),), label_named(known, name)))
+    return list(range(len(known.classes))) if name == ALL else [label_named(known, name)]

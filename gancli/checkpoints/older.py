@@ -1,0 +1,29 @@
+"""What checkpoints of older versions lack."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gancli.gan import GAN
+
+
+def lacking(gan: GAN[Any], averaged: Mapping[str, Tensor]) -> list[str]:
+    """Name the judges of which a checkpoint has no averaged weights: an older version wrote it."""
+    optional = (name for name in gan.judges if name not in gan.served)
+    return [name for name in optional if not any(key.startswith(f"{name}.") for key in averaged)]
+
+
+def completed(gan: GAN[Any], averaged: Mapping[str, Tensor], trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add the judges that a checkpoint lacks, with the weights that they were last trained to, if it has those."""
+    heads = tuple(f"{name}." for name in lacking(gan, averaged))
+    return {**averaged, **{key: tensor for key, tensor in trained.items() if key.startswith(heads)}}
+
+
+def biased(module: torch.nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add zeros for biases that checkpoints of before 2026-12 lack in D: there, D had none in layers without a norm."""
+    own = module.state_dict()
+    lacking = [name for name in own if name.endswith(".bias") and name not in tensors]
+    added = [name for name in lacking if any(other.startswith(name.removesuffix("bias")) for other in tensors)]
+    return {**tensors, **{name: torch.zeros_like(own[name], device="cpu") for name in added}}

@@ -1,0 +1,157 @@
+"""`--truncation`: quality for variety. Which way a model buys it, and the latents of seeds that are chosen so.
+
+A share T of all samples is kept, those that the trained D rates highest: discriminator rejection (Azadi et al. 2019,
+arXiv:1810.06758; Turner et al. 2019, arXiv:1811.11357) with a threshold in place of a likelihood ratio, which needs a D
+that is calibrated. A seed takes latents from its own random stream, in order, until one is rated high enough, so it
+means one image in any batch; and where a model has classes, each class keeps its share.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Annotated, Any, cast
+
+import torch
+from msgspec import Meta
+from torch import Tensor
+
+import gancli
+from gancli.checkpoints.find import Model
+from gancli.errors import UserError
+from gancli.gan import GAN, Classes, Rates, Samples, Truncates
+from gancli.inference.sampling.draw import latent_of
+from gancli.system import cache
+from gancli.system.seeds import aside, seed_all
+from gancli.system.untrusted.door import held_to
+from gancli.system.untrusted.terminal import warn
+
+LEAST = 0.01
+BY_RATING = "the share of samples that D rates highest"
+RATED = 500  # samples of each class, or of a model without classes, that thresholds are taken from
+BATCH = 50
+ROUNDS = 20  # of 1 / T candidates; a seed needs more once in e^20 times
+
+Choose = Callable[[int, int | None], Tensor]  # seed, and label or None -> its latent (1, Z)
+
+
+def way_of(kind: type[GAN[Any]]) -> str | None:
+    """Return the way in which models of a kind buy quality with variety, in a phrase; None if they have none."""
+    own: str | None = getattr(kind, "truncates_by", None)  # of a kind that truncates, or that rates by something else
+    return own or (BY_RATING if issubclass(kind, Rates) else None)
+
+
+def refusal(kind: type[GAN[Any]], networks: Collection[str]) -> str | None:
+    """Say why a model that has these networks cannot be truncated; None if it can."""
+    if way_of(kind) is None:
+        return f"{kind.__name__} has no discriminator that rates its images, nor another way to better ones"
+    if hasattr(kind, "truncated") or all(name in networks for name in kind.judges):
+        return None
+    return (
+        "the checkpoint holds no discriminator, because an older gancli wrote it: give a newer one, which "
+        "gancli train --resume writes"
+    )
+
+
+def truncated(gan: GAN[Any], truncation: float | None) -> dict[str, Any]:
+    """Return the entries about truncation in an image's metadata."""
+    return {"truncation": truncation, "truncated_by": None if truncation is None else way_of(type(gan))}
+
+
+def chooser(gan: GAN[Any], model: Model, truncation: float | None) -> Choose:
+    """Return what gives the latent of a seed, on the CPU; raise UserError if the model cannot be truncated so."""
+    if truncation is None:
+        return lambda seed, label: latent_of(gan, seed, label)
+    if why := refusal(type(gan), [name for name, _ in gan.named_children()]):
+        raise UserError(f"--truncation: {why}; or leave --truncation out")
+    if isinstance(gan, Truncates):
+        own = gan.truncated
+        return lambda seed, label: latent_of(gan, seed, label, lambda n: own(n, truncation))
+    if not LEAST <= truncation <= 1:
+        raise UserError(f"--truncation {truncation} is not allowed: give the share of samples to keep, {LEAST} to 1")
+    return chooser(gan, model, None) if truncation == 1 else _Share(gan, model, truncation).latent_of
+
+
+# ------------------------------------------------------------------------------------------- the share kept
+
+
+@dataclass
+class _Share:
+    """The choice of latents whose samples are among the share of their class that is rated highest."""
+
+    gan: GAN[Any]
+    model: Model
+    share: float
+    _thresholds: dict[int, float] = field(default_factory=dict)  # by label, 0 for a model without classes
+
+    def latent_of(self, seed: int, label: int | None) -> Tensor:
+        """Return the first latent (1, Z) of a seed's stream that is rated high enough.
+
+        Candidates are rated in batches of one size, which belong to the seed alone: so rounding cannot let what else
+        is sampled decide. If none is good enough, as happens where ratings mean nothing, the best is taken.
+        """
+        batch = math.ceil(1 / self.share)
+        best, least_short = torch.empty(0), math.inf
+        seed_all("latent", seed)
+        for _ in range(ROUNDS):
+            z = torch.cat([latent_of(self.gan, None, label) for _ in range(batch)])
+            short = self._threshold_of(z) - rated(self.gan, z)
+            if (short <= 0).any():
+                return z[(short <= 0).nonzero()[0]]
+            if short.min() < least_short:
+                best, least_short = z[short.argmin()][None], float(short.min())
+        warn(f"--truncation {self.share}: no sample of seed {seed} was rated high enough; the best of them is used")
+        return best
+
+    def _threshold_of(self, z: Tensor) -> Tensor:
+        """Return the ratings (N,) that samples of latents (N, Z) must have."""
+        labels = self.gan.label_of(z).tolist() if isinstance(self.gan, Classes) else [0] * len(z)
+        for label in {*labels} - self._thresholds.keys():
+            ratings = _ratings(self.gan, self.model, label)
+            self._thresholds[label] = ratings[-max(1, round(self.share * len(ratings)))]
+        return torch.tensor([self._thresholds[label] for label in labels], dtype=torch.float64)
+
+
+@torch.inference_mode()
+def rated(gan: GAN[Any], z: Tensor) -> Tensor:
+    """Rate the samples of latents (N, Z): finite numbers (N,), the lowest of all where the rating is not a number."""
+    rating = cast(Rates, gan).rate(cast(Samples, gan).generate(z), z)
+    if rating.shape != (len(z),):
+        raise UserError(
+            f"{type(gan).__name__}.rate gives {tuple(rating.shape)} for {len(z)} images: ({len(z)},) is due"
+        )
+    least = torch.finfo(torch.float32).min
+    return rating.float().nan_to_num(least).double()
+
+
+# --------------------------------------------------------------------------------- what thresholds are taken from
+
+
+@dataclass(frozen=True)
+class _Ratings:
+    """What the cache keeps of a class."""
+
+    ratings: Annotated[list[float], Meta(min_length=RATED, max_length=RATED)]
+
+
+def _ratings(gan: GAN[Any], model: Model, label: int) -> list[float]:
+    """Return the ratings of RATED samples of a class, in ascending order: measured once, then cached."""
+    entry = cache.entry("ratings", gancli.__version__, model.fingerprint, model.about.source, label)
+    if (known := entry.read(lambda kept: held_to(kept.about, _Ratings))) is not None:
+        return known.ratings
+    ratings = _measured(gan, label)
+    try:
+        with entry.write() as draft:
+            draft.seal({"ratings": ratings})
+    except cache.Full as error:  # the ratings can still be used
+        warn(f"the ratings of the model's samples were not cached: {error}")
+    return ratings
+
+
+def _measured(gan: GAN[Any], label: int) -> list[float]:
+    found = []
+    for start in range(0, RATED, BATCH):
+        with aside("truncation", label, start):
+            z = cast(Samples, gan).prior(BATCH)
+        of_class = gan.of_class(z, torch.full((BATCH,), label)) if isinstance(gan, Classes) else z
+        found.append(rated(gan, of_class))
+    return torch.cat(found).sort().values.tolist()
