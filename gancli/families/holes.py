@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +21,9 @@ from gancli.ops import losses, masks
 class HoleHParams(AdamHParams):
     """Hyperparameters of every variant of the family."""
 
-    kimg: float = 50
+    kimg: float = 5000.0
     width: int = hparam(
-        32, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
+        64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
     )
     bottleneck: int = hparam(512, "size of the code between encoder and decoder; each unit sees the whole image", min=1)
     holes: Literal["centre", "square", "blocks", "region"] = hparam(
@@ -56,6 +56,12 @@ class FillsHoles(GAN[H]):
             dcgan.Generator(hp.bottleneck, hp.width, spec),
         )
         self.D = self.discriminator()
+
+    @classmethod
+    def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
+        """Return the quick preset."""
+        del spec
+        return {"width": 32, "kimg": 50.0}
 
     def discriminator(self) -> dcgan.Discriminator:
         """Build D: (N, C, H, W) -> logits (N,)."""

@@ -23,6 +23,7 @@ from gancli.ops.augment import Augmented
 class LatentHParams(SizeHParams):
     """Hyperparameters of every variant of the family."""
 
+    kimg: float = 5000.0  # as long as a paper's: 40,000 G steps of 128 images
     width: int = hparam(
         64,
         "channels at half the image's resolution; they double at each halving, up to 8 times; "

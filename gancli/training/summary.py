@@ -50,7 +50,7 @@ def tell_plan(
     display.note(f"networks  {sizes} parameters")
     if about["suited"]:
         said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
-        display.note(f"preset    {said} (chosen for this data; options override)")
+        display.note(f"preset    {said} (for this data and device; options override, --preset paper is as published)")
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
     display.note(

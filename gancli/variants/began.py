@@ -22,7 +22,6 @@ class HParams(NoiseHParams):
     """Section 4.1; z is N(0, I) here, which walks and truncation go by, not uniform."""
 
     batch: int = 16
-    kimg: float = 20.0
     lr: float = 1e-4
     z_dim: int = 64
     width: int = hparam(

@@ -22,6 +22,7 @@ from gancli.ops import losses
 class HParams(SizeHParams, AdamHParams):
     """Section 4: on digits, all layers but the one next to the image are shared."""
 
+    kimg: float = 5000.0
     width: int = hparam(
         64, "channels at half the image's resolution; they double at each halving, up to 8 times", min=1
     )

@@ -19,7 +19,6 @@ from gancli.nets import autoencoder
 class HParams(NoiseHParams):
     """Section 4.3, but the energy is a mean over pixels here, so that the margin is one for all sizes."""
 
-    kimg: float = 40.0
     code: int = hparam(64, "size of the code of D's auto-encoder", min=1)
     margin: float = hparam(
         0.1, "energy that D gives fakes at least, m in eq. 1; images in [-1, 1] have energies in [0, 4]", min=0

@@ -15,6 +15,7 @@ class HParams(ConvHParams):
     beta1: float = 0.0
     beta2: float = 0.9
     n_critic: int = 5
+    kimg: float = 25000.0  # for as many G steps
 
 
 class SNGAN(NoiseToImage[HParams]):

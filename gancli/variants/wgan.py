@@ -20,6 +20,7 @@ class HParams(LatentHParams):
 
     lr: float = 5e-5
     n_critic: int = 5
+    kimg: float = 25000.0  # for as many G steps
     clip: float = hparam(0.01, "the critic's weights are kept in [-clip, clip], c in Algorithm 1", min=0)
 
 

@@ -18,6 +18,7 @@ class HParams(ConvHParams):
     beta1: float = 0.0
     beta2: float = 0.9
     n_critic: int = 5
+    kimg: float = 25000.0  # for as many G steps
     d_norm: DNorm = "layer"  # a batch norm would tie the images' penalties together (section 4)
     gp_weight: float = hparam(10.0, "weight of the gradient penalty, lambda in eq. 3", min=0)
 
