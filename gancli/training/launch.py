@@ -85,7 +85,7 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
     if dist.rank() == 0:
         watchers = Watchers(
             display,
-            evaluate=monitored(options.metrics, options.eval_every, feed, display.note),
+            evaluate=monitored(options.metrics, options.eval_every, state.gan, feed, display.note),
             look=lambda averaged: warn_if_alike(averaged, feed, display.note),
             means=DominanceCheck(display.note).tick,
         )
