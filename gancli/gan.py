@@ -33,7 +33,11 @@ class Clock:
         return min(self.images / max(self.total, 1), 1.0)
 
     def every(self, n: int) -> bool:
-        """Return whether this is every `n`-th step, counted from the first."""
+        """Return whether this step is the last of `n`: what is due then comes after `n` steps, and then every `n`."""
+        return self.step % n == n - 1
+
+    def opens(self, n: int) -> bool:
+        """Return whether this step is the first of `n`: what is due then comes in the first step of training too."""
         return self.step % n == 0
 
 

@@ -42,7 +42,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 def test_each_turn_moves_its_player_and_no_other(name: str) -> None:
-    gan = make(name)
+    gan = make(name, n_critic=1)
     players, clock, batch = gan.players(), Clock(0, 0, 1000), feed(gan).at(0)
     check_game(gan, players)
     moved: set[str] = set()
@@ -60,6 +60,15 @@ def test_each_turn_moves_its_player_and_no_other(name: str) -> None:
         assert now
         moved |= now
     assert moved == {n for n, p in gan.named_parameters() if p.requires_grad}
+
+
+def test_g_moves_after_n_critic_turns_of_d(name: str) -> None:
+    """Algorithm 1 of the Wasserstein GAN: the critic comes first, all of its turns."""
+    gan = make(name, n_critic=3)
+    if not hasattr(gan.hp, "n_critic"):
+        pytest.skip("all of its players move in every step")
+    order = [turn.player for step in range(6) for turn in gan.play(feed(gan).at(0), Clock(step, 0, 1000))]
+    assert order == ["D", "D", "D", "G"] * 2
 
 
 def test_resume_is_bit_exact(name: str, tmp_path: Path) -> None:
@@ -111,7 +120,7 @@ def test_shapes_follow_the_data(name: str, spec: DataSpec) -> None:
 
 def test_steps_read_no_value_back(name: str) -> None:
     """A turn on meta tensors raises at `.item()` and the like, which would make a GPU wait."""
-    gan = make(name).to("meta")
+    gan = make(name, n_critic=1).to("meta")
     batch = feed(make(name)).at(0).map(lambda t: t.to("meta"))
     for turn in gan.play(batch, Clock(0, 0, 1000)):
         torch.stack(list(turn.terms.values())).sum()
@@ -150,7 +159,7 @@ def test_micro_batches_give_the_gradient_of_the_batch(name: str) -> None:
 
 
 def test_bf16_steps_are_finite_and_images_stay_float32(name: str) -> None:
-    gan = make(name)
+    gan = make(name, n_critic=1)
     log = play_step(
         gan, gan.players(), [feed(gan).at(0)], Clock(0, 0, 1000), lambda: torch.autocast("cpu", torch.bfloat16)
     )
