@@ -67,6 +67,7 @@ class GAN(nn.Module, Generic[H]):
     hparams: ClassVar[type[HParams]]
     data: ClassVar[type[Batch]]
     builtin: ClassVar[str] = "shapes-easy"  # the data set for training without --data
+    least_batch: ClassVar[int] = 1  # images in a micro-batch: 2 if a batch norm sees one value per channel and image
     served: ClassVar[tuple[str, ...]] = ("G",)  # networks for inference: EMA applies to them, old checkpoints keep them
 
     def __init_subclass__(cls, **options: Any) -> None:

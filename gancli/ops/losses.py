@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gancli.system.devices import full_precision
+
 
 class Adversarial(NamedTuple):
     """The two sides of a game."""
@@ -51,7 +53,8 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
     Unit features (N, S, C) of S places; place s of `query` belongs to place s of `key`, all others are negatives.
     """
-    logits = query.float() @ key.float().transpose(1, 2) / temperature  # (N, S, S)
+    with full_precision(query.device):  # the temperature would magnify bf16's error
+        logits = query.float() @ key.float().transpose(1, 2) / temperature  # (N, S, S)
     places = torch.arange(logits.shape[1], device=logits.device).expand(len(logits), -1)
     return F.cross_entropy(logits.flatten(0, 1), places.flatten())
 

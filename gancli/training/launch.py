@@ -92,7 +92,7 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
     return Training(
         state,
         feed,
-        HalveOnOutOfMemory(play, display.note),
+        HalveOnOutOfMemory(play, display.note, state.gan.least_batch),
         Schedule(*(kimg and kimg * 1000 for kimg in (options.save_every, options.sample_every, options.eval_every))),
         watchers,
         accumulate=options.accumulate,

@@ -30,6 +30,7 @@ class BiGAN(Coded[HParams]):
     """D tells (x, E(x)) from (G(z), z), and to fool it E must invert G; pixels are never compared (section 3)."""
 
     hparams = HParams
+    least_batch = 2  # a batch norm sees one value an image
     adversarial = losses.NONSATURATING
     norm = BatchNorm1d
 

@@ -35,6 +35,7 @@ class DiscoGAN(TwoWay[HParams]):
     """A relation that goes both ways one to one is found without pairs: each round trip must return (section 2.2)."""
 
     hparams = HParams
+    least_batch = 2  # a batch norm sees one value an image
 
     def translator(self) -> nn.Module:
         """Encoder and decoder around a narrow code."""

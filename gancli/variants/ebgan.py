@@ -40,7 +40,11 @@ class EBGAN(Energetic[HParams]):
 
     def energy(self, x: Tensor) -> Tensor:
         """Mean squared error of the reconstruction of each image, (N,)."""
-        return (self.D(x) - x).square().flatten(1).mean(1)
+        return self.energy_of(x, self.D.encoder(x))
+
+    def energy_of(self, x: Tensor, codes: Tensor) -> Tensor:
+        """Return the energy of images whose codes are known."""
+        return (self.D.decoder(codes).float() - x).square().flatten(1).mean(1)
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """A hinge for D, image by image; for G the energy, and codes that point in different directions."""
@@ -51,5 +55,6 @@ class EBGAN(Energetic[HParams]):
         yield Turn("D", terms, {"fake_energy": fake_energy.mean()})
         if clock.every(self.hp.n_critic):
             fake = self.generate(self.prior(len(batch)))
-            repelling = self.hp.pt_weight * autoencoder.repelling(self.D.encoder(fake))
-            yield Turn("G", {"energy": self.energy(fake).mean(), "repelling": repelling})
+            codes = self.D.encoder(fake)
+            repelling = self.hp.pt_weight * autoencoder.repelling(codes)
+            yield Turn("G", {"energy": self.energy_of(fake, codes).mean(), "repelling": repelling})

@@ -35,6 +35,7 @@ class InfoGAN(NoiseToImage[HParams]):
     """A head Q on D's trunk must read the codes back from the image, so that G makes them matter (eq. 5 and 6)."""
 
     hparams = HParams
+    least_batch = 2  # a batch norm sees one value an image
     builtin = "digits"  # on coloured shapes, G hides the codes in single pixels, where Q finds them and no eye does
     on_small: ClassVar = {"batch": 32, "kimg": 200.0}
     served = ("G", "D", "Q")
@@ -57,14 +58,28 @@ class InfoGAN(NoiseToImage[HParams]):
         """Both sides add the information to what they maximise. No label is ever read: `Images` has none."""
         z = self.prior(len(batch))
         fake = self.generate(z)
-        terms, stats = self.information(fake.detach(), z)
-        yield Turn("D", self.d_terms(batch.image, fake.detach()) | terms, stats)
+        features = self.D.trunk(fake.detach())  # of which both heads read
+        terms, stats = self.information(features, z)
+        yield Turn("D", self.d_terms(batch.image, features) | terms, stats)
         if clock.every(self.hp.n_critic):
-            yield Turn("G", self.g_terms(fake) | self.information(fake, z)[0])
+            features = self.D.trunk(fake)
+            yield Turn("G", self.g_terms(features) | self.information(features, z)[0])
 
-    def information(self, image: Tensor, z: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def judge_both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both; of fakes, the features of D's trunk are given."""
+        return self.D(real), self.source(fake)
+
+    def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
+        """Return G's adversarial term, from the features of fakes."""
+        return {"adversarial": self.adversarial.g(self.source(fake))}
+
+    def source(self, features: Tensor) -> Tensor:
+        """Return D's logits (N,), from the features of its trunk."""
+        return self.D.head(features).flatten()
+
+    def information(self, features: Tensor, z: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted -log Q(c|x) of the codes; and L_I of the category, which is at most H(c) = ln K (eq. 5)."""
-        category, mean = self.codes(image)
+        category, mean = self.read(features)
         _, given, continuous = self.parts(z)
         missing = F.cross_entropy(category, given)
         terms = {"category": self.hp.info_weight * missing}
@@ -74,7 +89,11 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def codes(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Read codes from images: logits of the category and means of the continuous ones."""
-        out = self.Q(self.D.trunk(image)).float()
+        return self.read(self.D.trunk(image))
+
+    def read(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Read codes from the features of D's trunk."""
+        out = self.Q(features).float()
         return out[:, : self.hp.categories], out[:, self.hp.categories :]
 
     def parts(self, z: Tensor) -> tuple[Tensor, ...]:

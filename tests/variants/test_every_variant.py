@@ -19,6 +19,7 @@ from gancli.engine.step import check_game, parameters, play_step
 from gancli.gan import GAN, Clock, Truncates
 from gancli.system import dist
 from gancli.system.seeds import seed_all
+from tests.conftest import Cli
 from tests.variants.small import SPEC, feed, make, steps
 
 NAMES = registry.names()
@@ -69,6 +70,18 @@ def test_g_moves_after_n_critic_turns_of_d(name: str) -> None:
         pytest.skip("all of its players move in every step")
     order = [turn.player for step in range(6) for turn in gan.play(feed(gan).at(0), Clock(step, 0, 1000))]
     assert order == ["D", "D", "D", "G"] * 2
+
+
+def test_the_least_batch_trains_and_a_smaller_one_is_refused_before_data_are_read(name: str, cli: Cli) -> None:
+    gan = make(name, n_critic=1, batch=registry.load(name).least_batch)
+    log = play_step(gan, gan.players(), [feed(gan).at(0)], Clock(0, 0, 1000))
+    assert all(torch.isfinite(value) for value in log.values())
+    if gan.least_batch > 1:
+        for options in (("--batch", 1), ("--batch", 4, "--accumulate", 4)):
+            result = cli("train", name, "--data", "no/such/folder", *options)
+            assert result.code == 2
+            assert len(result.err.splitlines()) == 1
+            assert f"give at least {2 * int(options[-1])}" in result.err
 
 
 def test_resume_is_bit_exact(name: str, tmp_path: Path) -> None:
