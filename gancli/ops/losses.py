@@ -3,6 +3,7 @@
 Pure functions of logits (N,) in any precision; they reduce to a scalar in float32.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -110,3 +111,8 @@ def kl_from_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mean, exp(logvar)) || N(0, I)) summed over the code (N, Z): Kingma and Welling 2014, appendix B."""
     mean, logvar = mean.float(), logvar.float()
     return (mean.square() + logvar.exp() - 1 - logvar).sum(1).mean() / 2
+
+
+def gaussian_nll(mean: Tensor, x: Tensor) -> Tensor:
+    """-log N(x; mean, 1), summed over codes (N, c): the deviation is fixed, as in the code of InfoGAN's authors."""
+    return ((mean - x).square() / 2 + math.log(2 * math.pi) / 2).sum(1).mean()

@@ -35,9 +35,8 @@ class BGAN(NoiseToImage[HParams]):
     """D's odds weigh what G draws, and G's likelihood follows the weights: no gradient need pass a pixel (eq. 10)."""
 
     hparams = HParams
-    least_batch = 2  # a batch norm sees one value an image
     on_small: ClassVar = {"lr": 1e-3, "z_dim": 16, "kimg": 200.0}
-    builtin = "bars-and-stripes"
+    builtin, least_batch = "bars-and-stripes", 2  # a batch norm sees one value an image
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         if hp.levels == 1:

@@ -40,11 +40,7 @@ class EBGAN(Energetic[HParams]):
 
     def energy(self, x: Tensor) -> Tensor:
         """Mean squared error of the reconstruction of each image, (N,)."""
-        return self.energy_of(x, self.D.encoder(x))
-
-    def energy_of(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Return the energy of images whose codes are known."""
-        return (self.D.decoder(codes).float() - x).square().flatten(1).mean(1)
+        return errors(self.D(x), x)
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """A hinge for D, image by image; for G the energy, and codes that point in different directions."""
@@ -57,4 +53,9 @@ class EBGAN(Energetic[HParams]):
             fake = self.generate(self.prior(len(batch)))
             codes = self.D.encoder(fake)
             repelling = self.hp.pt_weight * autoencoder.repelling(codes)
-            yield Turn("G", {"energy": self.energy_of(fake, codes).mean(), "repelling": repelling})
+            yield Turn("G", {"energy": errors(self.D.decoder(codes).float(), fake).mean(), "repelling": repelling})
+
+
+def errors(reconstruction: Tensor, x: Tensor) -> Tensor:
+    """Return the mean squared error of each image, (N,)."""
+    return (reconstruction - x).square().flatten(1).mean(1)

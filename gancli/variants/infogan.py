@@ -16,6 +16,7 @@ from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
+from gancli.ops import losses
 from gancli.system import dist
 
 
@@ -67,32 +68,24 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def judge_both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of both; of fakes, the features of D's trunk are given."""
-        return self.D(real), self.source(fake)
+        return self.D(real), self.D.head(fake).flatten()
 
     def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
         """Return G's adversarial term, from the features of fakes."""
-        return {"adversarial": self.adversarial.g(self.source(fake))}
-
-    def source(self, features: Tensor) -> Tensor:
-        """Return D's logits (N,), from the features of its trunk."""
-        return self.D.head(features).flatten()
+        return {"adversarial": self.adversarial.g(self.D.head(fake).flatten())}
 
     def information(self, features: Tensor, z: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted -log Q(c|x) of the codes; and L_I of the category, which is at most H(c) = ln K (eq. 5)."""
-        category, mean = self.read(features)
+        category, mean = self.codes(features)
         _, given, continuous = self.parts(z)
         missing = F.cross_entropy(category, given)
         terms = {"category": self.hp.info_weight * missing}
         if self.hp.continuous:
-            terms["continuous"] = self.hp.continuous_weight * gaussian_nll(mean, continuous)
+            terms["continuous"] = self.hp.continuous_weight * losses.gaussian_nll(mean, continuous)
         return terms, {"information": math.log(self.hp.categories) - missing.detach()}
 
-    def codes(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Read codes from images: logits of the category and means of the continuous ones."""
-        return self.read(self.D.trunk(image))
-
-    def read(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Read codes from the features of D's trunk."""
+    def codes(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Read codes from features of D's trunk: logits of the category and means of the continuous ones."""
         out = self.Q(features).float()
         return out[:, : self.hp.categories], out[:, self.hp.categories :]
 
@@ -124,9 +117,4 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def classify(self, image: Tensor) -> Tensor:
         """Cluster images: logits of their categories."""
-        return self.codes(image)[0]
-
-
-def gaussian_nll(mean: Tensor, x: Tensor) -> Tensor:
-    """-log N(x; mean, 1), summed over codes (N, c): with a fixed deviation, as in the authors' code."""
-    return ((mean - x).square() / 2 + math.log(2 * math.pi) / 2).sum(1).mean()
+        return self.codes(self.D.trunk(image))[0]

@@ -16,10 +16,10 @@ from gancli.ops import divergences, losses
 
 
 def sigma(_: int) -> Tensor:
-    layer = nn.Sequential(nn.Linear(64, 48))
+    layer = nn.Linear(64, 48)
     spectral.normalise(layer)
     spectral.power_step(layer)
-    return layer[0].weight
+    return layer.weight
 
 
 def nce(_: int) -> Tensor:

@@ -16,7 +16,6 @@ from gancli.engine.step import parameters, play_step
 from gancli.gan import Clock, each_class
 from gancli.ops import losses
 from gancli.system.seeds import seed_all
-from gancli.variants.infogan import gaussian_nll
 from tests.variants.small import CLASSES, feed, make
 
 CONDITIONINGS = ["concat", "hadamard", "two-net", "projection"]
@@ -263,7 +262,7 @@ def test_infogans_q_stands_on_ds_trunk() -> None:
     assert trunk <= moved
     assert {id(p) for p in gan.Q.parameters()} <= moved
     assert not moved & {id(p) for p in parameters(g)}
-    category, _ = gan.codes(torch.randn(4, 3, 16, 16))
+    category, _ = gan.codes(gan.D.trunk(torch.randn(4, 3, 16, 16)))
     assert len(gradients(category.sum(), gan.D.trunk)) == len(trunk)
 
 
@@ -283,9 +282,9 @@ def test_infogans_information_is_at_most_the_entropy_of_the_code() -> None:
 
 def test_infogan_the_deviation_is_fixed_and_every_image_counts() -> None:
     x = torch.zeros(4, 1)
-    assert gaussian_nll(x + 0.5, x) == pytest.approx(0.5 * 0.25 + 0.9189, abs=1e-4)
+    assert losses.gaussian_nll(x + 0.5, x) == pytest.approx(0.5 * 0.25 + 0.9189, abs=1e-4)
     last_is_off = torch.tensor([[0.0], [0.0], [0.0], [2.0]])
-    assert gaussian_nll(last_is_off, x) > gaussian_nll(x, x) + 0.4
+    assert losses.gaussian_nll(last_is_off, x) > losses.gaussian_nll(x, x) + 0.4
 
 
 def test_infogans_generator_is_moved_by_every_code() -> None:
