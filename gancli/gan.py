@@ -33,7 +33,11 @@ class Clock:
         return min(self.images / max(self.total, 1), 1.0)
 
     def every(self, n: int) -> bool:
-        """Return whether this is every `n`-th step, counted from the first."""
+        """Return whether this step is the last of `n`: what is due then comes after `n` steps, and then every `n`."""
+        return self.step % n == n - 1
+
+    def opens(self, n: int) -> bool:
+        """Return whether this step is the first of `n`: what is due then comes in the first step of training too."""
         return self.step % n == 0
 
 
@@ -65,6 +69,7 @@ class GAN(nn.Module, Generic[H]):
     hparams: ClassVar[type[HParams]]
     data: ClassVar[type[Batch]]
     builtin: ClassVar[str] = "shapes-easy"  # the data set for training without --data
+    least_batch: ClassVar[int] = 1  # images in a micro-batch: 2 if a batch norm sees one value per channel and image
     served: ClassVar[tuple[str, ...]] = ("G",)  # networks for inference: EMA applies to them, old checkpoints keep them
     judges: ClassVar[tuple[str, ...]] = ()  # networks for `rate` alone: served too, but older checkpoints lack them
 

@@ -21,19 +21,28 @@ WARM_UP = 3  # eager steps of a kind before capture, which create the optimisers
 MOST = 8  # most kinds of steps; with more, there is no regular pattern
 
 Log = dict[str, Tensor]
+Rhythm = tuple[str, int]  # a question to the clock, such as ("every", 5)
 
 
 @dataclass(frozen=True)
 class AskedClock(Clock):
-    """Record what a game reads from the clock. `every` is predictable; other values change in every step."""
+    """Record what a game reads from the clock. Rhythms are predictable; other values change in every step."""
 
-    rhythms: set[int] = field(default_factory=set)
+    rhythms: set[Rhythm] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
 
     def every(self, n: int) -> bool:
-        """Tell whether this is an n-th step."""
-        object.__getattribute__(self, "rhythms").add(n)
-        return object.__getattribute__(self, "step") % n == 0
+        """Tell whether this step is the last of n."""
+        return self._asked("every", n)
+
+    def opens(self, n: int) -> bool:
+        """Tell whether this step is the first of n."""
+        return self._asked("opens", n)
+
+    def _asked(self, name: str, n: int) -> bool:
+        about = vars(self)
+        about["rhythms"].add((name, n))
+        return getattr(Clock(about["step"], about["images"], about["total"]), name)(n)
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("step", "images", "progress"):
@@ -95,7 +104,7 @@ class Graphs:
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._gan, self._players, self._amp, self._engine = gan, players, amp, engine
-        self._rhythms: set[int] = set()
+        self._rhythms: set[Rhythm] = set()
         self._seen: dict[Hashable, int] = {}
         self._graphs: dict[Hashable, _Graph] = {}
         self._note, self.why_not = note, ""
@@ -133,7 +142,7 @@ class Graphs:
         return play_turns(self._gan, self._players, parts, clock, self._amp)
 
     def _kind(self, clock: Clock) -> Hashable:
-        due = tuple(clock.every(n) for n in sorted(self._rhythms))
+        due = tuple(getattr(clock, name)(n) for name, n in sorted(self._rhythms))
         settings = (group.items() for player in self._players.values() for group in player.param_groups)
         return due, tuple((k, v) for items in settings for k, v in items if isinstance(v, float | int | bool | tuple))
 

@@ -25,8 +25,8 @@ class HalveOnOutOfMemory:
     error is raised: those with enough memory would wait forever for the one without.
     """
 
-    def __init__(self, play: Play, note: Callable[[str], None], apart: str = "") -> None:
-        self._play, self._note, self._halves = play, note, 1
+    def __init__(self, play: Play, note: Callable[[str], None], apart: str = "", least: int = 1) -> None:
+        self._play, self._note, self._least, self._halves = play, note, least, 1
         self._apart = f"; {apart}" if apart else ""  # what micro-batches do not have in common
 
     def __call__(self, parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> dict[str, Tensor]:
@@ -35,7 +35,7 @@ class HalveOnOutOfMemory:
         try:
             return self._play(parts, clock, slower)
         except RuntimeError as error:
-            if not too_small(error) or self._halves > 1 or dist.world() > 1 or len(parts[0]) % 2:
+            if not too_small(error) or self._halves > 1 or not self._halvable(len(parts[0])):
                 raise
         # outside the handler, whose traceback keeps the activations alive
         self._halves = 2
@@ -47,3 +47,6 @@ class HalveOnOutOfMemory:
             f"micro-batches; give --accumulate {2 * len(parts)} to start that way{self._apart}"
         )
         return self(parts, clock, slower)
+
+    def _halvable(self, rows: int) -> bool:
+        return dist.world() == 1 and rows % 2 == 0 and rows // 2 >= self._least

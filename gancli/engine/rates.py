@@ -56,10 +56,22 @@ def layers(gan: GAN[Any], part: Any) -> list[Layer]:
     for name, module in _heavy(shadow):
         watch(name, module)
     with suppress(NotImplementedError):  # an inference-only plug-in has no step
-        for _ in shadow.play(part, Clock(0, 0, 10**9)):
+        for _ in shadow.play(part, _AllDue(0, 0, 10**9)):
             pass
     counted = [Layer(at.name, at.shape, calls[like], at.work) for like, at in found.items()]
     return sorted(counted, key=lambda layer: -layer.calls * layer.work)[:MOST]
+
+
+class _AllDue(Clock):
+    """A step in which every player has its turn."""
+
+    def every(self, n: int) -> bool:
+        del n
+        return True
+
+    def opens(self, n: int) -> bool:
+        del n
+        return True
 
 
 def _work(module: Any, x: Tensor, y: Tensor) -> float:

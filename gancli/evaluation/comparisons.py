@@ -13,19 +13,20 @@ from gancli.checkpoints.find import Model, find_model
 from gancli.checkpoints.load import kind_of, load_model
 from gancli.checkpoints.run_folder import RUNS
 from gancli.data.dataset import Dataset
-from gancli.data.feed import Feed
 from gancli.data.kinds.images import Images
 from gancli.data.kinds.paired import Paired
 from gancli.data.request import Request, Wanted
 from gancli.errors import UserError
 from gancli.evaluation.extractors import extractor_table
-from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet, open_images, reals_of
+from gancli.evaluation.generated import generated_by, generated_by_class, halves, reference_of
+from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet, open_images
 from gancli.evaluation.translations import Translation, open_domains
-from gancli.gan import GAN, Translates
+from gancli.gan import GAN, Fills, Translates
 from gancli.images.sizes import parse_size
 from gancli.metrics import table
 
 DEFAULT = 50_000  # images that a model generates
+PER_CLASS = "fid-per-class"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ class Trial:
     real: ImageSet | None
     gan: GAN[Any] | None = None  # set for a translator, with the `direction` that is scored
     direction: str = ""
+    halved: bool = False  # `real` is the half of the data that the model does not fill
     matched: bool = False  # image i of `real` is the ground truth of image i of `fake`
 
 
@@ -94,13 +96,25 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
             trials += _translations(name, found[name], gan, options)
         else:
             trials.append(_drawn(name, found[name], gan, options))
-    shared = next((trial.real for trial in trials if trial.real and not trial.direction), None)
+    found_reals = [trial for trial in trials if trial.real and not trial.direction]
+    shared = next((trial.real for trial in sorted(found_reals, key=lambda trial: not trial.halved)), None)
     if shared is None and options.data and not all(trial.real for trial in trials):
         shared = open_images(options.data, options.split, size, options.reals)
     trials = [trial if trial.direction else dataclasses.replace(trial, real=shared) for trial in trials]
     if options.of_truth and not all(trial.matched for trial in trials):
         raise UserError(f"--metrics {options.of_truth[0]} needs a translator as MODEL and matched pairs as --data")
+    if PER_CLASS in options.metrics:
+        _check_labels(trials)
     return trials
+
+
+def _check_labels(trials: list[Trial]) -> None:
+    for side in [side for trial in trials for side in (trial.fake, trial.real)]:
+        if side is None or side.labels is None:
+            raise UserError(
+                f"--metrics {PER_CLASS} needs classes for real and generated images, which "
+                f"{side.name if side else '--stats'} does not have: give one folder per class, or labels"
+            )
 
 
 def _size(options: Options, found: dict[str, Model]) -> tuple[int, int] | None:
@@ -122,18 +136,20 @@ def _load(model: Model, size: tuple[int, int] | None, device: torch.device) -> G
 
 
 def _drawn(name: str, model: Model, gan: GAN[Any], options: Options) -> Trial:
-    dataset = _dataset(options, kind_of(model.about).data, gan.spec)
-    feed = Feed(dataset, DRAWN, options.seed, gan.device)
-    count = options.n or DEFAULT
-    drawn = GeneratedImages(name, lambda first: gan.fakes(feed.at(first)), count, options.seed, model.fingerprint)
-    return Trial(drawn, reals_of(dataset, options.split, options.reals) if options.data else None)
+    dataset = _dataset(options, kind_of(model.about).data, gan)
+    most = len(halves(dataset).filled) if isinstance(gan, Fills) else DEFAULT
+    make = generated_by_class if PER_CLASS in options.metrics else generated_by
+    drawn = make(gan, dataset, name, options.n or min(DEFAULT, most), options.seed, model.fingerprint)
+    real = reference_of(gan, dataset, options.split, options.reals) if options.data else None
+    return Trial(drawn, real, halved=isinstance(gan, Fills))
 
 
-def _dataset(options: Options, kind: type[Any], spec: Any) -> Dataset[Any]:
+def _dataset(options: Options, kind: type[Any], gan: GAN[Any]) -> Dataset[Any]:
+    spec = gan.spec
     if options.data:
         wanted = Wanted((spec.height, spec.width), spec.channels)
         return kind.open(Request(options.data, wanted, options.split))
-    if kind is not Images:
+    if kind is not Images or isinstance(gan, Fills):
         raise UserError("this model generates from a data set: give it with --data, in addition to --stats")
     blank = torch.zeros((DRAWN, spec.channels, spec.height, spec.width), dtype=torch.uint8)
     return Dataset("none", spec, kind, {"image": blank})
@@ -152,4 +168,4 @@ def _translations(name: str, model: Model, gan: Any, options: Options) -> Iterat
         fake = GeneratedImages(called, draw, len(draw.rows), options.seed, model.fingerprint)
         n = options.n if domains.matched else options.reals
         real = Arrays(f"{domains.name} {domains.names[target]}", domains.rows[target], options.split, n=n)
-        yield Trial(fake, real, gan, direction, domains.matched)
+        yield Trial(fake, real, gan, direction, matched=domains.matched)

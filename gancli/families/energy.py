@@ -15,6 +15,13 @@ class Energetic(NoiseToImage[H]):
     served: ClassVar[tuple[str, ...]] = ("G", "D")
     D: autoencoder.AutoEncoder
 
+    def augment_before(self) -> None:
+        """Do not: D must reconstruct what it was shown (`seen`)."""
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Return what D is shown of images."""
+        return self.augmentation(x) if self.training else x
+
     def panels(self, batch: Images) -> list[Tensor]:
         """Return real images, D's reconstructions of them, fakes, and D's reconstructions of these."""
         fake = self.fakes(batch)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from gancli.data.kinds.images import Images
@@ -16,7 +17,7 @@ from gancli.hparams import AdamHParams, hparam
 from gancli.nets import dcgan, mlp
 from gancli.nets.layers import spectral
 from gancli.ops import losses, penalties
-from gancli.ops.augment import Augmented
+from gancli.ops.augment import Augmentation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,6 @@ class NoiseToImage(FromLatents[H]):
     adversarial = losses.NONSATURATING
     judges: ClassVar[tuple[str, ...]] = ("D",)
     on_points: ClassVar[Mapping[str, Any]] = {"batch": 256, "kimg": 600, "lr": 1e-3}
-    one_call: ClassVar[bool] = False  # True if D treats each image of a batch independently
     on_small: ClassVar[Mapping[str, Any]] = ON_SMALL
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
@@ -85,8 +85,10 @@ class NoiseToImage(FromLatents[H]):
         self.G, self.D = self.generator(), self.discriminator()
         if getattr(hp, "d_norm", None) == "spectral":
             spectral.normalise(self.D)
-        if isinstance(hp, NoiseHParams) and not spec.points:
-            self.D.register_forward_pre_hook(Augmented(hp.augment == "diffaugment", hp.mirror))
+        mine = hp if isinstance(hp, NoiseHParams) and not spec.points else None
+        self.augmentation = Augmentation(bool(mine and mine.augment == "diffaugment"), bool(mine and mine.mirror))
+        if self.augmentation.changes:
+            self.augment_before()
 
     @classmethod
     def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
@@ -117,14 +119,20 @@ class NoiseToImage(FromLatents[H]):
         """Return the norm of D's convolutions."""
         return dcgan.NORMS[getattr(self.hp, "d_norm", "batch")]
 
+    def augment_before(self) -> None:
+        """Augment images where they enter D."""
+        entrance: nn.Module = getattr(self.D, "trunk", self.D)
+        entrance.register_forward_pre_hook(self.augmentation.before)
+
     @property
     def g_lr(self) -> float:
         """Return the learning rate of G."""
         return self.hp.lr if self.hp.g_lr is None else self.hp.g_lr
 
     def players(self) -> Mapping[str, Optimizer]:
-        """Return an Adam for each."""
-        return {"D": self.adam(self.D), "G": self.adam(self.G, lr=self.g_lr)}
+        """Return an Adam for G, and one for all other networks."""
+        others = (network for name, network in self.named_children() if name != "G")
+        return {"D": self.adam(*others), "G": self.adam(self.G, lr=self.g_lr)}
 
     def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
         """Keep the learning rates constant, then let them fall to zero."""
@@ -164,8 +172,11 @@ class NoiseToImage(FromLatents[H]):
         }
 
     def judge_both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of both: separately if a batch norm would mix them, else in one call, which is faster."""
-        if not self.one_call:
+        """Return the logits of both: in one call, which is faster, unless a batch norm would mix them.
+
+        Augmentations are drawn for the real images and for fakes by themselves, whichever processes hold them.
+        """
+        if self.augmentation.changes or any(isinstance(part, _BatchNorm) for part in self.D.modules()):
             return self.D(real), self.D(fake)
         logits = self.D(torch.cat([real, fake]))
         return logits[: len(real)], logits[len(real) :]

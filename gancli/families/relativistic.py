@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from gancli.data.kinds.images import Images
@@ -17,9 +18,10 @@ class Relativistic(NoiseToImage[ConvHParams]):
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Return the loss that scores real images above fakes."""
-        return {"adversarial": type(self).contrast(self.D(real), self.D(fake))}
+        return {"adversarial": type(self).contrast(*self.judge_both(real, fake))}
 
     def g_objective(self, batch: Images) -> dict[str, Tensor]:
         """Return the loss that scores fakes above real images."""
-        fake = self.generate(self.prior(len(batch)))
-        return {"adversarial": type(self).contrast(self.D(fake), self.D(batch.image))}
+        with torch.no_grad():
+            real = self.D(batch.image)
+        return {"adversarial": type(self).contrast(self.D(self.generate(self.prior(len(batch)))), real)}

@@ -1,5 +1,6 @@
 """The functions that compute each score of `gancli.metrics.table`, by name."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -37,6 +38,11 @@ def _pair(names: str, values: tuple[float, float]) -> Numbers:
     return dict(zip(names.split(), values))
 
 
+def _kid(mean: float, deviation: float) -> Numbers:
+    """Leave out a deviation that so few images cannot give."""
+    return {"kid": mean} if math.isnan(deviation) else {"kid": mean, "kid_std": deviation}
+
+
 def _infinity(fake: Features, real: Features) -> Numbers:
     found = fid.infinity(_with_rows(fake), real)
     return {"fid_infinity": found.value, "fid_infinity_slope": found.slope, "fid_infinity_residual": found.residual}
@@ -64,7 +70,7 @@ def _per_class(fake: Features, real: Features) -> Numbers:
 SCORES: dict[str, Score] = {  # of features
     "fid": lambda fake, real: {"fid": fid.frechet(fake, real)},
     "is": lambda fake, _: _pair("is is_std", inception_score(_logits(fake))),
-    "kid": lambda fake, real: _pair("kid kid_std", kid(_rows(fake), _rows(real))),
+    "kid": lambda fake, real: _kid(*kid(_rows(fake), _rows(real))),
     "precision-recall": lambda fake, real: _pair("precision recall", prdc.precision_recall(_rows(fake), _rows(real))),
     "density-coverage": lambda fake, real: _pair("density coverage", prdc.density_coverage(_rows(fake), _rows(real))),
     "copies": lambda fake, real: {"copies": nearest(_rows(fake), _rows(real), 1).copies},

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan, mlp
 from gancli.system import dist
+from gancli.system.devices import full_precision
 
 
 class AutoEncoder(nn.Module):
@@ -97,5 +98,6 @@ def repelling(codes: Tensor) -> Tensor:
     """
     S = nn.functional.normalize(dist.all_rows_with_gradient(codes.float()), dim=1)
     n = len(S)
-    squares = (S @ S.T).square()
+    with full_precision(S.device):
+        squares = (S @ S.T).square()
     return (squares.sum() - torch.diagonal(squares).sum()) / max(n * (n - 1), 1)

@@ -48,7 +48,7 @@ class Hadamard(nn.Module):
         super().__init__()
         self.net = dcgan.Discriminator(width, spec, norm)
         self.embed = nn.Linear(len(spec.classes), self.net.head.in_channels, bias=False)
-        nn.init.normal_(self.embed.weight, 1.0)  # about 1: a factor near 0 would switch its feature off
+        nn.init.normal_(self.embed.weight, 1.0, 0.02)  # about 1: a factor near 0 would switch its feature off
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Judge images with their labels."""

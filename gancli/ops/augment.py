@@ -68,15 +68,18 @@ def mirrored(x: Tensor) -> Tensor:
     return torch.where(_uniform(x, 1).view(-1, 1, 1, 1) < 0.5, x.flip(3), x)
 
 
-class Augmented:
-    """A forward pre-hook: change a network's first input while it trains."""
+class Augmentation:
+    """Changes of images, to call or to put before a network."""
 
     def __init__(self, diff: bool, mirror: bool) -> None:
-        self._changes = [*([mirrored] if mirror else []), *([diffaugment] if diff else [])]
+        self.changes = [*([mirrored] if mirror else []), *([diffaugment] if diff else [])]
 
-    def __call__(self, module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the inputs to use."""
-        image, *rest = given
-        for change in self._changes if module.training else ():
-            image = change(image)
-        return image, *rest
+    def __call__(self, x: Tensor) -> Tensor:
+        """Change images (N, C, H, W)."""
+        for change in self.changes:
+            x = change(x)
+        return x
+
+    def before(self, module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Change a network's first input while it trains: a forward pre-hook."""
+        return (self(given[0]), *given[1:]) if module.training and self.changes else None

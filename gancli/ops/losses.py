@@ -3,6 +3,7 @@
 Pure functions of logits (N,) in any precision; they reduce to a scalar in float32.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gancli.system import dist
+from gancli.system.devices import full_precision
 
 
 class Adversarial(NamedTuple):
@@ -53,7 +55,8 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
     Unit features (N, S, C) of S places; place s of `query` belongs to place s of `key`, all others are negatives.
     """
-    logits = query.float() @ key.float().transpose(1, 2) / temperature  # (N, S, S)
+    with full_precision(query.device):  # the temperature would magnify bf16's error
+        logits = query.float() @ key.float().transpose(1, 2) / temperature  # (N, S, S)
     places = torch.arange(logits.shape[1], device=logits.device).expand(len(logits), -1)
     return F.cross_entropy(logits.flatten(0, 1), places.flatten())
 
@@ -109,3 +112,8 @@ def kl_from_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mean, exp(logvar)) || N(0, I)) summed over the code (N, Z): Kingma and Welling 2014, appendix B."""
     mean, logvar = mean.float(), logvar.float()
     return (mean.square() + logvar.exp() - 1 - logvar).sum(1).mean() / 2
+
+
+def gaussian_nll(mean: Tensor, x: Tensor) -> Tensor:
+    """-log N(x; mean, 1), summed over codes (N, c): the deviation is fixed, as in the code of InfoGAN's authors."""
+    return ((mean - x).square() / 2 + math.log(2 * math.pi) / 2).sum(1).mean()

@@ -1,13 +1,12 @@
 """Gradient penalties. Each differentiates D once more, in float32 whatever the autocast around it."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gancli.system import dist
+from gancli.system.devices import full_precision
 
 Critic = Callable[[Tensor], Tensor]  # images (N, C, H, W) -> logits (N,)
 
@@ -15,16 +14,11 @@ Critic = Callable[[Tensor], Tensor]  # images (N, C, H, W) -> logits (N,)
 def input_gradient(critic: Critic, x: Tensor) -> Tensor:
     """Differentiate the logits with respect to their images `x` (N, C, H, W); differentiable once more."""
     x = x.detach().float()
-    with _full_precision(x.device):
+    with full_precision(x.device):
         if torch.compiler.is_compiling():  # a compiled function may not differentiate what autograd has recorded
             return torch.func.grad(lambda at: critic(at).float().sum())(x)
         x.requires_grad_(True)
         return torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
-
-
-def _full_precision(device: torch.device) -> AbstractContextManager[Any]:
-    known = torch.amp.is_autocast_available(device.type)  # meta tensors, which tests use, have none
-    return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
 def zero_centred(critic: Critic, x: Tensor) -> Tensor:

@@ -1,5 +1,8 @@
 """Which device a command runs on, and what it can do."""
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 
 from gancli.errors import UserError
@@ -23,6 +26,12 @@ def has_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     known = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return device.type == "cpu" and torch.backends.mkldnn.is_available() and known is not None and known()
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Compute float32 in float32 within a block: under autocast, a matrix product of float32 would be in bf16."""
+    known = torch.amp.is_autocast_available(device.type)  # meta tensors, which tests use, have none
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
 def wait_for(device: torch.device) -> None:

@@ -13,7 +13,7 @@ from gancli.errors import UserError
 from gancli.hparams import AUTO
 from gancli.system import dist
 from gancli.training.options import SetUp
-from gancli.training.setup import Data, build_training
+from gancli.training.setup import Data, build_training, check_batch
 
 MOST = 4096  # largest batch that auto chooses
 
@@ -21,7 +21,7 @@ MOST = 4096  # largest batch that auto chooses
 def with_batch(data: Data, options: SetUp, before: Mapping[str, Any] | None = None) -> Data:
     """Choose the batch size if it is auto: that of the resumed run (hyperparameters `before`), or the largest fit.
 
-    Raise UserError if the batch cannot be split evenly over processes and micro-batches.
+    Raise UserError if the batch cannot be split evenly over processes and micro-batches, or leaves them too few images.
     """
     if data.hp.batch == AUTO:
         chosen = before["batch"] if before else _fitting_batch(data, options)
@@ -30,6 +30,7 @@ def with_batch(data: Data, options: SetUp, before: Mapping[str, Any] | None = No
     if batch % (processes * parts):
         into = f"{processes} x {parts} micro-batches (processes x --accumulate)"
         raise UserError(f"--batch {batch} cannot be split evenly into {into}: give a multiple of {processes * parts}")
+    check_batch(data.kind, batch, options)
     return data
 
 
@@ -44,7 +45,8 @@ def _fitting_batch(data: Data, options: SetUp) -> int:
         trial = dataclasses.replace(data, hp=dataclasses.replace(data.hp, batch=size))
         try:
             state = build_training(trial, options.seed, total=10**12)
-            batch = data.dataset.at(options.seed, 0, size, data.device)
+            rows = max(size, data.kind.least_batch)
+            batch = data.dataset.at(options.seed, 0, rows, data.device)
             play_step(state.gan, state.players, [batch], state.clock, context)
             torch.cuda.synchronize()
         except torch.cuda.OutOfMemoryError:

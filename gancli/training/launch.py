@@ -98,14 +98,14 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
     if dist.rank() == 0:
         watchers = Watchers(
             display,
-            evaluate=monitored(options.metrics, options.eval_every, feed, display.note),
+            evaluate=monitored(options.metrics, options.eval_every, state.gan, feed, display.note),
             look=lambda averaged: warn_if_alike(averaged, feed, display.note),
             means=DominanceCheck(display.note).tick,
         )
     return Training(
         state,
         feed,
-        HalveOnOutOfMemory(play, display.note, apart_in_parts(state.gan)),
+        HalveOnOutOfMemory(play, display.note, apart_in_parts(state.gan), state.gan.least_batch),
         Schedule(*(kimg and kimg * 1000 for kimg in (options.save_every, options.sample_every, options.eval_every))),
         watchers,
         accumulate=options.accumulate,

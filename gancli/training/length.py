@@ -153,7 +153,7 @@ def _in_minutes(options: RunOptions, data: Data, state: State, choice: Choice, s
 def _seconds_of_an_evaluation(training: Training, options: RunOptions) -> float:
     if dist.rank() > 0:
         return 0.0
-    evaluate = monitored(options.metrics, options.eval_every, training.feed, _ignore)
+    evaluate = monitored(options.metrics, options.eval_every, training.state.gan, training.feed, _ignore)
     began = time.monotonic()
     if evaluate is not None:
         with aside("evaluate", options.seed):

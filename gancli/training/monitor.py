@@ -15,7 +15,7 @@ from gancli.errors import UserError
 from gancli.evaluation import extract
 from gancli.evaluation.evaluate import MEMORISED
 from gancli.evaluation.extractors.extractor_table import DEFAULT, EXTRACTORS, LOCAL, make_extractor
-from gancli.evaluation.image_sets import DRAWN, GeneratedImages, reals_of
+from gancli.evaluation.generated import generated_by, reference_of
 from gancli.evaluation.known_truth import accuracy, domains, points, shapes
 from gancli.gan import GAN, Classifies
 from gancli.images import scatter
@@ -31,7 +31,9 @@ POINTS = 2500  # points whose modes are counted
 FAKES, REALS = 2048, 10_000  # generated and real images for all other scores
 
 
-def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate | None:
+def monitored(
+    metrics: str, every: float | None, gan: GAN[Any], feed: Feed[Any], note: Callable[[str], None]
+) -> Evaluate | None:
     """Choose the evaluation. Raise UserError, before training, for metrics that cannot be computed on this data.
 
     auto: factors for the built-in shapes; for other data a local network's score, if `every` is given.
@@ -42,7 +44,7 @@ def monitored(metrics: str, every: float | None, feed: Feed[Any], note: Callable
     if metrics == "none":
         return None
     if metrics != table.KNOWN_TRUTH:
-        return _features(metrics, feed, note)
+        return _features(metrics, gan, feed, note)
     if not truths:
         raise UserError(
             f"--metrics shapes works only on the built-in shapes, not on {feed.dataset.name}: give other metrics"
@@ -64,27 +66,26 @@ def _truths(feed: Feed[Any]) -> list[Evaluate]:
     return found
 
 
-def _features(metrics: str, feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
+def _features(metrics: str, gan: GAN[Any], feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
     names = ["fid"] if metrics in EXTRACTORS else table.parse(metrics)  # an extractor's name means its Frechet distance
     if table.KNOWN_TRUTH in names:
         raise UserError("--metrics shapes cannot be combined with other metrics: give it by itself")
-    if of_truth := [name for name in names if table.of_pairs(name)]:
+    if of_truth := [name for name in names if table.needs_of(name) & {table.PAIRS, table.LABELS}]:
         raise UserError(f"--metrics {of_truth[0]} is not available during training: use gancli eval")
     if not table.judging(names):
         raise UserError(
             f"--metrics {metrics} gives the uncertainty of a score, not the quality of the model: add another metric"
         )
-    real = reals_of(feed.dataset, "", REALS)
+    real = reference_of(gan, feed.dataset, "", REALS)
     extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device)
     note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} generated images against {real.count:,} real images")
     draws = issubclass(feed.dataset.kind, Images)  # outputs of translators are meant to be near their inputs
     looked_at = [*names, *(["copies"] if draws else [])]
     with dist.alone():
         reference = extract.cached(real, extractor, looked_at, _quiet)
-    drawn_from = Feed(feed.dataset, DRAWN, feed.seed, feed.device)
 
     def evaluate(gan: GAN[Any]) -> dict[str, float]:
-        fake = GeneratedImages("", lambda first: gan.fakes(drawn_from.at(first)), FAKES, feed.seed)
+        fake = generated_by(gan, feed.dataset, "", FAKES, feed.seed)
         found = extract.collect(fake, extractor, looked_at, _quiet)
         if draws and found.rows is not None and reference.rows is not None:
             warn_if_copied(nearest(found.rows, reference.rows, 1).copies, MEMORISED, note)

@@ -14,7 +14,7 @@ from gancli.data.request import Report, Request, Wanted
 from gancli.engine.precision import Choice, choose
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
-from gancli.hparams import HParams
+from gancli.hparams import AUTO, HParams
 from gancli.images.sizes import parse_size
 from gancli.system import dist
 from gancli.system.devices import choose_device
@@ -43,6 +43,8 @@ def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: R
     device = choose_device(options.device)
     kind = registry.load(variant)
     hp = kind.hparams(**values)  # report invalid values before reading any data
+    if "batch" in values and hp.batch != AUTO:
+        check_batch(kind, hp.batch, options)
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
     preset = _preset(kind, dataset, options.preset, device)
@@ -67,6 +69,17 @@ def with_preset(data: Data, values: Mapping[str, Any], preset: Mapping[str, Any]
     except ValueError as error:
         raise UserError(f"--resume: the preset in the run's run.json does not fit: {error}") from None
     return dataclasses.replace(data, hp=data.kind.hparams(**{**known, **values}), suited=known)
+
+
+def check_batch(kind: type[GAN[Any]], batch: int, options: SetUp) -> None:
+    """Raise UserError if a batch leaves fewer images to a micro-batch than the variant's batch norms need."""
+    parts = dist.world() * options.accumulate
+    if batch < kind.least_batch * parts:
+        split = f", split into {parts}," if parts > 1 else ""
+        raise UserError(
+            f"--batch {batch}{split} is too small for the batch norms of this variant: "
+            f"give at least {kind.least_batch * parts}"
+        )
 
 
 def fresh(data: Data, seed: int) -> GAN[Any]:

@@ -13,6 +13,7 @@ from gancli.families.labels import LabelHParams, LabelToImage
 from gancli.gan import Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
+from gancli.nets.layers.norms import untracked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +42,14 @@ class ACGAN(LabelToImage[HParams]):
     def d_turn(self, batch: Labelled, fake: Tensor) -> Turn:
         """Maximise L_S + L_C, where L_C counts reals and fakes (eq. 2 and 3)."""
         real, real_class = self.judge(batch.image)
-        fake_source, fake_class = self.judge(fake)
+        fake_source, fake_class = self.judge_fake(fake)
         named = self.named(real_class, batch.label) + self.named(fake_class, batch.label)
         accuracy = (real_class.argmax(1) == batch.label).float().mean()
         return Turn("D", {"adversarial": self.adversarial.d(real, fake_source), "class": named}, {"accuracy": accuracy})
 
     def g_turn(self, fake: Tensor, label: Tensor) -> Turn:
         """Maximise L_C - L_S; the latter without saturating."""
-        source, classes = self.judge(fake)
+        source, classes = self.judge_fake(fake)
         return Turn("G", {"adversarial": self.adversarial.g(source), "class": self.named(classes, label)})
 
     def logit(self, image: Tensor, label: Tensor) -> Tensor:
@@ -60,6 +61,11 @@ class ACGAN(LabelToImage[HParams]):
         """Give logits of the source (N,) and of the classes (N, K)."""
         out = self.D(image)
         return out[:, 0], out[:, 1:]
+
+    def judge_fake(self, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Judge fakes by their own statistics, and leave the running ones to real images, which `classify` sees."""
+        with untracked(self.D):
+            return self.judge(fake)
 
     def named(self, logits: Tensor, label: Tensor) -> Tensor:
         """The weighted cross-entropy of raw logits (N, K): a softmax before it would leave a floor."""

@@ -62,6 +62,7 @@ class BEGAN(Energetic[HParams]):
 
     def errors(self, x: Tensor) -> Tensor:
         """L(x): mean absolute error of the reconstruction of each image, (N,)."""
+        x = self.seen(x)
         return (x - self.D(x)).abs().flatten(1).mean(1)
 
     def rate(self, image: Tensor, z: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class BGAN(NoiseToImage[HParams]):
     purpose = "new images of discrete pixels"
     hparams = HParams
     on_small: ClassVar = {"lr": 1e-3, "z_dim": 16, "kimg": 200.0}
-    builtin = "bars-and-stripes"
+    builtin, least_batch = "bars-and-stripes", 2  # a batch norm sees one value an image
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         if hp.levels == 1:

@@ -32,6 +32,7 @@ class BiGAN(Coded[HParams]):
 
     purpose = "new images, and an encoder of images"
     hparams = HParams
+    least_batch = 2  # a batch norm sees one value an image
     adversarial = losses.NONSATURATING
     judges = ("D",)
     norm = BatchNorm1d

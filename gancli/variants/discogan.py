@@ -41,6 +41,7 @@ class DiscoGAN(TwoWay[HParams]):
 
     purpose = "translating A to B and back, with changes of shape"
     hparams = HParams
+    least_batch = 2  # a batch norm sees one value an image
 
     def translator(self) -> nn.Module:
         """Encoder and decoder around a narrow code."""
@@ -60,7 +61,7 @@ class DiscoGAN(TwoWay[HParams]):
         """D now and then, G always."""
         hp, adv, (a, b) = self.hp, losses.NONSATURATING, self.cut(batch)
         fake_b, fake_a = self.translate(a, "AB"), self.translate(b, "BA")
-        if clock.every(hp.d_every):
+        if clock.opens(hp.d_every):  # from the first step on, as in the authors' code
             d_a, d_b = (adv.d(D(x), D(y.detach())) for D, x, y in ((self.DA, a, fake_a), (self.DB, b, fake_b)))
             yield Turn("D", {"a": d_a, "b": d_b})
         recon = mse_loss(self.translate(fake_b, "BA"), a) + mse_loss(self.translate(fake_a, "AB"), b)

@@ -44,7 +44,8 @@ class EBGAN(Energetic[HParams]):
 
     def energy(self, x: Tensor) -> Tensor:
         """Mean squared error of the reconstruction of each image, (N,)."""
-        return (self.D(x) - x).square().flatten(1).mean(1)
+        x = self.seen(x)
+        return errors(self.D(x), x)
 
     def rate(self, image: Tensor, z: Tensor) -> Tensor:
         """Data have low energies."""
@@ -60,6 +61,12 @@ class EBGAN(Energetic[HParams]):
         terms |= self.slopes(self.energy, batch.image, fake, clock)
         yield Turn("D", terms, {"fake_energy": fake_energy.mean()})
         if clock.every(self.hp.n_critic):
-            fake = self.generate(self.prior(len(batch)))
-            repelling = self.hp.pt_weight * autoencoder.repelling(self.D.encoder(fake))
-            yield Turn("G", {"energy": self.energy(fake).mean(), "repelling": repelling})
+            fake = self.seen(self.generate(self.prior(len(batch))))
+            codes = self.D.encoder(fake)
+            repelling = self.hp.pt_weight * autoencoder.repelling(codes)
+            yield Turn("G", {"energy": errors(self.D.decoder(codes).float(), fake).mean(), "repelling": repelling})
+
+
+def errors(reconstruction: Tensor, x: Tensor) -> Tensor:
+    """Return the mean squared error of each image, (N,)."""
+    return (reconstruction - x).square().flatten(1).mean(1)

@@ -36,7 +36,6 @@ class OriginalGAN(NoiseToImage[HParams]):
 
     purpose = "tiny images and points; the first GAN"
     hparams = HParams
-    one_call = True
     on_small: ClassVar = {"kimg": 100.0}
     builtin = "digits"
 

@@ -1,14 +1,13 @@
 """InfoGAN: Chen et al. 2016, "InfoGAN: Interpretable Representation Learning …", arXiv:1606.03657."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
 
 from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
@@ -16,6 +15,7 @@ from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import dcgan
+from gancli.ops import losses
 from gancli.system import dist
 
 
@@ -36,6 +36,7 @@ class InfoGAN(NoiseToImage[HParams]):
 
     purpose = "new images with factors found without labels"
     hparams = HParams
+    least_batch = 2  # a batch norm sees one value an image
     builtin = "digits"  # on coloured shapes, G hides the codes in single pixels, where Q finds them and no eye does
     on_small: ClassVar = {"batch": 32, "kimg": 200.0}
     served = ("G", "D", "Q")
@@ -47,36 +48,41 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def generator(self) -> nn.Module:
         """Build G: noise and codes -> images."""
-        hp = self.hp
-        return dcgan.Generator(hp.z_dim + hp.categories + hp.continuous, hp.width, self.spec)
-
-    def players(self) -> Mapping[str, Optimizer]:
-        """Q moves with D, whose trunk it shares; so G alone cannot satisfy it (as in the authors' code)."""
-        return {"D": self.adam(self.D, self.Q), "G": self.adam(self.G, lr=self.g_lr)}
+        return dcgan.Generator(self.hp.z_dim + self.hp.categories + self.hp.continuous, self.hp.width, self.spec)
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Both sides add the information to what they maximise. No label is ever read: `Images` has none."""
         z = self.prior(len(batch))
         fake = self.generate(z)
-        terms, stats = self.information(fake.detach(), z)
-        terms |= self.d_terms(batch.image, fake.detach()) | self.slopes(self.D, batch.image, fake, clock)
+        features = self.D.trunk(fake.detach())  # of which both heads read
+        terms, stats = self.information(features, z)
+        terms |= self.d_terms(batch.image, features) | self.slopes(self.D, batch.image, fake, clock)
         yield Turn("D", terms, stats)
         if clock.every(self.hp.n_critic):
-            yield Turn("G", self.g_terms(fake) | self.information(fake, z)[0])
+            features = self.D.trunk(fake)
+            yield Turn("G", self.g_terms(features) | self.information(features, z)[0])
 
-    def information(self, image: Tensor, z: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def judge_both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both; of fakes, the features of D's trunk are given."""
+        return self.D(real), self.D.head(fake).flatten()
+
+    def g_terms(self, fake: Tensor) -> dict[str, Tensor]:
+        """Return G's adversarial term, from the features of fakes."""
+        return {"adversarial": self.adversarial.g(self.D.head(fake).flatten())}
+
+    def information(self, features: Tensor, z: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weighted -log Q(c|x) of the codes; and L_I of the category, which is at most H(c) = ln K (eq. 5)."""
-        category, mean = self.codes(image)
+        category, mean = self.codes(features)
         _, given, continuous = self.parts(z)
         missing = F.cross_entropy(category, given)
         terms = {"category": self.hp.info_weight * missing}
         if self.hp.continuous:
-            terms["continuous"] = self.hp.continuous_weight * gaussian_nll(mean, continuous)
+            terms["continuous"] = self.hp.continuous_weight * losses.gaussian_nll(mean, continuous)
         return terms, {"information": math.log(self.hp.categories) - missing.detach()}
 
-    def codes(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Read codes from images: logits of the category and means of the continuous ones."""
-        out = self.Q(self.D.trunk(image)).float()
+    def codes(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Read codes from features of D's trunk: logits of the category and means of the continuous ones."""
+        out = self.Q(features).float()
         return out[:, : self.hp.categories], out[:, self.hp.categories :]
 
     def parts(self, z: Tensor) -> tuple[Tensor, ...]:
@@ -85,8 +91,7 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def prior(self, n: int) -> Tensor:
         """Draw noise, a category and continuous codes in [-1, 1]."""
-        hp = self.hp
-        noise = self.noise(n)
+        hp, noise = self.hp, self.noise(n)
         category = dist.rows(lambda rows: torch.randint(hp.categories, (rows,), device=self.device), n)
         rest = dist.rows(lambda rows: torch.rand(rows, hp.continuous, device=self.device), n) * 2 - 1
         return torch.cat([noise, F.one_hot(category, hp.categories), rest], 1)
@@ -112,9 +117,4 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def classify(self, image: Tensor) -> Tensor:
         """Cluster images: logits of their categories."""
-        return self.codes(image)[0]
-
-
-def gaussian_nll(mean: Tensor, x: Tensor) -> Tensor:
-    """-log N(x; mean, 1), summed over codes (N, c): with a fixed deviation, as in the authors' code."""
-    return ((mean - x).square() / 2 + math.log(2 * math.pi) / 2).sum(1).mean()
+        return self.codes(self.D.trunk(image))[0]

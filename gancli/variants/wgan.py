@@ -30,7 +30,6 @@ class WGAN(NoiseToImage[HParams]):
     purpose = "new images; a clipped Wasserstein critic"
     hparams = HParams
     adversarial = losses.WASSERSTEIN
-    one_call = True
     on_small: ClassVar = {"width": 32, "batch": 32, "lr": 1e-3, "n_critic": 2, "kimg": 80.0}
 
     @property

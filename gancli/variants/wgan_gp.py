@@ -29,7 +29,6 @@ class WGANGP(NoiseToImage[HParams]):
     purpose = "new images; a steady critic, by gradient penalty"
     hparams = HParams
     adversarial = losses.WASSERSTEIN
-    one_call = True
     # lambda and beta1 are those of the authors' code for points, which takes ten times as many steps of a tenth
     on_points: ClassVar = {**NoiseToImage.on_points, "kimg": 2500, "beta1": 0.5, "gp_weight": 0.1, "ema_kimg": 50.0}
     on_small: ClassVar = {**NoiseToImage.on_small, "n_critic": 2}

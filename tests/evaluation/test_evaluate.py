@@ -13,7 +13,7 @@ from PIL import Image
 from gancli.cli.main import main
 from gancli.data.request import Wanted
 from gancli.data.sources import builtin
-from gancli.evaluation import evaluate, extract, image_sets, stats_files
+from gancli.evaluation import comparisons, evaluate, extract, image_sets, stats_files
 from gancli.evaluation.extractors import local
 from gancli.evaluation.extractors.extractor_table import make_extractor
 from gancli.system import cache
@@ -48,7 +48,7 @@ def report(cli: Cli, *arguments: object) -> dict:
 
 def test_a_folder_against_others_comes_out_in_the_right_order(cli: Cli, real: Path, tmp_path: Path) -> None:
     other, dark = blocks(tmp_path / "other", 40, 1), blocks(tmp_path / "dark", 40, 1, dark=4)
-    names = "fid,kid,precision-recall,density-coverage,mmd,wasserstein,1nn,copies,mode-score,is"
+    names = "fid,kid,precision-recall,density-coverage,mmd,wasserstein,1nn,copies"
     found = report(cli, real, other, dark, "--data", real, "--metrics", names)
     same, alike, apart = (entry["metrics"] for entry in found["models"])
     for name in ("frechet", "kid", "mmd", "wasserstein"):
@@ -194,6 +194,74 @@ def test_classes_are_scored_apart(cli: Cli, tmp_path: Path) -> None:
     assert list(found["metrics"]) == ["frechet_class_0", "frechet_class_1"]
 
 
+@pytest.mark.parametrize("metric", ["is", "mode-score"])
+def test_scores_of_classes_are_refused_for_local_before_any_work(
+    cli: Cli, real: Path, metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("it began"))
+    result = cli("eval", real, "--data", real, "--extractor", "local", "--metrics", f"fid,{metric}")
+    assert result.code == 2
+    assert f"--metrics {metric} means nothing with --extractor local" in result.err
+
+
+def test_by_default_local_gives_its_distance_only(cli: Cli, real: Path) -> None:
+    assert list(report(cli, real, "--data", real)["metrics"]) == ["frechet"]
+
+
+def test_the_deviation_of_kid_is_not_zero_for_few_images(cli: Cli, real: Path, tmp_path: Path) -> None:
+    found = report(cli, blocks(tmp_path / "x", 30, 1), "--data", real, "--metrics", "kid")["metrics"]
+    assert found["kid_std"] > 0
+    found = report(cli, blocks(tmp_path / "y", 3, 1), "--data", real, "--metrics", "kid")["metrics"]
+    assert list(found) == ["kid"]  # three images have no halves
+
+
+def labelled(folder: Path, *names: str) -> Path:
+    for seed, name in enumerate(names):
+        blocks(folder / name, 20, seed, dark=seed + 1)
+    return folder
+
+
+def test_each_class_of_a_model_is_scored(cli: Cli, tmp_path: Path) -> None:
+    data = labelled(tmp_path / "real", "cats", "dogs")
+    size = ("--steps", 3, "--batch", 8, "--width", 4, "--z-dim", 4, "--quiet", "--metrics", "none")
+    assert cli("train", "cgan", "--data", data, "--out", "run", *size).code == 0
+    found = report(cli, "run", "--data", data, "--metrics", "fid,fid-per-class", "-n", 40)["metrics"]
+    assert list(found) == ["frechet", "frechet_class_0", "frechet_class_1"]
+    alone = report(cli, "run", "--data", data, "--metrics", "fid", "-n", 40)["metrics"]
+    assert alone["frechet"] == found["frechet"]  # the same images
+    others = labelled(tmp_path / "others", "cats", "birds")
+    result = cli("eval", "run", "--data", others, "--metrics", "fid-per-class", "--extractor", "local")
+    assert result.code == 2
+    assert "run generates the classes cats, dogs; others has birds, cats" in result.err
+
+
+def test_a_model_without_classes_is_refused_before_any_work(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = labelled(tmp_path / "real", "cats", "dogs")
+    trained(cli, "run", data)
+    monkeypatch.setattr(evaluate, "make_extractor", lambda *_, **__: pytest.fail("it began"))
+    result = cli("eval", "run", "--data", data, "--metrics", "fid-per-class", "--extractor", "local")
+    assert result.code == 2
+    assert "run does not generate images of a chosen class" in result.err
+
+
+def test_filled_images_are_scored_against_other_images(cli: Cli, tmp_path: Path) -> None:
+    data = blocks(tmp_path / "real", 40, 0)
+    size = ("--steps", 2, "--batch", 8, "--width", 4, "--bottleneck", 4, "--quiet", "--metrics", "none")
+    assert cli("train", "context-encoder", "--data", data, "--out", "run", *size).code == 0
+    options = comparisons.Options(inputs=("run",), data=str(data), metrics=("fid",), extractor="local")
+    trial = comparisons.open_trials(options, torch.device("cpu"))[0]
+    assert trial.real is not None
+    assert (trial.fake.count, trial.real.count) == (20, 20)
+    filled, real = (torch.cat(list(side.batches(100))) for side in (trial.fake, trial.real))
+    corners = [{tuple(row) for row in side[:, :, :4].flatten(1).tolist()} for side in (filled, real)]  # never a hole
+    assert all(len(side) == 20 for side in corners)
+    assert not corners[0] & corners[1]
+    found = report(cli, "run", "--data", data, "--metrics", "fid")
+    assert found["protocol"]["real"]["split"] == "train (the half that is not filled)"
+
+
 def test_copies_are_called_out_by_name_and_picture(cli: Cli, real: Path, tmp_path: Path) -> None:
     result = cli(
         "eval", real, "--data", real, "--extractor", "local", "--neighbours", "near.png", "--metrics", "copies"
@@ -230,7 +298,7 @@ def in_small_batches() -> None:
 @pytest.mark.processes
 def test_two_processes_give_the_numbers_of_one(cli: Cli, real: Path, tmp_path: Path) -> None:
     fake = blocks(tmp_path / "x", 33, 1)
-    options = ("--data", real, "--metrics", "fid,kid,precision-recall,is")
+    options = ("--data", real, "--metrics", "fid,kid,precision-recall")
     alone = report(cli, fake, *options)
     shutil.rmtree(cache.root() / "features")
     done = forked.together(2, "eval", fake, *options, "--extractor", "local", "--json", program=in_small_batches)

@@ -110,7 +110,24 @@ def test_kid_is_unbiased() -> None:
     assert abs(same) < deviation
     # by hand on two points a side: k(0, 0) = 1, k(1, 1) = (1 / 1 + 1)^3 = 8, k(0, 1) = 1
     zeros, ones = torch.zeros(2, 1), torch.ones(2, 1)
-    assert kid(zeros, ones, subsets=1) == (1 + 8 - 2 * 1, 0)
+    assert kid(zeros, ones, subsets=1)[0] == 1 + 8 - 2 * 1
+
+
+@given(st.integers(4, 60), st.integers(4, 60))
+def test_kid_of_few_images_has_a_deviation(fakes: int, reals: int) -> None:
+    """The value is that of all images, where the subsets would all be the same; their deviation would be 0."""
+    generator = torch.Generator().manual_seed(fakes)
+    a, b = (torch.randn(n, 8, generator=generator) for n in (fakes, reals))
+    value, deviation = kid(a, b, subsets=20)
+    assert deviation > 1e-6
+    if fakes == reals:
+        assert value == pytest.approx(kid(a, b, subsets=1)[0], abs=1e-9)
+
+
+def test_the_deviation_of_kid_halves_with_four_times_the_images() -> None:
+    generator = torch.Generator().manual_seed(0)
+    found = [kid(*(torch.randn(n, 8, generator=generator) for _ in "ab"), subsets=40)[1] for n in (100, 400)]
+    assert found[1] < found[0] / 2  # under equal distributions even faster
 
 
 def test_precision_and_recall() -> None:

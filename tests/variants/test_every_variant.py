@@ -16,6 +16,7 @@ from gancli.data.spec import DataSpec
 from gancli.engine.step import check_game, parameters, play_step
 from gancli.gan import GAN, Clock
 from gancli.system.seeds import seed_all
+from tests.conftest import Cli
 from tests.variants.small import SPEC, feed, make, steps
 
 NAMES = registry.names()
@@ -38,7 +39,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 def test_each_turn_moves_its_player_and_no_other(name: str) -> None:
-    gan = make(name)
+    gan = make(name, n_critic=1)
     players, clock, batch = gan.players(), Clock(0, 0, 1000), feed(gan).at(0)
     check_game(gan, players)
     moved: set[str] = set()
@@ -57,6 +58,27 @@ def test_each_turn_moves_its_player_and_no_other(name: str) -> None:
         moved |= now
     still = {n for n, p in gan.named_parameters() if p.requires_grad} - moved
     assert all(name.endswith("head.bias") for name in still)  # a loss that only compares logits does not see it
+
+
+def test_g_moves_after_n_critic_turns_of_d(name: str) -> None:
+    """Algorithm 1 of the Wasserstein GAN: the critic comes first, all of its turns."""
+    gan = make(name, n_critic=3)
+    if not hasattr(gan.hp, "n_critic"):
+        pytest.skip("all of its players move in every step")
+    order = [turn.player for step in range(6) for turn in gan.play(feed(gan).at(0), Clock(step, 0, 1000))]
+    assert order == ["D", "D", "D", "G"] * 2
+
+
+def test_the_least_batch_trains_and_a_smaller_one_is_refused_before_data_are_read(name: str, cli: Cli) -> None:
+    gan = make(name, n_critic=1, batch=registry.load(name).least_batch)
+    log = play_step(gan, gan.players(), [feed(gan).at(0)], Clock(0, 0, 1000))
+    assert all(torch.isfinite(value) for value in log.values())
+    if gan.least_batch > 1:
+        for options in (("--batch", 1), ("--batch", 4, "--accumulate", 4)):
+            result = cli("train", name, "--data", "no/such/folder", *options)
+            assert result.code == 2
+            assert len(result.err.splitlines()) == 1
+            assert f"give at least {2 * int(options[-1])}" in result.err
 
 
 def test_resume_is_bit_exact(name: str, tmp_path: Path) -> None:
@@ -108,14 +130,14 @@ def test_shapes_follow_the_data(name: str, spec: DataSpec) -> None:
 
 def test_steps_read_no_value_back(name: str) -> None:
     """A turn on meta tensors raises at `.item()` and the like, which would make a GPU wait."""
-    gan = make(name).to("meta")
+    gan = make(name, n_critic=1).to("meta")
     batch = feed(make(name)).at(0).map(lambda t: t.to("meta"))
     for turn in gan.play(batch, Clock(0, 0, 1000)):
         torch.stack(list(turn.terms.values())).sum()
 
 
 def test_bf16_steps_are_finite_and_images_stay_float32(name: str) -> None:
-    gan = make(name)
+    gan = make(name, n_critic=1)
     log = play_step(
         gan, gan.players(), [feed(gan).at(0)], Clock(0, 0, 1000), lambda: torch.autocast("cpu", torch.bfloat16)
     )

@@ -16,7 +16,6 @@ from gancli.engine.step import parameters, play_step
 from gancli.gan import Clock, each_class
 from gancli.ops import losses
 from gancli.system.seeds import seed_all
-from gancli.variants.infogan import gaussian_nll
 from tests.variants.small import CLASSES, feed, make
 
 CONDITIONINGS = ["concat", "hadamard", "two-net", "projection"]
@@ -263,7 +262,7 @@ def test_infogans_q_stands_on_ds_trunk() -> None:
     assert trunk <= moved
     assert {id(p) for p in gan.Q.parameters()} <= moved
     assert not moved & {id(p) for p in parameters(g)}
-    category, _ = gan.codes(torch.randn(4, 3, 16, 16))
+    category, _ = gan.codes(gan.D.trunk(torch.randn(4, 3, 16, 16)))
     assert len(gradients(category.sum(), gan.D.trunk)) == len(trunk)
 
 
@@ -283,9 +282,9 @@ def test_infogans_information_is_at_most_the_entropy_of_the_code() -> None:
 
 def test_infogan_the_deviation_is_fixed_and_every_image_counts() -> None:
     x = torch.zeros(4, 1)
-    assert gaussian_nll(x + 0.5, x) == pytest.approx(0.5 * 0.25 + 0.9189, abs=1e-4)
+    assert losses.gaussian_nll(x + 0.5, x) == pytest.approx(0.5 * 0.25 + 0.9189, abs=1e-4)
     last_is_off = torch.tensor([[0.0], [0.0], [0.0], [2.0]])
-    assert gaussian_nll(last_is_off, x) > gaussian_nll(x, x) + 0.4
+    assert losses.gaussian_nll(last_is_off, x) > losses.gaussian_nll(x, x) + 0.4
 
 
 def test_infogans_generator_is_moved_by_every_code() -> None:
@@ -314,3 +313,38 @@ def test_a_grey_image_can_be_told_to_be_fake() -> None:
     gan: Any = make("sgan", DataSpec(1, 8, 8))
     real = gan.realness(gan.logits(torch.zeros(4, 1, 8, 8))).sum()
     assert sum(g.abs().sum() for g in gradients(real, gan.D)) > 0
+
+
+def test_hadamard_factors_of_d_begin_about_one() -> None:
+    gan: Any = make("cgan", conditioning="hadamard", width=32)
+    weight = gan.D.embed.weight
+    assert (weight - 1).abs().max() < 0.2
+
+
+def test_the_running_statistics_of_acgan_are_those_of_real_images() -> None:
+    """Whatever G makes: `classify` looks at real images by them."""
+    found = []
+    for shift in (0.0, 0.9):
+        gan: Any = make("acgan")
+        fakes = gan.fakes
+        gan.fakes = lambda batch, fakes=fakes, shift=shift: (fakes(batch) + shift).clamp(-1, 1)
+        list(turns(gan, feed(gan).at(0)))
+        found.append({k: v for k, v in gan.D.state_dict().items() if "running" in k})
+        norms = [module for module in gan.D.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+        assert all(norm.momentum == 0.1 for norm in norms)
+    assert found[0]
+    for name, value in found[0].items():
+        assert torch.equal(value, found[1][name]), name
+    assert any((value != float("var" in name)).any() for name, value in found[0].items())  # they did move
+
+
+@pytest.mark.parametrize(("name", "trunk", "first"), [("infogan", "trunk", 2), ("ebgan", "encoder", 2)])
+def test_each_image_goes_through_a_trunk_once_a_turn(name: str, trunk: str, first: int) -> None:
+    gan: Any = make(name, n_critic=1)
+    calls: list[int] = []
+    getattr(gan.D, trunk).register_forward_hook(lambda *_: calls.append(1))
+    counts = []
+    for _ in turns(gan, feed(gan).at(0)):
+        counts.append(len(calls))
+        calls.clear()
+    assert counts == [first, 1]

@@ -27,6 +27,9 @@ LATER = ("kimg", "ema_kimg")  # of the loop and of the averaged copy: each has a
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {  # the options without which another is refused, or does nothing
     ("aae", "prior"): {"z_dim": 2},
     ("", "penalty_every"): {"r1": 1.0},  # of every variant
+    ("", "g_lr"): {"n_critic": 1},
+    ("", "r1"): {"penalty_every": 1},
+    ("", "r2"): {"penalty_every": 1},
 }
 CASES = [
     (name, field.name)

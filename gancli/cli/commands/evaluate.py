@@ -25,7 +25,10 @@ def command(
     data: Annotated[
         str | None, typer.Option(help="Real images: a folder, archive, .npz, data set or built-in.")
     ] = None,
-    metrics: Annotated[str, typer.Option(help=f"Metrics, from {table.listed()}.")] = "fid,is",
+    metrics: Annotated[
+        str | None,
+        typer.Option(help=f"Metrics, from {table.listed()}. Default: fid,is; with --extractor local: fid."),
+    ] = None,
     n: Annotated[
         int | None,
         typer.Option(
@@ -79,10 +82,12 @@ def command(
     from gancli.system.processes.process import tuned
 
     extractor_table.check(extractor)
+    names = table.parse(extractor_table.default_metrics(extractor) if metrics is None else metrics)
+    extractor_table.check_scores(extractor, names)
     if out:
         atomic.check_place(out)
     options = Options(
-        inputs=tuple(inputs), data=data, metrics=tuple(table.parse(metrics)), n=n, reals=reals, split=split,
+        inputs=tuple(inputs), data=data, metrics=tuple(names), n=n, reals=reals, split=split,
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
         neighbours=neighbours,
     )  # fmt: skip

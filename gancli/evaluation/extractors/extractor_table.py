@@ -3,12 +3,13 @@
 This module does not import torch: the command line takes its help from the table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gancli.errors import UserError, missing
+from gancli.metrics import table
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,7 @@ class Row:
     help: str
     make: "Callable[[ImageSet | None, torch.device, Path | None, bool], Extractor]"  # reals, device, weights, fast
     from_file: bool = False  # whether --weights and --fast apply
+    classes: bool = True  # whether its logits mean anything: scores of class predictions need them
 
 
 def _inception(_: Any, device: Any, weights: Path | None, fast: bool) -> "Extractor":
@@ -52,7 +54,7 @@ EXTRACTORS = {
     row.name: row
     for row in (
         Row(DEFAULT, "Inception v3, the network of FID", _inception, from_file=True),
-        Row(LOCAL, "a small network trained on --data", _local),
+        Row(LOCAL, "a small network trained on --data", _local, classes=False),
         Row("effnet", "EfficientNet, from gancli[offline]", _effnet),
     )
 }
@@ -67,6 +69,19 @@ def check(name: str) -> None:
     """Raise UserError for an unknown extractor."""
     if name not in EXTRACTORS:
         raise missing("extractor", name, list(EXTRACTORS))
+
+
+def check_scores(name: str, metrics: Iterable[str]) -> None:
+    """Raise UserError for scores of class predictions if the extractor was not trained to classify images at large."""
+    of_classes = [score for score in metrics if table.LOGITS in table.needs_of(score)]
+    if of_classes and not EXTRACTORS[name].classes:
+        able = " or ".join(other.name for other in EXTRACTORS.values() if other.classes)
+        raise UserError(f"--metrics {of_classes[0]} means nothing with --extractor {name}: leave it out, or use {able}")
+
+
+def default_metrics(name: str) -> str:
+    """Return the metrics of an evaluation for which none are given."""
+    return "fid,is" if EXTRACTORS[name].classes else "fid"
 
 
 def make_extractor(

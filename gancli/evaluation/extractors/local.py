@@ -10,6 +10,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gancli.evaluation.extractors.corruptions import KINDS, corrupt
 from gancli.evaluation.image_sets import ImageSet
 from gancli.images.pixels import to_floats
 from gancli.system import cache
@@ -19,16 +20,19 @@ from gancli.system.untrusted.door import held_to
 SIDE, CHANNELS = 32, (32, 64, 128)
 SAMPLE = 20_000  # at most so many images of the reference are used for training
 STEPS, BATCH, RATE = 500, 64, 2e-3
-SPOILT = 4  # kinds of corruption: it learns to recognise them too, or noise could get arbitrary features
-LEAST = 0.1  # of a stage's median deviation: features that hardly vary on real images must not dominate
-VERSION = 3  # of all of the above: after a change, networks are trained again
+SPOILT = len(KINDS)  # it learns to recognise corruptions too, or noise could get arbitrary features
+GRAIN = 0.1  # deviation of the grain on every image: without it, rounding on a constant ground counts as much as noise
+LEAST = 0.1  # of a stage's median deviation: features that hardly vary must not dominate
+VERSION = 4  # of all of the above and of the corruptions: after a change, networks are trained again
 
 
 class Local:
     """224 features of a network trained to predict the reference's classes, or the rotation of its images.
 
-    They are the spatial means of every stage's channels, in units of their deviation over the reference. The last
-    stage sees content but not quality: with it only, noise was nearer to real images than blurred real images were.
+    They are the spatial means of every stage's channels, in units of their deviation over the reference and its
+    corruptions together. In units of the reference only, nothing has a scale where real images are alike: on a black
+    ground, noise that no eye sees was 20 deviations away. The last stage sees content but not quality: with it only,
+    noise was nearer to real images than blurred real images were.
     """
 
     name = "local"
@@ -39,7 +43,7 @@ class Local:
 
     def __init__(self, real: ImageSet, device: torch.device) -> None:
         content = real.content()
-        self.weights = f"{content}-v{VERSION}"
+        self.weights = f"v{VERSION}-{content}"  # the version first: protocols keep the beginning
         self._device = device
         entry = cache.entry("local", content, VERSION)
         found = entry.read(_stored)
@@ -52,15 +56,14 @@ class Local:
         self._network = network.to(device).eval()
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (N, 224) and logits of the training task."""
-        stages = self._network.stages_of(_prepared(images).to(self._device))
-        logits = self._network.head(stages[-1])[:, :-SPOILT]
-        return (torch.cat(stages, 1) - self._network.mean) / self._network.deviation, logits
+    def __call__(self, images: Tensor) -> tuple[Tensor, None]:
+        """Return features (N, 224)."""
+        stages = self._network.stages_of(_grained(_prepared(images)).to(self._device))
+        return (torch.cat(stages, 1) - self._network.mean) / self._network.deviation, None
 
 
 class _Network(nn.Module):
-    """Three convolutions of stride 2, with the mean and deviation of their features on the reference."""
+    """Three convolutions of stride 2, with the mean and deviation of their features."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -88,8 +91,9 @@ class _Network(nn.Module):
 
     @torch.no_grad()
     def standardise(self, images: Tensor) -> None:
-        """Store the mean and deviation of the reference's features."""
-        parts = [self.stages_of(part) for part in images.split(BATCH)]
+        """Store the mean and deviation of the features over images and their corruptions."""
+        both = [side for part in images.split(BATCH) for side in (part, corrupt(part)[0])]
+        parts = [self.stages_of(_grained(part)) for part in both]
         stages = [torch.cat(stage) for stage in zip(*parts)]
         deviations = [stage.std(0) for stage in stages]
         self.mean.copy_(torch.cat([stage.mean(0) for stage in stages]))
@@ -108,6 +112,11 @@ def _prepared(images: Tensor) -> Tensor:
     return to_floats(images)
 
 
+def _grained(x: Tensor) -> Tensor:
+    """Add one pattern of grain to all images, so that features do not depend on the order of images."""
+    return x + GRAIN * torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(0))
+
+
 def _learn(real: ImageSet, device: torch.device) -> tuple[_Network, str]:
     images, labels = _sample(real)
     classes = int(labels.max()) + 1 if labels is not None else 0
@@ -121,8 +130,9 @@ def _learn(real: ImageSet, device: torch.device) -> tuple[_Network, str]:
             y = labels[index]
         else:
             x = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, y)])
-        bad, kind = _spoilt(x[: len(x) // 2])
+        bad, kind = corrupt(x[: len(x) // 2])
         x, y = torch.cat([x, bad]), torch.cat([y, outputs + kind])
+        x += GRAIN * torch.randn_like(x)
         optimiser.zero_grad()
         F.cross_entropy(network(x.to(device)), y.to(device)).backward()
         optimiser.step()
@@ -130,22 +140,6 @@ def _learn(real: ImageSet, device: torch.device) -> tuple[_Network, str]:
     network = network.eval().cpu()
     network.standardise(images)
     return network, task
-
-
-def _spoilt(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Corrupt images, each in one of SPOILT ways: added noise, blur, shuffled tiles, or pure noise."""
-    amount = torch.rand(len(x), 1, 1, 1)
-    noise = torch.rand_like(x) * 2 - 1
-    tiles = F.unfold(x, 8, stride=8)[:, :, torch.randperm(16)]
-    shuffled = F.fold(tiles, (SIDE, SIDE), 8, stride=8)
-    ways = [
-        torch.lerp(x, noise, 0.1 + 0.6 * amount),
-        torch.lerp(x, F.avg_pool2d(x, 5, 1, 2, count_include_pad=False), 0.5 + amount / 2),
-        shuffled,
-        noise,
-    ]
-    kind = torch.randint(SPOILT, (len(x),))
-    return torch.stack(ways)[kind, torch.arange(len(x))], kind
 
 
 def _sample(real: ImageSet) -> tuple[Tensor, Tensor | None]:

@@ -1,5 +1,8 @@
 """Layers that the frameworks lack or that must differ here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,9 +36,24 @@ class BatchNorm2d(nn.BatchNorm2d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
-        self.running_mean.lerp_(mean, self.momentum or 0.1)
-        self.running_var.lerp_(variance, self.momentum or 0.1)
+        momentum = 0.1 if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
         self.num_batches_tracked.add_(1)
+
+
+@contextmanager
+def untracked(network: nn.Module) -> Iterator[None]:
+    """Keep the running statistics of a network's batch norms as they are, whatever it sees within the block."""
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    before = [norm.momentum for norm in norms]
+    try:
+        for norm in norms:
+            norm.momentum = 0.0
+        yield
+    finally:
+        for norm, momentum in zip(norms, before):
+            norm.momentum = momentum
 
 
 class BatchNorm1d(BatchNorm2d):

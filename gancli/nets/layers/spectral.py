@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from gancli.system.devices import full_precision
+
 FIRST_STEPS = 20  # of the power method, on the initial weights
 
 
@@ -27,14 +29,16 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Normalise; the gradient passes through W, not through u and v (eq. 12)."""
-        return weight / (self.u @ (weight.flatten(1).float() @ self.v))
+        with full_precision(weight.device):  # sigma in bf16 would be off by a percent, in every layer
+            return weight / (self.u @ (weight.flatten(1).float() @ self.v))
 
     @torch.no_grad()
     def power_step(self, weight: Tensor) -> None:
         """Bring u and v closer to the first singular vectors of the weight, as a matrix of its outputs by the rest."""
         rows = weight.flatten(1).float()
-        self.v.copy_(F.normalize(rows.T @ self.u, dim=0))
-        self.u.copy_(F.normalize(rows @ self.v, dim=0))
+        with full_precision(weight.device):
+            self.v.copy_(F.normalize(rows.T @ self.u, dim=0))
+            self.u.copy_(F.normalize(rows @ self.v, dim=0))
 
 
 def normalise(network: nn.Module) -> nn.Module:
