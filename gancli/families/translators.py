@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gancli.data.spec import DataSpec
 from gancli.gan import GAN, Clock
 from gancli.hparams import AdamHParams, HParams, hparam
+from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +75,14 @@ def halves(network: nn.Module, first: Tensor, second: Tensor) -> tuple[Tensor, T
     """Run two batches through a network in one call; it must treat each image independently."""
     one, other = network(torch.cat([first, second])).float().chunk(2)
     return one, other
+
+
+def told_apart(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """Return the loss of a D that judges several scales: squares without a half, summed (UNIT's code)."""
+    scales = (judged.chunk(2) for judged in D(torch.cat([real, fake])))
+    return 2 * torch.stack([losses.LEAST_SQUARES.d(*halves) for halves in scales]).sum()
+
+
+def fooled(D: nn.Module, fake: Tensor) -> Tensor:
+    """Return the loss of who fools such a D."""
+    return 2 * torch.stack([losses.LEAST_SQUARES.g(judged) for judged in D(fake)]).sum()

@@ -38,7 +38,6 @@ class InfoGAN(NoiseToImage[HParams]):
     hparams = HParams
     builtin = "digits"  # on coloured shapes, G hides the codes in single pixels, where Q finds them and no eye does
     on_small: ClassVar = {"batch": 32, "kimg": 200.0, "continuous_weight": 0.1}
-    on_points: ClassVar = {**NoiseToImage.on_points, "continuous_weight": 0.1}
     served = ("G", "D", "Q")
     D: dcgan.Discriminator
 

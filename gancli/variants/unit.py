@@ -11,13 +11,12 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.families.translators import QUICK, ResnetHParams, Translator
+from gancli.families.translators import QUICK, ResnetHParams, Translator, fooled, told_apart
 from gancli.families.unpaired import cut
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
 from gancli.nets.patchgan import Scales
-from gancli.ops import losses
 from gancli.system import dist
 
 
@@ -109,14 +108,3 @@ class UNIT(Translator[HParams]):
     def panels(self, batch: Unpaired) -> list[Tensor]:
         """A, A as B, B, B as A."""
         return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]
-
-
-def told_apart(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """D's loss, summed over its scales; the code's least squares has no half."""
-    scales = (judged.chunk(2) for judged in D(torch.cat([real, fake])))
-    return 2 * torch.stack([losses.LEAST_SQUARES.d(*halves) for halves in scales]).sum()
-
-
-def fooled(D: nn.Module, fake: Tensor) -> Tensor:
-    """The same for who fools D."""
-    return 2 * torch.stack([losses.LEAST_SQUARES.g(judged) for judged in D(fake)]).sum()
