@@ -150,7 +150,8 @@ class GAN(nn.Module, Generic[H]):
         """Make an Adam optimiser for some networks, with the hyperparameters of AdamHParams."""
         hp: Any = self.hp
         weights = nn.ModuleList(networks).parameters()  # a shared weight counts once
-        return Adam(weights, lr=hp.lr if lr is None else lr, betas=(hp.beta1, hp.beta2), fused=True)
+        rate = hp.lr if lr is None else lr
+        return Adam(weights, lr=rate, betas=(hp.beta1, hp.beta2), weight_decay=hp.weight_decay, fused=True)
 
 
 # Capabilities are methods, not flags: a variant has those that it implements.

@@ -26,7 +26,7 @@ from torch.optim import Optimizer
 
 from gancli.checkpoints import states
 from gancli.checkpoints.ema import EMA, pruned
-from gancli.checkpoints.older import biased, completed, lacking
+from gancli.checkpoints.older import biased, completed, lacking, rebuilt
 from gancli.checkpoints.ticks import Count, Numbers
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
@@ -268,6 +268,11 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     weights, served, remembered = (_read(path, part) for part in PARTS)
     served = completed(ema.gan, served, weights)
     weights, served = biased(gan, weights), biased(ema.gan, served)
+    if names := rebuilt(gan, weights):
+        raise UserError(
+            f"{path} does not match its own description: {', '.join(names)} had another form in the version of gancli "
+            "that wrote it; resume it with that version, or train a new run (the file can still be used otherwise)"
+        )
     _check(path, gan, weights)
     _check(path, ema.gan, served)
     clock = Clock(**describe(path).clock)

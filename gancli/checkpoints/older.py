@@ -27,3 +27,10 @@ def biased(module: torch.nn.Module, tensors: dict[str, Tensor]) -> dict[str, Ten
     lacking = [name for name in own if name.endswith(".bias") and name not in tensors]
     added = [name for name in lacking if any(other.startswith(name.removesuffix("bias")) for other in tensors)]
     return {**tensors, **{name: torch.zeros_like(own[name], device="cpu") for name in added}}
+
+
+def rebuilt(gan: GAN[Any], weights: Mapping[str, Tensor]) -> list[str]:
+    """Name the networks that a checkpoint holds in another form, when all of them serve training alone."""
+    own, given = ({name: t.shape for name, t in side.items()} for side in (gan.state_dict(), weights))
+    other = {name.partition(".")[0] for name in {*own, *given} if own.get(name) != given.get(name)}
+    return [] if other & {*gan.served, *gan.judges} else sorted(other)

@@ -52,6 +52,6 @@ class Regularised(Coded[H]):
         return style, logits
 
     def encode(self, image: Tensor) -> Tensor:
-        """Encode images: the style, and the probability of each category (section 4)."""
+        """Encode images: the style, and the probability of each category (section 5)."""
         style, logits = self.read(image)
         return torch.cat([style, logits.softmax(1)], 1)

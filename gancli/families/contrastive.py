@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.families.translators import ResnetHParams, Translator, halves
+from gancli.families.translators import QUICK_RESNET, ResnetHParams, Translator, halves
 from gancli.families.unpaired import cut
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
@@ -23,9 +23,10 @@ from gancli.system import dist
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveHParams(ResnetHParams):
-    """Park et al. 2020, section 4; the authors' code trains with --batch 1, --width 64, --blocks 9."""
+    """Park et al. 2020, section 4, and the authors' code: 400 epochs of some 1,000 images."""
 
-    antialias: bool = hparam(True, "blur before downsampling, interpolate for upsampling, as in the authors' code")
+    kimg: float = 400.0
+    antialias: bool = hparam(True, "blur before downsampling (G and D), interpolate for upsampling")
     nce: float = hparam(1.0, "weight of the contrastive patch loss, lambda_X in eq. 5", min=0)
     patches: int = hparam(256, "patches compared per layer of an image (section 3)", min=2)
     features: int = hparam(256, "size of a patch's feature after the two-layer head (section 3)", min=1)
@@ -55,6 +56,7 @@ class OneWay(Translator[ContrastiveHParams]):
     data = Unpaired
     directions = ("AB",)
     adversarial = losses.LEAST_SQUARES
+    quick: ClassVar = QUICK_RESNET
     # without momentum: with it, fakes chase D from one colour to the next
     on_small: ClassVar = {
         "down": 1,
@@ -70,9 +72,10 @@ class OneWay(Translator[ContrastiveHParams]):
         super().__init__(hp, spec)
         self.multiple = 1 << hp.down
         self.G = resnet_translator.ResnetTranslator(hp.width, hp.blocks, spec, down=hp.down, antialias=hp.antialias)
-        self.D = PatchGAN(hp.width, hp.layers, spec)
+        self.D = PatchGAN(hp.width, hp.layers, spec, antialias=hp.antialias)
         looked_at = [hp.width << i for i in range(1, hp.down + 1)] + [hp.width << hp.down] * min(-(-hp.blocks // 2), 2)
         self.F = Heads([spec.channels, *looked_at], hp.features)
+        self.apply(resnet_translator.initialise_xavier)
 
     def players(self) -> Mapping[str, Optimizer]:
         """Return the optimisers; the heads are trained with G, at the same learning rate."""

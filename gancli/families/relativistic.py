@@ -14,6 +14,7 @@ class Relativistic(NoiseToImage[ConvHParams]):
     """D scores real images above fakes; G minimises the same loss with both swapped, so it uses real images too."""
 
     hparams = ConvHParams
+    on_small: ClassVar = {**NoiseToImage.on_small, "r2": 1.0}
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:

@@ -145,6 +145,12 @@ def _up(width: int, antialias: bool) -> nn.Sequential:
     return nn.Sequential(*enlarge, InstanceNorm2d(half), nn.ReLU(inplace=True))
 
 
+def initialise_xavier(module: nn.Module) -> None:
+    """Weights as in CUT's code: Glorot and Bengio 2010, with a gain of 0.02, which the norms take out again."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.xavier_normal_(module.weight, 0.02)
+
+
 def initialise(module: nn.Module) -> None:
     """Weights from N(0, 0.02), as in the authors' code."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

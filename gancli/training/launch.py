@@ -49,7 +49,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     folder = holding.enter_context(resuming.held(variant, data.dataset.name, options))
     before = folder.read_about()
     if before:
-        data = with_preset(data, values, before.suited)
+        data = with_preset(data, values, before)
     data = with_batch(data, options, before and before.hparams)
     known = length.asked(options, data, "kimg" in values, before and before.measured)
     state = build_training(data, options.seed, length.MOST_IMAGES)

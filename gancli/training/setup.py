@@ -9,6 +9,7 @@ import torch
 
 from gancli import registry
 from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.run_folder import Recorded
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
 from gancli.engine.precision import Choice, choose
@@ -59,16 +60,17 @@ def _preset(kind: type[GAN[Any]], dataset: Dataset[Any], asked: str, device: tor
     return {**(kind.preset(spec) if quick else {}), **few}
 
 
-def with_preset(data: Data, values: Mapping[str, Any], preset: Mapping[str, Any]) -> Data:
-    """Return the same with another preset: a resumed run keeps its own, whatever version of gancli resumes it."""
-    known = {name: value for name, value in preset.items() if hasattr(data.hp, name) and name not in values}
+def with_preset(data: Data, values: Mapping[str, Any], before: Recorded) -> Data:
+    """Return the same as a run had it: a resumed run keeps its settings, whatever version of gancli resumes it."""
+    open_ = {f.name for f in dataclasses.fields(data.hp)} - values.keys()
+    suited, own = ({k: v for k, v in kept.items() if k in open_} for kept in (before.suited, before.hparams))
     hints = get_type_hints(data.kind.hparams)
     try:
-        for name, value in known.items():
+        for name, value in (*suited.items(), *own.items()):
             held_to(value, hints[name])
     except ValueError as error:
-        raise UserError(f"--resume: the preset in the run's run.json does not fit: {error}") from None
-    return dataclasses.replace(data, hp=data.kind.hparams(**{**known, **values}), suited=known)
+        raise UserError(f"--resume: the settings in the run's run.json do not fit: {error}") from None
+    return dataclasses.replace(data, hp=data.kind.hparams(**{**suited, **own, **values}), suited=suited)
 
 
 def check_batch(kind: type[GAN[Any]], batch: int, options: SetUp) -> None:

@@ -1,4 +1,4 @@
-"""AAE, clustering: Makhzani et al. 2015, "Adversarial Autoencoders", arXiv:1511.05644, section 5."""
+"""AAE, clustering: Makhzani et al. 2015, "Adversarial Autoencoders", arXiv:1511.05644, section 6."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ class HParams(CodeHParams):
     z_dim: int = 2
     lr: float = 1e-3
     kimg: float = 100
-    clusters: int = hparam(16, "clusters that images are put into (section 5)", min=2)
+    clusters: int = hparam(16, "clusters that images are put into (section 6)", min=2)
 
 
 class AAECluster(FromLabels[HParams], Regularised[HParams]):
-    """Without a label, a category that looks like one puts images into clusters, and the style tells the rest (5)."""
+    """Without a label, a category that looks like one puts images into clusters, and the style tells the rest (6)."""
 
     purpose = "clusters of images, found without labels"
     hparams = HParams

@@ -1,4 +1,4 @@
-"""AAE, semi-supervised: Makhzani et al. 2015, "Adversarial Autoencoders", arXiv:1511.05644, section 4."""
+"""AAE, semi-supervised: Makhzani et al. 2015, "Adversarial Autoencoders", arXiv:1511.05644, section 5."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class HParams(FewLabelsHParams, CodeHParams):
 
 
 class AAESemi(FewLabels[HParams], FromLabels[HParams], Regularised[HParams]):
-    """E reads class and style apart; an adversary makes the class look like a label, and few labels say which (4)."""
+    """E reads class and style apart; an adversary makes the class look like a label, and few labels say which (5)."""
 
     purpose = "classifying from few labels; class and style apart"
     hparams = HParams
@@ -41,7 +41,7 @@ class AAESemi(FewLabels[HParams], FromLabels[HParams], Regularised[HParams]):
         return {**super().players(), "C": self.adam(self.E)}
 
     def play(self, batch: PartlyLabelled, clock: Clock) -> Iterator[Turn]:
-        """The phases of reconstruction and regularisation, then that of the labels (section 4)."""
+        """The phases of reconstruction and regularisation, then that of the labels (section 5)."""
         yield from super().play(batch, clock)
         logits = self.classify(batch.example)
         accuracy = (logits.argmax(1) == batch.label).float().mean()

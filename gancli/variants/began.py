@@ -19,10 +19,14 @@ from gancli.system import dist
 
 @dataclass(frozen=True, kw_only=True)
 class HParams(NoiseHParams):
-    """Section 4.1; z is N(0, I) here, which walks and truncation go by, not uniform."""
+    """Section 4.1; z is N(0, I) here, which walks and truncation go by, not uniform.
+
+    Rates fall with time, not where training stalls: that a resumed run does alike.
+    """
 
     batch: int = 16
     lr: float = 1e-4
+    decay: float = 0.5
     z_dim: int = 64
     width: int = hparam(
         16, "filters of every convolution, n; for points: half the units of each hidden layer", min=1
@@ -39,7 +43,8 @@ class BEGAN(Energetic[HParams]):
     hparams = HParams
     builtin = "digits"
     # in minutes, D learns so much faster than G that with the paper's gamma and k_rate k stays 0, and fakes are alike
-    on_small: ClassVar = {"lr": 5e-4, "beta1": 0.0, "gamma": 0.9, "k_rate": 0.05, "kimg": 50.0}
+    on_small: ClassVar = {"lr": 5e-4, "beta1": 0.0, "gamma": 0.9, "k_rate": 0.05, "kimg": 50.0, "decay": 0.0}
+    on_points: ClassVar = {**Energetic.on_points, "decay": 0.0}
     k: Tensor  # ()
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

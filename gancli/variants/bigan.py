@@ -21,6 +21,7 @@ from gancli.ops import losses
 class HParams(CodeHParams):
     """The networks are those of the paper's MNIST experiments in small; its z was uniform, ours is N(0, I)."""
 
+    weight_decay: float = 2.5e-5
     kimg: float = 300
     width: int = 256
     z_dim: int = 16  # the paper's 50 takes longer to learn to invert, and gains nothing on small images
@@ -33,7 +34,6 @@ class BiGAN(Coded[HParams]):
     purpose = "new images, and an encoder of images"
     hparams = HParams
     least_batch = 2  # a batch norm sees one value an image
-    adversarial = losses.NONSATURATING
     judges = ("D",)
     norm = BatchNorm1d
 
@@ -47,16 +47,15 @@ class BiGAN(Coded[HParams]):
 
     def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
         """Constant, then falling exponentially (appendix C.1)."""
-        lr = self.hp.lr * self.hp.decay ** max(0.0, 2 * clock.progress - 1)
-        return {"D": {"lr": lr}, "G": {"lr": lr}}
+        return {player: {"lr": self.hp.lr * self.hp.decay ** max(0.0, 2 * clock.progress - 1)} for player in "DG"}
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Section 3.4: D, then G and E on D's loss with its two sides swapped."""
         del clock
         x, z = batch.image, self.prior(len(batch))
-        code, drawn = self.encode(x), self.generate(z)
-        yield Turn("D", {"adversarial": self.adversarial.d(self.D(x, code.detach()), self.D(drawn.detach(), z))})
-        yield Turn("G", {"adversarial": self.adversarial.d(self.D(drawn, z), self.D(x, code))})
+        code, drawn, loss = self.encode(x), self.generate(z), losses.NONSATURATING.d
+        yield Turn("D", {"adversarial": loss(self.D(x, code.detach()), self.D(drawn.detach(), z))})
+        yield Turn("G", {"adversarial": loss(self.D(drawn, z), self.D(x, code))})
 
     def rate(self, image: Tensor, z: Tensor) -> Tensor:
         """How much D takes each pair of an image and its latent for one that E made of data."""

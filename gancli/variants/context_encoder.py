@@ -17,7 +17,7 @@ G_SPEED = 10  # of G's learning rate to D's, in the authors' code
 
 @dataclass(frozen=True, kw_only=True)
 class HParams(HoleHParams):
-    """Section 5.1 and the authors' code."""
+    """Section 5.1 and the authors' code, but no norm in the bottleneck: one number of few images is no batch."""
 
     rec_weight: float = hparam(0.999, "weight of the squared error, lambda_rec in eq. 3", min=0)
     adv_weight: float = hparam(0.001, "weight of the adversary, lambda_adv in eq. 3", min=0)
@@ -46,13 +46,10 @@ class ContextEncoder(FillsHoles[HParams]):
         drawn = self.draw(image, mask)
         real, fake = image * judged, drawn * judged  # D does not see what is around (section 3.2)
         yield Turn("D", {"adversarial": self.adversarial.d(self.D(real), self.D(fake.detach()))})
-        yield Turn(
-            "G",
-            {
-                "reconstruction": hp.rec_weight * self.error(drawn, image, mask, judged),
-                "adversarial": hp.adv_weight * self.adversarial.g(self.D(fake)),
-            },
-        )
+        yield Turn("G", {
+            "reconstruction": hp.rec_weight * self.error(drawn, image, mask, judged),
+            "adversarial": hp.adv_weight * self.adversarial.g(self.D(fake)),
+        })  # fmt: skip
 
     @staticmethod
     def error(drawn: Tensor, image: Tensor, mask: Tensor, judged: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch.nn.functional import l1_loss
 
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.families.translators import ResnetHParams, halves
+from gancli.families.translators import QUICK_RESNET, ResnetHParams, halves
 from gancli.families.unpaired import TwoWay
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
@@ -20,7 +20,7 @@ from gancli.ops.image_pool import ImagePool
 
 @dataclass(frozen=True, kw_only=True)
 class HParams(ResnetHParams):
-    """Section 4 and appendix 7; the authors train with --batch 1, --width 64, --blocks 9 and 100 + 100 epochs."""
+    """Section 4 and appendix 7."""
 
     cycle: float = hparam(10.0, "weight of what a round trip must bring back, lambda in eq. 3", min=0)
     identity: float = hparam(
@@ -35,6 +35,7 @@ class CycleGAN(TwoWay[HParams]):
     purpose = "translating A to B and back"
     hparams = HParams
     adversarial = losses.LEAST_SQUARES
+    quick: ClassVar = QUICK_RESNET
     on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3}
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:

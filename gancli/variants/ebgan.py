@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 
 from gancli.data.kinds.images import Images
 from gancli.families.energy import Energetic
-from gancli.families.noise import NoiseHParams
+from gancli.families.noise import ON_SMALL, NoiseHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import autoencoder
@@ -31,6 +32,7 @@ class EBGAN(Energetic[HParams]):
 
     purpose = "new images; D is an autoencoder with a margin"
     hparams = HParams
+    on_small: ClassVar = {**ON_SMALL, "decay": 0.4, "kimg": 150.0}
 
     def discriminator(self) -> nn.Module:
         """An auto-encoder."""

@@ -28,7 +28,7 @@ class HParams(ConvHParams):
     categories: int = hparam(10, "values of the categorical code c1 (section 7.2)", min=2)
     continuous: int = hparam(2, "continuous codes c2, c3, … in [-1, 1] (section 7.2); 0: none", min=0)
     info_weight: float = hparam(1.0, "weight of the information on the categorical code, lambda in eq. 6", min=0)
-    continuous_weight: float = hparam(0.1, "weight of the information on continuous codes, lambda in eq. 6", min=0)
+    continuous_weight: float = hparam(1.0, "weight of the information on continuous codes, lambda in eq. 6", min=0)
 
 
 class InfoGAN(NoiseToImage[HParams]):
@@ -38,7 +38,7 @@ class InfoGAN(NoiseToImage[HParams]):
     hparams = HParams
     least_batch = 2  # a batch norm sees one value an image
     builtin = "digits"  # on coloured shapes, G hides the codes in single pixels, where Q finds them and no eye does
-    on_small: ClassVar = {"batch": 32, "kimg": 200.0}
+    on_small: ClassVar = {"batch": 32, "kimg": 200.0, "continuous_weight": 0.1}
     served = ("G", "D", "Q")
     D: dcgan.Discriminator
 

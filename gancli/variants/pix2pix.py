@@ -7,17 +7,15 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from gancli.families.pairs import SourceToTarget
-from gancli.families.translators import TranslatorAdamHParams
+from gancli.families.translators import QUICK, TranslatorAdamHParams
 from gancli.hparams import hparam
 from gancli.nets import unet
 
 
 @dataclass(frozen=True, kw_only=True)
 class HParams(TranslatorAdamHParams):
-    """Section 3 and appendix 6.2; the authors train with --width 64, --batch 1 to 10 and 100 + 100 epochs."""
+    """Section 3 and appendix 6.2."""
 
-    batch: int = 8
-    kimg: float = 60.0
     l1: float = hparam(100.0, "weight of the distance to the target, lambda in eq. 4", min=0)
     dropout: float = hparam(0.5, "dropout in the first levels of G's decoder: its noise z (section 2.1)", min=0, max=1)
 
@@ -27,6 +25,7 @@ class Pix2Pix(SourceToTarget[HParams]):
 
     purpose = "translating A to B, learned from pairs"
     hparams = HParams
+    quick: ClassVar = {**QUICK, "batch": 8, "kimg": 60.0}
     on_small: ClassVar = {"layers": 1, "lr": 1e-3, "kimg": 20}
 
     def generator(self) -> nn.Module:

@@ -30,7 +30,7 @@ class WGAN(NoiseToImage[HParams]):
     purpose = "new images; a clipped Wasserstein critic"
     hparams = HParams
     adversarial = losses.WASSERSTEIN
-    on_small: ClassVar = {"width": 32, "batch": 32, "lr": 1e-3, "n_critic": 2, "kimg": 80.0}
+    on_small: ClassVar = {"width": 32, "batch": 32, "lr": 1e-3, "n_critic": 2, "kimg": 200.0, "decay": 0.4}
 
     @property
     def d_norm(self) -> None:

@@ -31,7 +31,7 @@ class WGANGP(NoiseToImage[HParams]):
     adversarial = losses.WASSERSTEIN
     # lambda and beta1 are those of the authors' code for points, which takes ten times as many steps of a tenth
     on_points: ClassVar = {**NoiseToImage.on_points, "kimg": 2500, "beta1": 0.5, "gp_weight": 0.1, "ema_kimg": 50.0}
-    on_small: ClassVar = {**NoiseToImage.on_small, "n_critic": 2}
+    on_small: ClassVar = {**NoiseToImage.on_small, "r1": 0.0, "n_critic": 1, "kimg": 150.0}
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The Wasserstein gap and the penalty (eq. 3)."""

@@ -9,9 +9,10 @@ from torch import nn
 from gancli import registry
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.families.translators import Translator
 from gancli.nets.layers.norms import InstanceNorm2d
-from gancli.nets.patchgan import PatchGAN
-from gancli.nets.resnet_translator import ResnetTranslator
+from gancli.nets.patchgan import PatchGAN, Scales
+from gancli.nets.resnet_translator import Blur, ResnetTranslator
 from gancli.nets.unet import UNet
 from gancli.ops import losses
 from gancli.ops.crop_flip import jitter
@@ -109,7 +110,59 @@ def test_translators_halve_as_often_as_they_are_told(down: int, antialias: bool)
 def test_small_images_are_not_shrunk_away(name: str) -> None:
     kind = registry.load(name)
     assert kind.preset(DataSpec(3, 32, 32))["down"] == 1
-    assert kind.preset(DataSpec(3, 64, 64)) == {}
+    assert "down" not in kind.preset(DataSpec(3, 64, 64))
     asked: dict[str, Any] = {"width": 4, "down": 1}
     gan = kind(kind.hparams(**asked), DataSpec(3, 18, 18))  # of which only the half is whole
     assert getattr(gan, "multiple") == 2  # noqa: B009  a capability, not a member of every GAN
+
+
+TRANSLATORS = [name for name in registry.names() if issubclass(registry.load(name), Translator)]
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_defaults_are_the_papers_and_the_quick_preset_is_small(name: str) -> None:
+    kind = registry.load(name)
+    paper, quick = kind.hparams(), kind.hparams(**kind.preset(DataSpec(3, 64, 64)))
+    assert getattr(paper, "width") == 64  # noqa: B009  of translators alone
+    assert getattr(paper, "blocks", 9) == (3 if name == "unit" else 9)
+    assert paper.batch == (64 if name == "discogan" else 1)
+    assert paper.kimg >= 200
+    assert paper.ema_kimg <= paper.kimg / 20
+    cut = {"width": 16, "mirror": False, "enlarge": 0.0}
+    assert vars(quick).items() >= cut.items()
+    assert quick.kimg <= 100
+
+
+@pytest.mark.parametrize("side", [16, 64, 256])
+def test_a_d_that_blurs_has_the_same_weights_and_logits_as_many(side: int) -> None:
+    spec = DataSpec(3, side, side)
+    plain, blurred = PatchGAN(4, 3, spec), PatchGAN(4, 3, spec, antialias=True)
+    x = torch.rand(2, 3, side, side)
+    assert plain(x).shape == blurred(x).shape
+    assert [p.shape for p in plain.parameters()] == [p.shape for p in blurred.parameters()]
+    halves = sum(isinstance(m, nn.Conv2d) and m.stride == (2, 2) for m in plain.modules())
+    assert sum(isinstance(m, Blur) for m in blurred.modules()) == halves > 0
+    assert not any(isinstance(m, nn.Conv2d) and m.stride != (1, 1) for m in blurred.modules())
+
+
+@pytest.mark.parametrize(("height", "width", "scales"), [(64, 64, 3), (16, 40, 3), (8, 8, 2), (4, 4, 1)])
+def test_d_of_unit_judges_three_scales_without_a_norm(height: int, width: int, scales: int) -> None:
+    D = Scales(4, 3, DataSpec(3, height, width))
+    x = torch.rand(5, 3, height, width)
+    found = D(x)
+    assert len(found) == scales
+    assert not any(isinstance(m, InstanceNorm2d) for m in D.modules())
+    for one, alone in zip(found, D(x[:1])):
+        torch.testing.assert_close(one[:1], alone)
+    for one, half in zip(found, D(x / 2)):  # a norm would take contrast out
+        assert not torch.allclose(one, half, atol=1e-4)
+
+
+def test_weights_of_cut_have_glorots_scale() -> None:
+    kind = registry.load("cut")
+    asked: dict[str, Any] = {"width": 16, "blocks": 2}
+    gan = kind(kind.hparams(**asked), DataSpec(3, 32, 32))
+    for m in gan.modules():
+        if isinstance(m, nn.Conv2d | nn.Linear) and m.weight.numel() > 4000:
+            fans = (m.weight.shape[0] + m.weight.shape[1]) * m.weight[0, 0].numel()
+            assert m.weight.std().item() == pytest.approx(0.02 * (2 / fans) ** 0.5, rel=0.1)

@@ -10,6 +10,8 @@ import pytest
 from safetensors.torch import load_file
 
 from gancli import registry
+from gancli.families import contrastive
+from gancli.nets.patchgan import PatchGAN
 from gancli.training.loop import Training
 from tests import forked
 from tests.conftest import Cli, noise_images
@@ -186,3 +188,35 @@ def test_a_run_with_an_option_that_has_gone_or_without_one_that_has_come_goes_on
     result = cli(*command, 3, "--resume")
     assert result.code == 0, result.err
     assert cli(*command, 4, "--resume", "--warmup", 0.5).code == 2
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "dualgan", "infogan"])
+def test_a_run_of_a_version_with_other_defaults_goes_on_with_those(cli: Cli, two_folders: Path, name: str) -> None:
+    """Translators once had 16 channels, three blocks and no preset for large images."""
+    command = ("train", name, "--data", two_folders, "--width", 4, "--out", "x", "--metrics", "none", "--steps")
+    assert cli(*command, 1).code == 0
+    about = json.loads(Path("x/run.json").read_text())
+    assert about["suited"]
+    Path("x/run.json").write_text(json.dumps(about | {"suited": {}}))
+    result = cli(*command, 2, "--resume")
+    assert result.code == 0, result.err
+    assert json.loads(Path("x/run.json").read_text())["hparams"] == about["hparams"]
+    refused = cli(*command, 3, "--resume", "--lr", 0.5)
+    assert (refused.code, "settings differ" in refused.err) == (2, True)
+
+
+def test_a_run_whose_d_had_another_form_is_refused_but_still_translates(
+    cli: Cli, two_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UNIT's D had one scale, and CUT's no blur."""
+    options = ("--batch", 4, "--width", 4, "--blocks", 1, "--patches", 8)
+    command = ("train", "cut", "--data", two_folders, *options, "--metrics", "none", "--out", "x", "--steps")
+    with monkeypatch.context() as patch:
+        patch.setattr(contrastive, "PatchGAN", lambda *a, antialias: PatchGAN(*a))
+        assert cli(*command, 1).code == 0
+    result = cli(*command, 2, "--resume")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "D had another form in the version of gancli that wrote it" in result.err
+    newest = max(Path("x/checkpoints").glob("0*.safetensors"))
+    image = next((two_folders / "A").iterdir())
+    assert cli("translate", newest, image, "--out", "y.png").code == 0

@@ -18,7 +18,17 @@ from gancli.engine.step import play_step
 from gancli.gan import GAN, Clock
 from gancli.system.seeds import seed_all
 
-SMALL = {"batch": 8, "width": 4, "z_dim": 6, "depth": 2, "blocks": 2, "pool": 4, "patches": 8, "features": 8}
+SMALL: dict[str, Any] = {
+    "batch": 8,
+    "width": 4,
+    "z_dim": 6,
+    "depth": 2,
+    "blocks": 2,
+    "pool": 4,
+    "patches": 8,
+    "features": 8,
+}
+SMALL |= {"enlarge": 0.0, "mirror": False}  # so that what a game is given is what its networks see
 SPEC = DataSpec(3, 16, 16)
 CLASSES = ("cat", "dog", "bird")
 

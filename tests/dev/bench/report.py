@@ -26,6 +26,7 @@ CASES: dict[str, list[str]] = {
     "wgan-gp-32": ["wgan-gp", "--data", "DATA/small32", "--batch", "64", "--width", "64",
                    *("--against", "plain_wgan_gp.py")],
     "cyclegan-128": ["cyclegan", "--data", "DATA/domains128", "--batch", "1", "--width", "64", "--blocks", "6",
+                     *("--no-mirror", "--enlarge", "0"),
                      *("--against", "plain_cyclegan.py")],
     "gan-mlp": ["gan", "--data", "FASHION", "--batch", "64", "--width", "256", "--z-dim", "100", "--lr", "2e-4",
                 *("--against", "plain_mlp.py")],
