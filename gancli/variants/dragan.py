@@ -1,6 +1,7 @@
 """DRAGAN: Kodali et al. 2017, "On Convergence and Stability of GANs", arXiv:1705.07215."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -23,6 +24,7 @@ class DRAGAN(NoiseToImage[HParams]):
 
     purpose = "new images; D held to one slope around the data"
     hparams = HParams
+    on_small: ClassVar = {**NoiseToImage.on_small, "kimg": 150.0}
 
     def mixes(self) -> tuple[str, ...]:
         """The noise of the penalty is as wide as the data."""
