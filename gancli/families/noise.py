@@ -1,5 +1,6 @@
 """GANs that turn noise into images, with one generator and one discriminator."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
@@ -94,8 +95,10 @@ class NoiseToImage(FromLatents[H]):
 
     @classmethod
     def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """Return the quick preset: for points many cheap steps, for images narrower networks."""
-        return cls.on_points if spec.points else cls.on_small
+        """Return the quick preset, as far as the variant has its options: many cheap steps, narrower networks."""
+        options = {field.name for field in dataclasses.fields(cls.hparams)}
+        quick = cls.on_points if spec.points else cls.on_small
+        return {name: value for name, value in quick.items() if name in options}
 
     @classmethod
     def few(cls, spec: DataSpec) -> Mapping[str, Any]:
