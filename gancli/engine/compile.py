@@ -29,6 +29,7 @@ class Terms:
     """A loss function compiled at its first call; if that fails or gradients differ, it stays uncompiled."""
 
     def __init__(self, gan: GAN[Any], name: str, moved: Sequence[nn.Parameter], note: Note, backend: str) -> None:
+        parts.keep_out_of_compiled_code()
         self._plain: Callable[..., dict[str, Tensor]] = getattr(gan, name)
         # use torch's own random numbers: a seed gives the same noise, compiled or not
         options: Any = {"fallback_random": True} if backend == "inductor" else None

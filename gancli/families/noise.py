@@ -167,7 +167,7 @@ class NoiseToImage(FromLatents[H]):
     def slopes(self, critic: penalties.Critic, real: Tensor, fake: Tensor, clock: Clock) -> dict[str, Tensor]:
         """Return the penalties R1 and R2 on a critic's slope that are asked for, every `penalty_every` steps."""
         hp = self.hp
-        if not isinstance(hp, NoiseHParams) or not clock.every(hp.penalty_every):
+        if not isinstance(hp, NoiseHParams) or not (hp.r1 or hp.r2) or not clock.every(hp.penalty_every):
             return {}
         asked = {"r1": (hp.r1, real), "r2": (hp.r2, fake)}
         return {

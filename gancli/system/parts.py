@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,10 +48,17 @@ def together(draw: Callable[[], Tensor]) -> Tensor:
     return _for_all(draw) if _now else draw()  # pyright: ignore[reportReturnType]  disable is untyped
 
 
-@torch.compiler.disable
 def _for_all(draw: Callable[[], Tensor]) -> Tensor:
     assert _now
     return _now[0].draw(_now[1], draw)
+
+
+def keep_out_of_compiled_code() -> None:
+    """Draw outside of what is compiled. Called where anything is: the decorator would load the compiler for all."""
+    global _for_all
+    if not _for_all.__dict__.get("_torchdynamo_disable"):
+        outside: Any = torch.compiler.disable(_for_all)
+        _for_all = outside
 
 
 @contextmanager

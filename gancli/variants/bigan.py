@@ -33,6 +33,7 @@ class BiGAN(Coded[HParams]):
 
     purpose = "new images, and an encoder of images"
     hparams = HParams
+    adversarial = losses.NONSATURATING
     least_batch = 2  # a batch norm sees one value an image
     judges = ("D",)
     norm = BatchNorm1d
@@ -53,7 +54,7 @@ class BiGAN(Coded[HParams]):
         """Section 3.4: D, then G and E on D's loss with its two sides swapped."""
         del clock
         x, z = batch.image, self.prior(len(batch))
-        code, drawn, loss = self.encode(x), self.generate(z), losses.NONSATURATING.d
+        code, drawn, loss = self.encode(x), self.generate(z), self.adversarial.d
         yield Turn("D", {"adversarial": loss(self.D(x, code.detach()), self.D(drawn.detach(), z))})
         yield Turn("G", {"adversarial": loss(self.D(drawn, z), self.D(x, code))})
 

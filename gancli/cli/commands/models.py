@@ -87,11 +87,12 @@ def info(
 def _truncation(model: "Model") -> tuple[str | None, str]:
     """Return the way in which a model truncates, or None and why it does not; no code of a user's is run for that."""
     from gancli.checkpoints import checkpoint
+    from gancli.checkpoints.load import kind_of
     from gancli.inference.sampling.truncation import refusal, way_of
 
     if model.about.variant not in registry.names():
         return None, f"{model.about.variant} is not run to find out"
-    kind = registry.load(model.about.variant)
+    kind = kind_of(model.about)
     why = refusal(kind, checkpoint.networks(model.path))
     return (None, why) if why else (way_of(kind), "")
 
