@@ -32,7 +32,7 @@ class EBGAN(Energetic[HParams]):
 
     purpose = "new images; D is an autoencoder with a margin"
     hparams = HParams
-    on_small: ClassVar = {**ON_SMALL, "decay": 0.4, "kimg": 150.0}
+    on_small: ClassVar = {**ON_SMALL, "kimg": 60.0}
 
     def discriminator(self) -> nn.Module:
         """An auto-encoder."""
