@@ -19,4 +19,4 @@ class DCGAN(NoiseToImage[HParams]):
     purpose = "new images; the classic"
     recommended = True
     hparams = HParams
-    on_small: ClassVar = {**NoiseToImage.on_small, "r1": 1.5}
+    on_small: ClassVar = {**NoiseToImage.on_small, "r1": 2.0}
