@@ -16,10 +16,10 @@ class Energetic(NoiseToImage[H]):
     D: autoencoder.AutoEncoder
 
     def augment_before(self) -> None:
-        """Do not: D must reconstruct what it was shown (`seen`)."""
+        """Put nothing before D: it must reconstruct the same augmented image that it was given (`seen`)."""
 
     def seen(self, x: Tensor) -> Tensor:
-        """Return what D is shown of images."""
+        """Return images as D is given them: augmented in training."""
         return self.augmentation(x) if self.training else x
 
     def panels(self, batch: Images) -> list[Tensor]:

@@ -52,9 +52,9 @@ class NoiseHParams(LatentHParams, AdamHParams):
         4, "steps between those penalties, whose weights grow by as much (Karras et al. 2020b, appendix B)", min=1
     )
     augment: Literal["none", "diffaugment"] = hparam(
-        "none", "what D sees of images: color, translation and cutout change them (Zhao et al. 2020)"
+        "none", "augment the images that D sees: diffaugment changes colour, moves, and cuts out (Zhao et al. 2020)"
     )
-    mirror: bool = hparam(False, "D sees half of the images mirrored")
+    mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
 
 
 DNorm = Literal["batch", "layer", "spectral", "none"]
@@ -69,7 +69,7 @@ class ConvHParams(NoiseHParams):
 
 # many small steps, in minutes on a CPU
 ON_SMALL: Mapping[str, Any] = {"width": 32, "batch": 32, "kimg": 100.0, "lr": 1e-3, "beta1": 0.0, "beta2": 0.99}
-# D learns more from a norm's absence, once its slope is held: docs/quick.md
+# without a norm D teaches G more, as long as its slope is penalised: docs/quick.md
 ON_SMALL_CONV: Mapping[str, Any] = {**ON_SMALL, "kimg": 220.0, "decay": 0.4, "d_norm": "none", "r1": 1.0}
 TINY = 16  # pixels per side
 H = TypeVar("H", bound=LatentHParams)
@@ -95,7 +95,7 @@ class NoiseToImage(FromLatents[H]):
 
     @classmethod
     def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """Return the quick preset, as far as the variant has its options: many cheap steps, narrower networks."""
+        """Return the quick preset, without options that the variant lacks: many cheap steps, narrow networks."""
         options = {field.name for field in dataclasses.fields(cls.hparams)}
         quick = cls.on_points if spec.points else cls.on_small
         return {name: value for name, value in quick.items() if name in options}

@@ -33,8 +33,8 @@ class SetUp:
     )
     preset: Literal["auto", "paper", "quick"] = hparam(
         "auto",
-        "hyperparameters that no option names: paper: as published; quick: tuned to train in minutes; "
-        "auto: quick on a CPU and for images of up to 32 pixels",
+        "defaults of the hyperparameters: paper, as published; quick, tuned to train in minutes; auto, quick on a CPU "
+        "and for images of up to 32 pixels; a resumed run keeps its own",
         panel=RUN,
     )
     split: str = hparam("train", "split to train on, for data sets that have splits: train or test", panel=DATA)

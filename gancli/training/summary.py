@@ -50,7 +50,9 @@ def tell_plan(
     display.note(f"networks  {sizes} parameters")
     if about["suited"]:
         said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
-        display.note(f"preset    {said} (for this data and device; options override, --preset paper is as published)")
+        display.note(
+            f"preset    {said} (for this data and device; options override it, --preset paper gives the paper's)"
+        )
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
     display.note(
