@@ -13,7 +13,7 @@ IN_A_ROW = 10  # skipped steps after which training goes back to its last good s
 
 def not_finite(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     """Return a device scalar: 1 if a loss or gradient is not finite on any process, else 0."""
-    found = torch.zeros((), device=loss.device)
+    found = torch.zeros((), dtype=torch.float32, device=loss.device)
     # scales by one: torch's only call that checks all tensors at once on every device
     torch._amp_foreach_non_finite_check_and_unscale_(  # pyright: ignore[reportPrivateImportUsage]
         [loss.detach(), *gradients], found, torch.ones_like(found)

@@ -1,9 +1,12 @@
 """The gradients of every turn of a game, for a batch that is whole, in parts or spread over processes."""
 
+import dataclasses
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +69,25 @@ def built(case: str) -> GAN[Any]:
     return gan
 
 
+@contextmanager
+def in_double() -> Iterator[None]:
+    """Compute in float64, also what asks for float32: |x| has a slope that a rounding error of float32 can turn round."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with patch.object(Tensor, "float", Tensor.double):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def doubled(batch: Any) -> Any:
+    """A batch with its images in float64."""
+    columns = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    return type(batch)(**{name: x.double() if x.is_floating_point() else x for name, x in columns.items()})
+
+
+@in_double()
 def play(case: str, parts: int = 1, prepare: Callable[[nn.Module], None] = lambda _: None) -> Played:
     """Play some steps of a case, with the batch in `parts`."""
     gan = built(case)
@@ -79,7 +101,7 @@ def play(case: str, parts: int = 1, prepare: Callable[[nn.Module], None] = lambd
         seed_all("step", 0, step)
         gan.train()
         gan.apply(prepare)
-        batch = data.at(step * data.batch)
+        batch = doubled(data.at(step * data.batch))
         play_step(gan, players, batch.split(parts), Clock(step, step * data.batch, 1000))
     return Played(Plain.kept, {name: value.clone() for name, value in gan.state_dict().items()})
 
