@@ -11,7 +11,6 @@ from gancli.data.kinds.labelled import Labelled
 from gancli.families.latents import FromLabels
 from gancli.families.noise import ConvHParams, NoiseToImage
 from gancli.gan import Clock, Turn
-from gancli.nets import dcgan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class LabelToImage(FromLabels[H], NoiseToImage[H]):
 
     def generator(self) -> nn.Module:
         """Build G: a latent with its label (N, z_dim + K) -> (N, C, H, W)."""
-        return dcgan.Generator(self.hp.z_dim + len(self.classes), self.hp.width, self.spec)
+        return self.convolutional(self.hp.z_dim + len(self.classes))
 
     # a narrower type than the base's batch, matching `data`
     def play(self, batch: Labelled, clock: Clock) -> Iterator[Turn]:  # pyright: ignore[reportIncompatibleMethodOverride]

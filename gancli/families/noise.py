@@ -62,9 +62,11 @@ DNorm = Literal["batch", "layer", "spectral", "none"]
 
 @dataclass(frozen=True, kw_only=True)
 class ConvHParams(NoiseHParams):
-    """The same, for variants whose D is DCGAN's."""
+    """The same, for variants whose networks are DCGAN's."""
 
     d_norm: DNorm = hparam("batch", "norm of D's convolutions")
+    g_norm: Literal["batch", "none"] = hparam("batch", "norm of G's convolutions")
+    mapping: int = hparam(0, "fully connected layers between z and G's convolutions (Karras et al. 2019)", min=0)
 
 
 # many small steps, in minutes on a CPU
@@ -111,7 +113,12 @@ class NoiseToImage(FromLatents[H]):
         """Build G: (N, Z) -> (N, C, H, W)."""
         if self.spec.points:
             return mlp.Generator(self.hp.z_dim, self.hp.units, self.spec)
-        return dcgan.Generator(self.hp.z_dim, self.hp.width, self.spec)
+        return self.convolutional(self.hp.z_dim)
+
+    def convolutional(self, z_dim: int) -> dcgan.Generator:
+        """Build DCGAN's G, for latents of any size."""
+        norm = dcgan.NORMS[getattr(self.hp, "g_norm", "batch")]
+        return dcgan.Generator(z_dim, self.hp.width, self.spec, norm, getattr(self.hp, "mapping", 0))
 
     def discriminator(self) -> nn.Module:
         """Build D: (N, C, H, W) -> logits (N,)."""

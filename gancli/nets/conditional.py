@@ -14,12 +14,12 @@ from gancli.nets.layers.norms import BatchNorm2d
 class HadamardGenerator(nn.Module):
     """A label scales the noise, a factor a latent axis: (N, z_dim + K) -> images."""
 
-    def __init__(self, z_dim: int, width: int, spec: DataSpec) -> None:
+    def __init__(self, z_dim: int, classes: int, net: dcgan.Generator) -> None:
         super().__init__()
         self.z_dim = z_dim
-        self.embed = nn.Linear(len(spec.classes), z_dim, bias=False)
+        self.embed = nn.Linear(classes, z_dim, bias=False)
         nn.init.normal_(self.embed.weight)
-        self.net = dcgan.Generator(z_dim, width, spec)
+        self.net = net
 
     def forward(self, z: Tensor) -> Tensor:
         """Draw images from latents that end in labels."""

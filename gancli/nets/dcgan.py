@@ -5,6 +5,7 @@ In the form that the authors' Torch code gave them: 4x4 kernels, no fully connec
 biases. Without those, a D without norms would be blind to contrast: D(2x) = 2 D(x).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from gancli.nets.layers.norms import BatchNorm2d, LayerNorm2d
 Norm = Callable[[int], nn.Module]
 NORMS: Mapping[str, Norm | None] = {"batch": BatchNorm2d, "layer": LayerNorm2d, "spectral": None, "none": None}
 SLOPE = 0.2  # of LeakyReLU below 0 (section 4)
+MAPPED = 256  # units of each layer of a mapping network
 WIDEST = 8  # times `width`: deeper networks for larger images grow no wider than the paper's at 64 pixels
 
 
@@ -43,24 +45,38 @@ def _coarsest(spec: DataSpec) -> tuple[int, int]:
 
 
 class Generator(nn.Module):
-    """Fractionally strided convolutions from a latent to an image; z (N, Z) -> (N, C, H, W) in [-1, 1]."""
+    """Fractionally strided convolutions from a latent to an image; z (N, Z) -> (N, C, H, W) in [-1, 1].
 
-    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm = BatchNorm2d) -> None:
+    With `mapping` layers, a fully connected network bends z first: noise has no gaps where the data have some
+    (StyleGAN, Karras et al. 2019, arXiv:1812.04948, section 4).
+    """
+
+    def __init__(
+        self, z_dim: int, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d, mapping: int = 0
+    ) -> None:
         super().__init__()
-        channels = [z_dim, *reversed(_channels(width, spec))]
+        self.mapping = _mapping(z_dim, mapping)
+        channels = [MAPPED if mapping else z_dim, *reversed(_channels(width, spec))]
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(channels)):
             if i == 0:
-                layers.append(Transposed(before, after, _coarsest(spec), bias=False))
+                layers.append(Transposed(before, after, _coarsest(spec), bias=not norm))
             else:
-                layers.append(Transposed(before, after, 4, 2, 1, bias=False))
-            layers += [norm(after), nn.ReLU(inplace=True)]
-        layers += [nn.ConvTranspose2d(channels[-1], spec.channels, 4, 2, 1, bias=False), nn.Tanh()]
-        self.net = nn.Sequential(*layers).apply(initialise)
+                layers.append(Transposed(before, after, 4, 2, 1, bias=not norm))
+            layers += [*([norm(after)] if norm else []), nn.ReLU(inplace=True)]
+        self.net = nn.Sequential(*layers).apply(initialise if norm else initialise_unnormed)
+        last = nn.ConvTranspose2d(channels[-1], spec.channels, 4, 2, 1, bias=False)
+        self.net.extend([last.apply(initialise), nn.Tanh()])
 
     def forward(self, z: Tensor) -> Tensor:
         """Draw images from latents."""
-        return self.net(z[:, :, None, None])
+        return self.net(self.mapping(z)[:, :, None, None])
+
+
+def _mapping(z_dim: int, count: int) -> nn.Sequential:
+    sizes = [z_dim, *[MAPPED] * count]
+    layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(SLOPE))]
+    return nn.Sequential(*layers).apply(initialise_unnormed)
 
 
 class Encoder(nn.Module):
@@ -117,7 +133,12 @@ def initialise(module: nn.Module) -> None:
 
 def initialise_unnormed(module: nn.Module) -> None:
     """Initialise as He et al. 2015, arXiv:1502.01852, eq. 15: without a norm, N(0, 0.02) would let signals fade."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
+    if isinstance(module, nn.ConvTranspose2d):
+        inputs = module.in_channels * math.prod(module.kernel_size) / math.prod(module.stride)  # to each output
+        alone = module.stride == (1, 1)  # from one pixel
+        nn.init.normal_(module.weight, 0.0, (2 / (module.in_channels if alone else inputs)) ** 0.5)
+        _without_bias(module)
+    elif isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, SLOPE)
         _without_bias(module)
 

@@ -89,10 +89,10 @@ class VirtualGenerator(nn.Module):
 
     reference: Tensor  # (R, Z)
 
-    def __init__(self, z_dim: int, width: int, spec: DataSpec, reference: int) -> None:
+    def __init__(self, z_dim: int, width: int, spec: DataSpec, reference: int, mapping: int) -> None:
         super().__init__()
         self.register_buffer("reference", torch.randn(reference, z_dim))
-        self.G = dcgan.Generator(z_dim, width, spec, lambda channels: VirtualBatchNorm2d(channels, reference))
+        self.G = dcgan.Generator(z_dim, width, spec, lambda channels: VirtualBatchNorm2d(channels, reference), mapping)
 
     def forward(self, z: Tensor) -> Tensor:
         """Draw images from latents: what one is does not depend on the others."""

@@ -41,7 +41,8 @@ class CGAN(LabelToImage[HParams]):
     def generator(self) -> nn.Module:
         """Append the label to the noise, or scale the noise by it."""
         if self.hp.conditioning == "hadamard":
-            return conditional.HadamardGenerator(self.hp.z_dim, self.hp.width, self.spec)
+            z_dim = self.hp.z_dim
+            return conditional.HadamardGenerator(z_dim, len(self.classes), self.convolutional(z_dim))
         return super().generator()
 
     def discriminator(self) -> nn.Module:

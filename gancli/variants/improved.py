@@ -45,7 +45,7 @@ class Improved(NoiseToImage[HParams]):
         """The family's, or one with virtual batch norm."""
         hp = self.hp
         if hp.reference:
-            return improved.VirtualGenerator(hp.z_dim, hp.width, self.spec, hp.reference)
+            return improved.VirtualGenerator(hp.z_dim, hp.width, self.spec, hp.reference, hp.mapping)
         return super().generator()
 
     def discriminator(self) -> nn.Module:

@@ -48,7 +48,7 @@ class InfoGAN(NoiseToImage[HParams]):
 
     def generator(self) -> nn.Module:
         """Build G: noise and codes -> images."""
-        return dcgan.Generator(self.hp.z_dim + self.hp.categories + self.hp.continuous, self.hp.width, self.spec)
+        return self.convolutional(self.hp.z_dim + self.hp.categories + self.hp.continuous)
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Both sides add the information to what they maximise. No label is ever read: `Images` has none."""

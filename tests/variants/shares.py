@@ -71,7 +71,7 @@ def built(case: str) -> GAN[Any]:
 
 @contextmanager
 def in_double() -> Iterator[None]:
-    """Compute in float64, also what asks for float32: |x| has a slope that a rounding error of float32 can turn round."""
+    """Compute in float64, also what asks for float32: there, a rounding error can turn the slope of |x| round."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
