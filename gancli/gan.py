@@ -58,6 +58,14 @@ class Turn:
 H = TypeVar("H", bound=HParams)
 
 
+def mixing(network: nn.Module) -> tuple[str, ...]:
+    """Name the layers of a network that look at a batch as a whole: batch norms, and those that say so by `mixes`."""
+    layers = list(network.modules())
+    batch_norm = ["batch norm"] if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in layers) else []
+    others = (getattr(layer, "mixes", None) for layer in layers)
+    return (*batch_norm, *sorted({name for name in others if isinstance(name, str)}))
+
+
 class GAN(nn.Module, Generic[H]):
     """A game between networks: its players, and what each minimises in its turn.
 
@@ -120,7 +128,7 @@ class GAN(nn.Module, Generic[H]):
 
     def mixes(self) -> tuple[str, ...]:
         """Name what makes one image's loss depend on the rest of the batch; each micro-batch has its own of these."""
-        return ("batch norm",) if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.modules()) else ()
+        return mixing(self)
 
     def fakes(self, batch: Any) -> Tensor:
         """Generate the images (N, C, H, W) in [-1, 1] that grids show and metrics score.

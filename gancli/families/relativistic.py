@@ -1,21 +1,37 @@
 """Relativistic GANs: D estimates whether one image looks more real than another."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gancli.data.kinds.images import Images
 from gancli.families.noise import ConvHParams, NoiseToImage
+from gancli.hparams import hparam
+from gancli.nets import dcgan
 
 
-class Relativistic(NoiseToImage[ConvHParams]):
+@dataclass(frozen=True, kw_only=True)
+class HParams(ConvHParams):
+    """Hyperparameters of every variant of the family."""
+
+    stddev: bool = hparam(False, "show D how much the images of a batch differ (Karras et al. 2018, section 3)")
+
+
+class Relativistic(NoiseToImage[HParams]):
     """D scores real images above fakes; G minimises the same loss with both swapped, so it uses real images too."""
 
-    hparams = ConvHParams
-    on_small: ClassVar = {**NoiseToImage.on_small, "r2": 1.0}
+    hparams = HParams
+    on_small: ClassVar = {**NoiseToImage.on_small, "r2": 1.0, "g_norm": "none", "mapping": 2, "stddev": True}
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
+
+    def discriminator(self) -> nn.Module:
+        """Build D: (N, C, H, W) -> logits (N,)."""
+        if self.spec.points:
+            return super().discriminator()
+        return dcgan.Discriminator(self.hp.width, self.spec, self.d_norm, stddev=self.hp.stddev)
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Return the loss that scores real images above fakes."""

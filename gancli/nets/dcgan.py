@@ -15,6 +15,7 @@ from gancli.data.spec import DataSpec, halvings
 from gancli.errors import UserError
 from gancli.nets.layers.convolution import Convolution, Transposed
 from gancli.nets.layers.norms import BatchNorm2d, LayerNorm2d
+from gancli.nets.layers.stddev import MinibatchStddev
 
 Norm = Callable[[int], nn.Module]
 NORMS: Mapping[str, Norm | None] = {"batch": BatchNorm2d, "layer": LayerNorm2d, "spectral": None, "none": None}
@@ -82,15 +83,17 @@ def _mapping(z_dim: int, count: int) -> nn.Sequential:
 class Encoder(nn.Module):
     """Strided convolutions in place of pooling; images (N, C, H, W) -> codes (N, Z)."""
 
-    def __init__(self, z_dim: int, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d) -> None:
+    def __init__(
+        self, z_dim: int, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d, stddev: bool = False
+    ) -> None:
         super().__init__()
         channels = [spec.channels, *_channels(width, spec)]
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(channels)):
             normed = [norm(after)] if norm and i else []  # none on the input (section 3)
             layers += [Convolution(before, after, 4, 2, 1, bias=not normed), *normed, nn.LeakyReLU(SLOPE, inplace=True)]
-        self.trunk = nn.Sequential(*layers)
-        self.head = Convolution(channels[-1], z_dim, _coarsest(spec))
+        self.trunk = nn.Sequential(*layers, *([MinibatchStddev()] if stddev else []))
+        self.head = Convolution(channels[-1] + stddev, z_dim, _coarsest(spec))
         self.apply(initialise if norm else initialise_unnormed)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,8 +104,10 @@ class Encoder(nn.Module):
 class Discriminator(Encoder):
     """An encoder to one number: images (N, C, H, W) -> logits (N,), or (N, outputs) for several."""
 
-    def __init__(self, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d, outputs: int = 1) -> None:
-        super().__init__(outputs, width, spec, norm)
+    def __init__(
+        self, width: int, spec: DataSpec, norm: Norm | None = BatchNorm2d, outputs: int = 1, stddev: bool = False
+    ) -> None:
+        super().__init__(outputs, width, spec, norm, stddev)
 
     def forward(self, x: Tensor) -> Tensor:
         """Judge images."""

@@ -15,6 +15,8 @@ KERNEL_SIZE = 5  # C in section 3.2, as in the authors' code
 class MinibatchDiscrimination(nn.Module):
     """How near each image of a batch is to all others, by `kernels` measures: (N, A) -> (N, B) (section 3.2)."""
 
+    mixes = "minibatch discrimination"
+
     def __init__(self, features: int, kernels: int) -> None:
         super().__init__()
         self.T = nn.Parameter(torch.randn(features, kernels, KERNEL_SIZE) / features**0.5)

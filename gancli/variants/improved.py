@@ -67,9 +67,8 @@ class Improved(NoiseToImage[HParams]):
             cast(improved.History, self.history[player]).add(getattr(self, player))
 
     def mixes(self) -> tuple[str, ...]:
-        """D looks at the batch as a whole, or G is to match its means."""
-        terms = {"minibatch discrimination": self.hp.kernels, "feature matching": self.hp.feature_matching}
-        return (*super().mixes(), *(name for name, used in terms.items() if used))
+        """G may have to match means over the batch."""
+        return (*super().mixes(), *(["feature matching"] if self.hp.feature_matching else []))
 
     def d_terms(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The target of fakes stays 0: smoothed too, it would hold G where it is."""
