@@ -26,12 +26,12 @@ class AutoEncoder(nn.Module):
         return self.decoder(self.encoder(x)).float()
 
 
-def convolutional(code: int, width: int, spec: DataSpec) -> AutoEncoder:
+def convolutional(code: int, width: int, spec: DataSpec, norm: dcgan.Norm | None) -> AutoEncoder:
     """Build DCGAN's two networks, head to tail (Zhao et al. 2017, section 4.3)."""
-    judge = dcgan.Discriminator(width, spec)
+    judge = dcgan.Discriminator(width, spec, norm)
     side = spec.height >> dcgan.stages(spec), spec.width >> dcgan.stages(spec)
-    head = nn.Conv2d(judge.head.in_channels, code, side).apply(dcgan.initialise)
-    return AutoEncoder(nn.Sequential(judge.trunk, head, nn.Flatten()), dcgan.Generator(code, width, spec))
+    head = nn.Conv2d(judge.head.in_channels, code, side).apply(dcgan.initialise if norm else dcgan.initialise_unnormed)
+    return AutoEncoder(nn.Sequential(judge.trunk, head, nn.Flatten()), dcgan.Generator(code, width, spec, norm))
 
 
 def connected(code: int, hidden: list[int], spec: DataSpec) -> AutoEncoder:

@@ -10,14 +10,14 @@ from torch.nn import functional as F
 
 from gancli.data.kinds.images import Images
 from gancli.families.energy import Energetic
-from gancli.families.noise import ON_SMALL, NoiseHParams
+from gancli.families.noise import ON_SMALL, ConvHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import autoencoder
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(NoiseHParams):
+class HParams(ConvHParams):
     """Section 4.3, but the energy is a mean over pixels here, so that the margin is one for all sizes."""
 
     code: int = hparam(64, "size of the code of D's auto-encoder", min=1)
@@ -32,13 +32,13 @@ class EBGAN(Energetic[HParams]):
 
     purpose = "new images; D is an autoencoder with a margin"
     hparams = HParams
-    on_small: ClassVar = {**ON_SMALL, "kimg": 60.0}
+    on_small: ClassVar = {**ON_SMALL, "kimg": 60.0, "decay": 0.4, "d_norm": "none"}
 
     def discriminator(self) -> nn.Module:
         """An auto-encoder."""
         if self.spec.points:
             return autoencoder.connected(self.hp.code, self.hp.units, self.spec)
-        return autoencoder.convolutional(self.hp.code, self.hp.width, self.spec)
+        return autoencoder.convolutional(self.hp.code, self.hp.width, self.spec, self.d_norm)
 
     def mixes(self) -> tuple[str, ...]:
         """The codes of different images repel each other."""
