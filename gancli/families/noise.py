@@ -60,7 +60,7 @@ DNorm = Literal["batch", "layer", "spectral", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvHParams(NoiseHParams):
+class NetHParams(LatentHParams):
     """The same, for variants whose networks are DCGAN's."""
 
     d_norm: DNorm = hparam("batch", "norm of D's convolutions")
@@ -68,7 +68,12 @@ class ConvHParams(NoiseHParams):
     mapping: int = hparam(0, "fully connected layers between z and G's convolutions (Karras et al. 2019)", min=0)
 
 
-# many small steps, in minutes on a CPU; in a small latent space, modes have fewer borders, where images are none of them
+@dataclass(frozen=True, kw_only=True)
+class ConvHParams(NoiseHParams, NetHParams):
+    """Both."""
+
+
+# many small steps, in minutes on a CPU; in a small latent space fewer samples fall between the modes
 ON_SMALL: Mapping[str, Any] = {
     "width": 32, "z_dim": 16, "batch": 32, "kimg": 100.0, "lr": 1e-3, "beta1": 0.0, "beta2": 0.99
 }  # fmt: skip

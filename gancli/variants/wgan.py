@@ -8,19 +8,20 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli.families.noise import LatentHParams, NoiseToImage
+from gancli.families.noise import DNorm, NetHParams, NoiseToImage
 from gancli.hparams import hparam
 from gancli.ops import losses
 from gancli.optim import RMSprop
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(LatentHParams):
+class HParams(NetHParams):
     """Algorithm 1. The authors' code also gives the critic 100 turns at first; the loop's rhythm here is even."""
 
     lr: float = 5e-5
     n_critic: int = 5
     kimg: float = 25000.0  # for as many G steps
+    d_norm: DNorm = "none"  # the authors' code has batch norm, whose scale is clipped too
     clip: float = hparam(0.01, "the critic's weights are kept in [-clip, clip], c in Algorithm 1", min=0)
 
 
@@ -31,10 +32,6 @@ class WGAN(NoiseToImage[HParams]):
     hparams = HParams
     adversarial = losses.WASSERSTEIN
     on_small: ClassVar = {"width": 32, "batch": 32, "lr": 1e-3, "n_critic": 2, "kimg": 200.0, "decay": 0.4}
-
-    @property
-    def d_norm(self) -> None:
-        """None: clipping would squeeze its scale too."""
 
     def players(self) -> Mapping[str, Optimizer]:
         """RMSprop: momentum makes this critic unstable (section 4.3)."""
