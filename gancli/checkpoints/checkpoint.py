@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves: one safetensors file each, no pickle, no side files.
+"""Self-describing checkpoints: one safetensors file each, no pickle, no side files.
 
 Tensors: gan.* (networks and buffers), ema.* (averaged served networks), opt.<player>.<field>.<parameter>.
 Metadata: one JSON object under "gancli", see `About`. It holds a hash of itself and of each of the three parts, so that
@@ -39,12 +39,12 @@ FORMAT = 1
 KEY = "gancli"
 SUFFIX = ".safetensors"
 PARTS = ("gan", "ema", "opt")
-MOST = 1024  # pixels a side: a larger claim is damage
-Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0: that is a denormal number, which training counts as zero
+MOST = 1024  # pixels per side; a larger number means damage
+Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0, which allows denormal numbers that training treats as zero
 
 
 class _Clock(TypedDict):
-    """Where training stood."""
+    """The progress of training."""
 
     step: Count
     images: Count
@@ -72,13 +72,13 @@ class About:
 
     variant: str
     hparams: dict[str, Any]
-    data: dict[str, Any]  # of DataSpec
+    data: dict[str, Any]  # the fields of DataSpec
     clock: dict[str, int]
-    run: dict[str, Any]  # seed, precision, versions, name and digest of the data, what is left of the learning rates
+    run: dict[str, Any]  # seed, precision, versions, name and digest of the data, the factor on the learning rates
     metrics: dict[str, float]
-    source: str = ""  # sha256 of a variant that is a file of the user's
+    source: str = ""  # sha256 of a variant that is a .py file of the user
     format: int = FORMAT
-    sha256: dict[str, str] = dataclasses.field(default_factory=dict)  # of each part, and of all else that stands here
+    sha256: dict[str, str] = dataclasses.field(default_factory=dict)  # of each part, and of this metadata
 
     @property
     def spec(self) -> DataSpec:
@@ -129,7 +129,7 @@ def _served(ema: EMA) -> dict[str, Tensor]:
 
 
 def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
-    # a copy each: safetensors refuses storage that two names share
+    # safetensors refuses tensors that share storage, so each one is copied
     unique = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
@@ -140,7 +140,7 @@ def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
     with atomic.replacing(path) as temporary:
         try:
             save_file(unique, temporary, metadata={KEY: json.dumps(dataclasses.asdict(about))})
-        except SafetensorError as error:  # it words what the system says: "… (os error 28)"
+        except SafetensorError as error:  # the system's error code is only in its text: "… (os error 28)"
             code = re.search(r"os error (\d+)", str(error))
             raise OSError(int(code[1]) if code else errno.EIO, str(error)) from None
 
@@ -249,7 +249,7 @@ def _heads(path: Path, part: int) -> set[str]:
 
 
 def load_served(path: Path, gan: GAN[Any]) -> None:
-    """Load only the averaged networks into a pruned GAN; drop the judges that the file of an older version lacks."""
+    """Load only the averaged networks into a pruned GAN; drop judges that a file of an older version lacks."""
     tensors = _read(path, "ema")
     if lacking(gan, tensors):
         tensors = completed(gan, tensors, _read(path, "gan"))
@@ -270,8 +270,8 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     weights, served = biased(gan, weights), biased(ema.gan, served)
     if names := rebuilt(gan, weights):
         raise UserError(
-            f"{path} does not match its own description: {', '.join(names)} had another form in the version of gancli "
-            "that wrote it; resume it with that version, or train a new run (the file can still be used otherwise)"
+            f"{path} does not match its own description: {', '.join(names)} had another architecture in the version "
+            "of gancli that wrote it; resume it with that version, or train a new run (inference still works)"
         )
     _check(path, gan, weights)
     _check(path, ema.gan, served)

@@ -15,13 +15,13 @@ from gancli.checkpoints.trust import check_trusted
 from gancli.errors import UserError
 from gancli.gan import GAN
 
-LEAST, RATIO = 2**28, 64  # bytes that networks may have: what only training needs may be larger than the file
+LEAST, RATIO = 2**28, 64  # limit on network bytes: networks that only training needs may be larger than the file
 MOST_TENSORS = 10_000
 UNFIT = (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError, MemoryError)
 
 
 def build_gan(about: checkpoint.About) -> GAN[Any]:
-    """Make the GAN that a checkpoint describes, untrained."""
+    """Build the GAN that a checkpoint describes, untrained."""
     kind = kind_of(about)
     try:
         return kind(kind.hparams(**about.hparams), about.spec)

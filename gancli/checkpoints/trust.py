@@ -23,10 +23,10 @@ def trust(variant: str) -> None:
         return
     try:
         trusting.allow(trusting.read(registry.source(variant)))
-    except (OSError, UserError) as error:  # a home that is full, read-only or not there stops no training
+    except (OSError, UserError) as error:  # a full, read-only or missing home directory must not stop training
         terminal.warn(f"cannot record that you trust {variant} ({reason(error)}): its checkpoints will ask")
 
 
 def source_hash(variant: str) -> str:
-    """Name the content of a variant that is a file of the user's; empty for all others."""
+    """Return the sha256 of a variant that is a .py file of the user; an empty string for all others."""
     return trusting.read(registry.source(variant)).sha256 if variant.endswith(".py") else ""
