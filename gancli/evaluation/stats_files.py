@@ -66,7 +66,7 @@ class _Real(TypedDict, total=False):
 
 
 class _Protocol(TypedDict, total=False):
-    """What is used of what our own files say, which other tools may say otherwise."""
+    """The entries of gancli's own files that are read; files of other tools may use them differently."""
 
     extractor: str | None
     weights: str | None
