@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from gancli.checkpoints import checkpoint, ticks
+from gancli.checkpoints.about import About
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.find import Model, find_model, local, run_folder
 from gancli.checkpoints.load import build_gan, load_model
@@ -61,7 +62,7 @@ def _describe(path: Path) -> None:
         checkpoint.describe(path)
 
 
-def _use(path: Path, about: checkpoint.About) -> None:
+def _use(path: Path, about: About) -> None:
     """Load a checkpoint and, if it can be resumed, restore it."""
     with reading(str(path)):
         load_model(Model(path, about, ""))

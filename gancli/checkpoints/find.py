@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gancli.checkpoints import checkpoint, published
+from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import CHECKPOINTS, RUNS, Folder, runs
 from gancli.errors import UserError, missing
 
@@ -13,7 +14,7 @@ class Model:
     """A checkpoint and its metadata."""
 
     path: Path
-    about: checkpoint.About
+    about: About
     fingerprint: str
 
     @property

@@ -1,14 +1,14 @@
 """Variants in the user's own .py files: a checkpoint may load one only if the user has trusted it before."""
 
 from gancli import registry
-from gancli.checkpoints import checkpoint
+from gancli.checkpoints.about import About
 from gancli.errors import UserError
 from gancli.system.untrusted import terminal
 from gancli.system.untrusted import trusted_code as trusting
 from gancli.system.untrusted.door import reason
 
 
-def check_trusted(about: checkpoint.About) -> None:
+def check_trusted(about: About) -> None:
     """Raise UserError if the user does not trust the checkpoint's code."""
     if not about.variant.endswith(".py"):
         raise UserError(

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from gancli.checkpoints import checkpoint
+from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import Folder
 from gancli.data.feed import Feed
 from gancli.gan import GAN, Classes, each_class
@@ -187,9 +188,9 @@ class RunRecorder(Recorder):
         path = self._folder.curves
         self._saves.attempt(path.name, lambda: curves.save_curves(self._folder.ticks(), path))
 
-    def _described(self, state: State, metrics: Numbers) -> checkpoint.About:
+    def _described(self, state: State, metrics: Numbers) -> About:
         about = self._about
-        return checkpoint.About(
+        return About(
             variant=about["variant"],
             hparams=about["hparams"],
             data=about["spec"],

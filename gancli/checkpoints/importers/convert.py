@@ -12,7 +12,7 @@ from typing import Any
 import gancli
 from gancli import registry
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.checkpoint import About
+from gancli.checkpoints.about import About
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.importers.cyclegan_pix2pix import domains_of, from_resnet, from_unet
 from gancli.checkpoints.importers.state_dict import State, read_state_dict
