@@ -73,7 +73,7 @@ def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> 
     return timed
 
 
-# ------------------------------------------------------------------------------------------- what is timed
+# -------------------------------------------------------------------------------------------------- timing
 
 
 class WatchedFeed:
@@ -134,7 +134,7 @@ def _task(data: Data, options: BenchOptions, builtin: str) -> Task:
     )
 
 
-# --------------------------------------------------------------------------------------------- what is said
+# --------------------------------------------------------------------------------------------------- report
 
 
 def _about(variant: str, training: Training, data: Data, choice: Choice) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _marks(labels: Tensor | None) -> list[int] | None:
 
 @dataclass(frozen=True)
 class _Content:
-    """What the cache keeps about decoded files."""
+    """The cached description of decoded files."""
 
     content: str
     count: int

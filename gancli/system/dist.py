@@ -129,7 +129,7 @@ def wait() -> None:
 
 
 def gathered(value: Any) -> list[Any]:
-    """Give every process the values of all, in the order of their ranks."""
+    """Gather the values of all processes on every process, in the order of their ranks."""
     if world() == 1:
         return [value]
     values: list[Any] = [None] * world()

@@ -33,7 +33,7 @@ Play = Callable[[Sequence[Any], Clock, float], dict[str, Tensor]]
 Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
 
-# --------------------------------------------------------------------------------- when things happen
+# ------------------------------------------------------------------------------------------- schedule
 
 
 @dataclass
@@ -74,7 +74,7 @@ def _crossed(before: int, now: int, every: float | None) -> bool:
     return bool(every) and int(before // every) < int(now // every)  # pyright: ignore  bool(every) guards
 
 
-# ------------------------------------------------------------------------------------------ who is told
+# --------------------------------------------------------------------------------------------- watchers
 
 
 class Display(Protocol):

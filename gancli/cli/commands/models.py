@@ -20,7 +20,7 @@ def list_variants(
         bool, typer.Option("--published", help="List published translation models and their URLs.")
     ] = False,
 ) -> None:
-    """List the variants that can be trained, with their purpose, data and authors."""
+    """List the variants, with their purpose, data and authors."""
     if published:
         _list_published(json)
         return

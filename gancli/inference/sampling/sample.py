@@ -31,7 +31,7 @@ from gancli.system.devices import choose_device
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """What to generate."""
+    """The images to generate."""
 
     model: str
     seeds: tuple[int, ...]

@@ -123,7 +123,7 @@ def rated(gan: GAN[Any], z: Tensor) -> Tensor:
     return rating.float().nan_to_num(least).double()
 
 
-# --------------------------------------------------------------------------------- what thresholds are taken from
+# ----------------------------------------------------------------------------------------- ratings and thresholds
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ def _part(storage: Storage, said: Any) -> Storage:
 
 
 def _nested(machine: Machine, content: Any) -> Any:
-    """Return a storage that was pickled by itself, as a whole stream of torch.save in one value."""
+    """Return a storage that was pickled separately, as a whole stream of torch.save in one value."""
     if not isinstance(content, bytes | bytearray):
         raise ValueError("it is damaged: a storage is not bytes")
     machine.bounds.take(len(content))
