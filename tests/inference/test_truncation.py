@@ -222,7 +222,7 @@ def test_ratings_that_never_pass_end_and_say_so(share: float) -> None:
 
 def test_a_rating_of_another_shape_is_named(toy: tuple[Any, Model]) -> None:
     toy[0].rate = lambda image, _z: image
-    with pytest.raises(UserError, match=r"OriginalGAN\.rate gives \(2, 3, 16, 16\) for 2 images|for 50 images"):
+    with pytest.raises(UserError, match=r"OriginalGAN\.rate returns shape \(2, 3, 16, 16\) for 2 images|for 50 images"):
         chosen(toy, 0.5)
 
 
