@@ -5,10 +5,10 @@ import sys
 
 
 def _forget_the_current_folder() -> None:
-    """Leave out what `-m` puts first: a typer.py or torch.py that happens to lie there must not be imported."""
+    """Remove the current folder, which `-m` adds, from the path: a typer.py in it must not be imported."""
     try:
         here = os.getcwd()
-    except OSError:  # it has been removed
+    except OSError:  # the current folder was removed
         here = ""
     if not sys.flags.safe_path and sys.path[0] in ("", here):
         del sys.path[0]

@@ -1,4 +1,4 @@
-"""The two ways a command fails that are nobody's bug; the command line turns them into exit codes."""
+"""The two failures of a command that are not bugs; the command line turns them into exit codes."""
 
 
 class UserError(ValueError):
@@ -6,11 +6,11 @@ class UserError(ValueError):
 
 
 class Diverged(ArithmeticError):
-    """Training left the finite numbers for good. Exit code 3."""
+    """Training stayed non-finite. Exit code 3."""
 
 
 def missing(kind: str, given: str, known: list[str]) -> UserError:
-    """Say that there is no such name, and which near ones there are."""
+    """Return the error for an unknown name, with similar names if there are any."""
     from difflib import get_close_matches
 
     near = get_close_matches(given, known, n=3, cutoff=0.5)

@@ -33,11 +33,11 @@ class Clock:
         return min(self.images / max(self.total, 1), 1.0)
 
     def every(self, n: int) -> bool:
-        """Return whether this step is the last of `n`: what is due then comes after `n` steps, and then every `n`."""
+        """Return whether this step is the last of `n`, for actions after the first `n` steps and every `n` then."""
         return self.step % n == n - 1
 
     def opens(self, n: int) -> bool:
-        """Return whether this step is the first of `n`: what is due then comes in the first step of training too."""
+        """Return whether this step is the first of `n`, for actions in the very first step and every `n` then."""
         return self.step % n == 0
 
 
@@ -72,18 +72,18 @@ class GAN(nn.Module, Generic[H]):
     Register state that outlives a training step as a buffer, so that checkpoints contain it.
     """
 
-    purpose: ClassVar[str] = ""  # what it is for, in a few words, which help to choose: `gancli list`
-    recommended: ClassVar[bool] = False  # whether `gancli train` takes it when no variant is named; one built-in is
+    purpose: ClassVar[str] = ""  # a phrase for `gancli list` that helps to choose
+    recommended: ClassVar[bool] = False  # `gancli train` uses it when no variant is named; set in one built-in variant
     hparams: ClassVar[type[HParams]]
     data: ClassVar[type[Batch]]
     builtin: ClassVar[str] = "shapes-easy"  # the data set for training without --data
     least_batch: ClassVar[int] = 1  # images in a micro-batch: 2 if a batch norm sees one value per channel and image
     served: ClassVar[tuple[str, ...]] = ("G",)  # networks for inference: EMA applies to them, old checkpoints keep them
-    judges: ClassVar[tuple[str, ...]] = ()  # networks for `rate` alone: served too, but older checkpoints lack them
+    judges: ClassVar[tuple[str, ...]] = ()  # networks only for `rate`; served too, but older checkpoints lack them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "suited" in vars(cls):  # its old name: a plug-in's own would be ignored without a word
+        if "suited" in vars(cls):  # the old name of preset, which would be ignored silently
             raise UserError(f"{cls.__name__}.suited is now called preset: rename it")
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
@@ -104,7 +104,7 @@ class GAN(nn.Module, Generic[H]):
 
     @classmethod
     def few(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """Return what is added to either preset for few images, which D would soon know by heart."""
+        """Return what is added to either preset for few images, which D would soon memorise."""
         del spec
         return {}
 
@@ -115,19 +115,19 @@ class GAN(nn.Module, Generic[H]):
     def play(self, batch: Any, clock: Clock) -> Iterator[Turn]:
         """Play one training step; it reads from top to bottom like the algorithm in the paper.
 
-        Code after a ``yield`` runs after that player's update, and once per micro-batch: what changes the state of the
-        GAN belongs into `moved`. Never yield inside a ``with`` block.
+        Code after a ``yield`` runs after that player's update, once per micro-batch; change the state of the GAN in
+        `moved` instead. Never yield inside a ``with`` block.
         """
         raise NotImplementedError
 
     def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
-        """Follow a player's update: called once after each of its turns, however many micro-batches there are.
+        """React to a player's update: called once after each of its turns, even with several micro-batches.
 
         `means` has the turn's terms and stats by name, averaged over the micro-batches of this process.
         """
 
     def mixes(self) -> tuple[str, ...]:
-        """Name what makes one image's loss depend on the rest of the batch; each micro-batch has its own of these."""
+        """Name what makes an image's loss depend on the rest of the batch, and so sees only one micro-batch."""
         return mixing(self)
 
     def fakes(self, batch: Any) -> Tensor:
@@ -185,19 +185,19 @@ class Rates(Protocol):
     def rate(self, image: Tensor, z: Tensor) -> Tensor:
         """Return a number (N,) for images (N, C, H, W) of latents (N, Z), higher for better ones.
 
-        Each image is rated on its own, whatever else is in the batch.
+        The rating of an image does not depend on the rest of the batch.
         """
         ...
 
 
 @runtime_checkable
 class Truncates(Protocol):
-    """Has a way of its own to buy quality with variety, which `--truncation` takes before the rating of samples.
+    """Truncates in its own way, which `--truncation` prefers to the rating of samples.
 
-    For models that were trained for it, or whose latents have a centre worth moving to.
+    For models that were trained for it, or whose latents can be moved towards a centre.
     """
 
-    truncates_by: ClassVar[str]  # the way, in a phrase for `info` and a PNG's metadata
+    truncates_by: ClassVar[str]  # a phrase for `info` and a PNG's metadata
 
     def truncated(self, n: int, truncation: float) -> Tensor:
         """Sample latents (n, Z); raise UserError for a truncation that is out of range."""
@@ -206,7 +206,7 @@ class Truncates(Protocol):
 
 @runtime_checkable
 class Classes(Protocol):
-    """Generates a chosen class: `--class`. Labels are a part of the latent, so walks can pass from class to class."""
+    """Generates a chosen class: `--class`. Labels are a part of the latent, so walks can lead from class to class."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -224,7 +224,7 @@ class Classes(Protocol):
 
 @runtime_checkable
 class Appends(Protocol):
-    """Appends labels or codes to the noise of its latents: walks are arcs in the noise and straight in these."""
+    """Appends labels or codes to the noise of its latents: walks are arcs in the noise and straight lines in these."""
 
     @property
     def noise_axes(self) -> int:

@@ -1,4 +1,4 @@
-"""Where the modules that plug-ins import stood before: an old path gets one line that names the new one."""
+"""Old and new paths of modules that plug-ins import: an old path gives a one-line error with the new one."""
 
 import ast
 import re
@@ -28,7 +28,7 @@ MODULES = {
     "gancli.data.cache": "gancli.system.cache",
     "gancli.data.builtin": "gancli.data.sources.builtin",
 }
-NAMES = {  # whose old module is still there, or has been divided
+NAMES = {  # whose old module still exists, or was split
     "gancli.data.spec.Batch": "gancli.data.dataset.Batch",
     "gancli.data.feed.Dataset": "gancli.data.dataset.Dataset",
     "gancli.data.feed.order": "gancli.data.order.order",
@@ -45,15 +45,15 @@ NAMES = {  # whose old module is still there, or has been divided
 
 
 def checked(path: Path) -> Path:
-    """Give back the file of a plug-in; raises UserError that names the new paths when it imports from old ones."""
+    """Return the file of a plug-in; raise UserError with the new paths if it imports from old ones."""
     try:
         tree = ast.parse(trusted_code.read(path).content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return path  # whoever runs it says so
+        return path  # running it will report the error
     found = dict(filter(None, (_moved(name) for node in ast.walk(tree) for name in _imported(node))))
     if found:
         said = ", ".join(f"{old} is now {new}" for old, new in found.items())
-        raise UserError(f"{path} imports what has moved: {said}")
+        raise UserError(f"{path} imports modules or names that have moved: {said}")
     return path
 
 
@@ -65,7 +65,7 @@ def _imported(node: ast.AST) -> Iterator[str]:
 
 
 def _moved(name: str) -> tuple[str, str] | None:
-    """Old and new path of what an import names."""
+    """Return the old and new path of an imported name; None if it has not moved."""
     if name in NAMES:
         return name, NAMES[name]
     if family := FAMILY.match(name):

@@ -1,4 +1,4 @@
-"""torch's optimisers, spared the import of its compiler: 1.5 s, for no more than telling it to leave them alone."""
+"""torch's optimisers without the import of its compiler, which takes 1.5 s only to exclude them from compiling."""
 
 import inspect
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from torch.optim import Optimizer
 
 
 class _Lean(Optimizer):
-    """Calls the methods that torch has wrapped."""
+    """An optimiser that calls torch's methods without their wrappers."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As torch's."""
+        """Add a parameter group, as in torch."""
         inspect.unwrap(Optimizer.add_param_group)(self, param_group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """As torch's."""
+        """Reset the gradients, as in torch."""
         inspect.unwrap(Optimizer.zero_grad)(self, set_to_none)
 
 
@@ -25,7 +25,7 @@ class Adam(_Lean, torch.optim.Adam):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """As torch's."""
+        """Take a step, as in torch."""
         return inspect.unwrap(torch.optim.Adam.step)(self, closure)
 
 
@@ -34,5 +34,5 @@ class RMSprop(_Lean, torch.optim.RMSprop):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """As torch's."""
+        """Take a step, as in torch."""
         return inspect.unwrap(torch.optim.RMSprop.step)(self, closure)

@@ -35,8 +35,8 @@ class Description:
     name: str
     summary: str  # the first line of the module's docstring: name, authors, year, title, arXiv id
     idea: str  # the class's docstring: the one idea, with its section
-    purpose: str  # what it is for; "" if its source does not say
-    data: str  # what it needs to train on; "" if its source does not show it
+    purpose: str  # a phrase; "" if its source does not state it
+    data: str  # the data that it needs; "" if its source does not show it
     recommended: bool
 
     @property
@@ -51,7 +51,7 @@ def names() -> list[str]:
 
 
 def recommended() -> str:
-    """Return the variant for those who name none: the built-in one whose class says so."""
+    """Return the default variant: the built-in one whose class sets `recommended`."""
     return next(name for name in _built_in() if describe(name).recommended)
 
 
@@ -76,7 +76,7 @@ def load(name: str) -> "type[GAN[Any]]":
 
 
 def describe(name: str) -> Description:
-    """Read a variant's docstrings, and what helps to choose it, without importing it."""
+    """Read a variant's docstrings, purpose and data without importing it."""
     path = source(name)
     module = _parse(path)
     gan = _gan_class(module, name)

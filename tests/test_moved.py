@@ -32,7 +32,7 @@ def test_an_old_path_gets_one_line_with_the_new_one(cli: Cli, tmp_path: Path, co
     (tmp_path / "mine.py").write_text(OLD)
     result = cli(command[0], "./mine.py", *command[1:])
     assert (result.code, result.out) == (2, "")
-    assert result.err == f"gancli: mine.py imports what has moved: {DONE}\n"
+    assert result.err == f"gancli: mine.py imports modules or names that have moved: {DONE}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 

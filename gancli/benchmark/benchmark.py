@@ -1,4 +1,4 @@
-"""Measure a variant's training speed, next to the machine's measured peak and to other programs, in alternation."""
+"""Measure a variant's training speed, relative to the machine's peak and, in alternation, to other programs."""
 
 import dataclasses
 import time
@@ -29,7 +29,7 @@ from gancli.training.setup import Data, build_training, choose_precision, open_d
 
 WARM_UP = 3  # steps before anything is timed
 
-Runs = Mapping[str, Callable[[float], Window]]  # each trains for some seconds
+Runs = Mapping[str, Callable[[float], Window]]  # each function trains for some seconds
 
 
 def bench(
@@ -73,7 +73,7 @@ def in_turns(runs: Runs, options: BenchOptions, note: Callable[[str], None]) -> 
     return timed
 
 
-# ------------------------------------------------------------------------------------------- what is timed
+# -------------------------------------------------------------------------------------------------- timing
 
 
 class WatchedFeed:
@@ -134,7 +134,7 @@ def _task(data: Data, options: BenchOptions, builtin: str) -> Task:
     )
 
 
-# --------------------------------------------------------------------------------------------- what is said
+# --------------------------------------------------------------------------------------------------- report
 
 
 def _about(variant: str, training: Training, data: Data, choice: Choice) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _results(training: Training, feed: WatchedFeed, timed: Mapping[str, list[Win
     work = flops.of_a_step(training.state.gan, training.state.players, training.feed.at(0))
     peaks = flops.peaks(feed.device, context)
     rate = work * ours["images_per_second"]["median"] / feed.batch
-    # per second, had nothing else run on the CPU
+    # operations per second if no other program had used the CPU
     alone = work / ours["cpu_ms_per_step"] * 1000 * torch.get_num_threads()
     others = {name: _speed(windows, feed.batch) for name, windows in timed.items() if name not in ("loop", "bare")}
     for speed in others.values():

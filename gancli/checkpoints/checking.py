@@ -1,6 +1,6 @@
-"""Check that files on disk are what was written: find the faults of a run, a model or the cache.
+"""Check that the files of a run, a model or the cache are intact.
 
-Nothing is changed, and one fault does not hide the next.
+Nothing is changed, and all faults are reported, not only the first.
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from gancli.checkpoints import checkpoint, ticks
+from gancli.checkpoints.about import About
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.find import Model, find_model, local, run_folder
 from gancli.checkpoints.load import build_gan, load_model
@@ -61,7 +62,7 @@ def _describe(path: Path) -> None:
         checkpoint.describe(path)
 
 
-def _use(path: Path, about: checkpoint.About) -> None:
+def _use(path: Path, about: About) -> None:
     """Load a checkpoint and, if it can be resumed, restore it."""
     with reading(str(path)):
         load_model(Model(path, about, ""))
@@ -74,7 +75,7 @@ def _use(path: Path, about: checkpoint.About) -> None:
 
 
 def of_run(folder: Folder) -> Iterator[str]:
-    """Look for the faults of a run: its description, its log, every checkpoint and every image."""
+    """Find the faults of a run: in run.json, its log, every checkpoint and every image."""
     files = [path for path in _below(folder.path) if not path.is_symlink() and path.is_file()]
     for path in set(_below(folder.path)) - set(files):
         yield from _said(lambda path=path: check_regular(path, follow=False))
@@ -93,7 +94,10 @@ def of_run(folder: Folder) -> Iterator[str]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """List what lies in a folder and its folders, links as such; hidden files are what a killed writer left."""
+    """List the files in a folder and its subfolders; links are not followed.
+
+    Hidden files are skipped: killed writers leave them.
+    """
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False):
@@ -121,6 +125,6 @@ def _of_log(log: Path) -> Iterator[str]:
 def _check_png(path: Path) -> None:
     with reading(str(path)):
         with Image.open(path, formats=("PNG",)) as image:
-            image.verify()  # its checksums; an image cannot be read after that
+            image.verify()  # checks the checksums; the image must be opened again to be read
         with Image.open(path, formats=("PNG",)) as image:
             image.load()

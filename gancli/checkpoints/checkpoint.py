@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves: one safetensors file each, no pickle, no side files.
+"""Self-describing checkpoints: one safetensors file each, no pickle, no side files.
 
 Tensors: gan.* (networks and buffers), ema.* (averaged served networks), opt.<player>.<field>.<parameter>.
 Metadata: one JSON object under "gancli", see `About`. It holds a hash of itself and of each of the three parts, so that
@@ -12,96 +12,28 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 import torch
-from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli.checkpoints import states
+from gancli.checkpoints.about import FORMAT, About
 from gancli.checkpoints.ema import EMA, pruned
 from gancli.checkpoints.older import biased, completed, lacking, rebuilt
-from gancli.checkpoints.ticks import Count, Numbers
-from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.system import atomic
 from gancli.system.digests import sha256_of
-from gancli.system.untrusted.door import held_to
 
-FORMAT = 1
 KEY = "gancli"
 SUFFIX = ".safetensors"
 PARTS = ("gan", "ema", "opt")
-MOST = 1024  # pixels a side: a larger claim is damage
-Share = Annotated[float, Meta(ge=1e-300, le=1)]  # not gt=0: that is a denormal number, which training counts as zero
-
-
-class _Clock(TypedDict):
-    """Where training stood."""
-
-    step: Count
-    images: Count
-    total: Count
-
-
-class _Run(TypedDict, total=False):
-    """The fields of `run` that are used; the rest is only shown."""
-
-    data: str
-    slower: Share
-
-
-class _Numbers(TypedDict):
-    """The numbers in a file that are used in calculations."""
-
-    clock: _Clock
-    run: _Run
-    metrics: Numbers
-
-
-@dataclass(frozen=True)
-class About:
-    """The metadata of a checkpoint."""
-
-    variant: str
-    hparams: dict[str, Any]
-    data: dict[str, Any]  # of DataSpec
-    clock: dict[str, int]
-    run: dict[str, Any]  # seed, precision, versions, name and digest of the data, what is left of the learning rates
-    metrics: dict[str, float]
-    source: str = ""  # sha256 of a variant that is a file of the user's
-    format: int = FORMAT
-    sha256: dict[str, str] = dataclasses.field(default_factory=dict)  # of each part, and of all else that stands here
-
-    @property
-    def spec(self) -> DataSpec:
-        """The shape of the data it was trained on."""
-        return DataSpec.from_json(self.data)
-
-    @property
-    def slower(self) -> float:
-        """The factor on the learning rates after training was rolled back."""
-        return self.run.get("slower", 1.0)
-
-    def hash(self) -> str:
-        """Hash the metadata, without its hashes."""
-        said = dataclasses.asdict(self) | {"sha256": None}
-        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-    def check(self) -> None:
-        """Raise TypeError or ValueError for metadata that `save` does not write: damaged or hostile files."""
-        held_to({**vars(self), "metrics": {}}, About)
-        held_to(vars(self), _Numbers)
-        self.spec.check(MOST)
-        if self.sha256 and self.sha256.get("about") != self.hash():
-            raise ValueError("it does not match its hash")
 
 
 def save(path: Path, about: About, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA) -> None:
@@ -129,7 +61,7 @@ def _served(ema: EMA) -> dict[str, Tensor]:
 
 
 def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
-    # a copy each: safetensors refuses storage that two names share
+    # safetensors refuses tensors that share storage, so each one is copied
     unique = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
@@ -140,7 +72,7 @@ def _write(path: Path, about: About, tensors: Mapping[str, Tensor]) -> None:
     with atomic.replacing(path) as temporary:
         try:
             save_file(unique, temporary, metadata={KEY: json.dumps(dataclasses.asdict(about))})
-        except SafetensorError as error:  # it words what the system says: "… (os error 28)"
+        except SafetensorError as error:  # the system's error code is only in its text: "… (os error 28)"
             code = re.search(r"os error (\d+)", str(error))
             raise OSError(int(code[1]) if code else errno.EIO, str(error)) from None
 
@@ -249,7 +181,7 @@ def _heads(path: Path, part: int) -> set[str]:
 
 
 def load_served(path: Path, gan: GAN[Any]) -> None:
-    """Load only the averaged networks into a pruned GAN; drop the judges that the file of an older version lacks."""
+    """Load only the averaged networks into a pruned GAN; drop judges that a file of an older version lacks."""
     tensors = _read(path, "ema")
     if lacking(gan, tensors):
         tensors = completed(gan, tensors, _read(path, "gan"))
@@ -270,8 +202,8 @@ def restore(path: Path, gan: GAN[Any], players: Mapping[str, Optimizer], ema: EM
     weights, served = biased(gan, weights), biased(ema.gan, served)
     if names := rebuilt(gan, weights):
         raise UserError(
-            f"{path} does not match its own description: {', '.join(names)} had another form in the version of gancli "
-            "that wrote it; resume it with that version, or train a new run (the file can still be used otherwise)"
+            f"{path} does not match its own description: {', '.join(names)} had another architecture in the version "
+            "of gancli that wrote it; resume it with that version, or train a new run (inference still works)"
         )
     _check(path, gan, weights)
     _check(path, ema.gan, served)

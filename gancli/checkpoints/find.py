@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gancli.checkpoints import checkpoint, published
+from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import CHECKPOINTS, RUNS, Folder, runs
 from gancli.errors import UserError, missing
 
@@ -13,12 +14,12 @@ class Model:
     """A checkpoint and its metadata."""
 
     path: Path
-    about: checkpoint.About
+    about: About
     fingerprint: str
 
     @property
     def name(self) -> str:
-        """A name for people: the run's, or the file's."""
+        """The name shown to the user: that of the run, or of the file."""
         run = self.path.resolve().parent.parent.name if self.path.parent.name == CHECKPOINTS else ""
         return run or self.path.stem
 
@@ -40,7 +41,7 @@ def _opened(path: Path) -> Model:
 
 
 def local(model: str, *, best: bool = False) -> Path | None:
-    """Find the file that MODEL names on this machine: itself, or that of a run; None for other names."""
+    """Find the file that MODEL names on this machine: itself, or that of a run; return None for other names."""
     path = Path(model).expanduser()
     if path.is_file():
         return path
@@ -49,7 +50,7 @@ def local(model: str, *, best: bool = False) -> Path | None:
 
 
 def run_folder(model: str) -> Folder | None:
-    """Find the folder that MODEL names: itself, or a run under ./runs; None for other names."""
+    """Find the folder that MODEL names: itself, or a run under ./runs; return None for other names."""
     found = (path for path in (Path(model).expanduser(), RUNS / model) if path.is_dir())
     return next(map(Folder, found), None)
 

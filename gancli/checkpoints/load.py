@@ -9,19 +9,20 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from gancli import registry
 from gancli.checkpoints import checkpoint
+from gancli.checkpoints.about import About
 from gancli.checkpoints.ema import pruned
 from gancli.checkpoints.find import Model
 from gancli.checkpoints.trust import check_trusted
 from gancli.errors import UserError
 from gancli.gan import GAN
 
-LEAST, RATIO = 2**28, 64  # bytes that networks may have: what only training needs may be larger than the file
+LEAST, RATIO = 2**28, 64  # limit on network bytes: networks that only training needs may be larger than the file
 MOST_TENSORS = 10_000
 UNFIT = (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError, MemoryError)
 
 
-def build_gan(about: checkpoint.About) -> GAN[Any]:
-    """Make the GAN that a checkpoint describes, untrained."""
+def build_gan(about: About) -> GAN[Any]:
+    """Build the GAN that a checkpoint describes, untrained."""
     kind = kind_of(about)
     try:
         return kind(kind.hparams(**about.hparams), about.spec)
@@ -59,7 +60,7 @@ def _bounded(path: Path) -> Iterator[None]:
         hook.remove()
 
 
-def kind_of(about: checkpoint.About) -> type[GAN[Any]]:
+def kind_of(about: About) -> type[GAN[Any]]:
     """Return the class that a checkpoint names; code in a .py file is run only if the user trusts it."""
     if about.variant.endswith(".py") or about.source:
         check_trusted(about)

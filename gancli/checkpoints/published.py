@@ -16,7 +16,7 @@ CYCLEGAN = (
 )  # fmt: skip
 PIX2PIX = ("edges2shoes", "edges2handbags", "facades_label2photo", "day2night", "map2sat", "sat2map")
 FAMILIES = {"cyclegan": CYCLEGAN, "pix2pix": PIX2PIX}
-SHA256: dict[str, str] = {}  # by FAMILY/NAME: what a file must hold; none is known yet, see `_convert`
+SHA256: dict[str, str] = {}  # by FAMILY/NAME: the expected hash of the file; none is known yet, see `_convert`
 
 
 def names() -> list[str]:
@@ -29,9 +29,9 @@ def _short(family: str, name: str) -> str:
 
 
 def find(name: str) -> tuple[str, str] | None:
-    """Family and name of a published model; None for another name.
+    """Return family and name of a published model; None for other names.
 
-    Raises UserError for one that both families have.
+    Raise UserError if both families have the name.
     """
     family, _, plain = name.rpartition("/")
     families = [f for f, members in FAMILIES.items() if plain in members and family in ("", f)]
@@ -56,7 +56,7 @@ def fetch_checkpoint(family: str, name: str) -> Path:
     converted = cache.folder(*where[:2]) / where[2]
     source = converted.with_suffix(".pth")
     with cache.full_is_said(cache.root()), download.alone(source.parent):
-        if converted.is_file():  # another process was quicker
+        if converted.is_file():  # another process was faster
             return converted
         if cache_room.is_marked(cache.root()):
             atomic.remove_leftovers(source.parent)
@@ -82,9 +82,9 @@ def _fetch(family: str, name: str, source: Path) -> None:
 
 
 def _convert(family: str, name: str, source: Path, converted: Path) -> None:
-    """Convert a file, and hold it to the hash that is known, or else to that of the first one that could be converted.
+    """Convert a file after checking its hash: the known one, or that of the first download that could be converted.
 
-    Raises UserError for one that is not what it should be, which is removed.
+    Raise UserError and remove the file if it does not match.
     """
     from gancli.checkpoints.importers.convert import convert
 

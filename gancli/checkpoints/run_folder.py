@@ -25,20 +25,20 @@ from gancli.system.untrusted.door import (
 
 RUNS = Path("runs")
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"  # folders of a run
-NUMBER = re.compile("[0-9]{9,18}")  # images seen, by which their files are called
+NUMBER = re.compile("[0-9]{9,18}")  # the file names: images seen
 MOST_IMAGES = 2**53  # in a run: the largest count that JSON numbers hold exactly
-RESUMABLE = 2  # the newest checkpoints that keep all that training needs; older ones keep what is served
+RESUMABLE = 2  # the newest checkpoints that keep all that training needs; older ones keep only inference weights
 
 
 class _HParams(TypedDict):
-    """What is read of a run's hyperparameters before they are compared."""
+    """The hyperparameters of a run that are read before all of them are compared."""
 
     batch: Annotated[int, Meta(ge=1, le=2**31)]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A length that was given in minutes, and the images that the machine of then would see in them."""
+    """A length given in minutes, and the number of images that the machine at that time would process in it."""
 
     minutes: Annotated[float, Meta(ge=0)]
     images: Annotated[int, Meta(ge=0, le=MOST_IMAGES)]
@@ -46,19 +46,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What run.json says of a run, as far as it is read again; those of before lack some of it."""
+    """The fields of run.json that are read again; older versions did not write all of them."""
 
     variant: str
     hparams: dict[str, Any]
     data: str | None = None
-    digest: str | None = None  # of what the data held
-    folder: str | None = None  # where relative paths began
+    digest: str | None = None  # of the content of the data
+    folder: str | None = None  # the working directory, which relative paths start from
     spec: dict[str, Any] | None = None
     seed: int | None = None
     precision: Literal["fp32", "bf16"] | None = None
     source: str | None = None
     suited: dict[str, Any] = field(default_factory=dict)  # the preset
-    measured: Measured | None = None  # its length, if that was given in minutes
+    measured: Measured | None = None  # set if the length was given in minutes
 
     def __post_init__(self) -> None:
         held_to(self.hparams, _HParams)
@@ -72,12 +72,12 @@ class Folder:
 
     @property
     def about(self) -> Path:
-        """Everything needed to repeat the run."""
+        """The file with everything needed to repeat the run."""
         return self.path / "run.json"
 
     @property
     def log(self) -> Path:
-        """One JSON object a tick."""
+        """The log: one JSON object per tick."""
         return self.path / "metrics.jsonl"
 
     @property
@@ -96,20 +96,20 @@ class Folder:
         return self.path / CHECKPOINTS / "best.safetensors"
 
     def grid(self, images: int) -> Path:
-        """A grid of samples, by images seen."""
+        """The grid of samples after a number of images seen."""
         return self.path / SAMPLES / f"{images:09d}.png"
 
     def checkpoint(self, images: int) -> Path:
-        """A checkpoint, by images seen."""
+        """The checkpoint after a number of images seen."""
         return self.path / CHECKPOINTS / f"{images:09d}.safetensors"
 
     def checkpoints(self) -> list[Path]:
-        """List the numbered ones, oldest first."""
+        """List the numbered checkpoints, oldest first."""
         found = (self.path / CHECKPOINTS).glob("*.safetensors")
         return sorted((path for path in found if NUMBER.fullmatch(path.stem)), key=seen)
 
     def check(self) -> None:
-        """Raise UserError when anything of the run is a link, a pipe or the like: it would lead elsewhere, or block."""
+        """Raise UserError if a file of the run is a link or a pipe, which could lead elsewhere or block."""
         for name in (CHECKPOINTS, SAMPLES):
             check_folder(self.path / name)
         numbered = (path for name in (CHECKPOINTS, SAMPLES) for path in (self.path / name).glob("[0-9]*"))
@@ -119,9 +119,9 @@ class Folder:
                 check_regular(path, follow=False)
 
     def read_about(self) -> Recorded | None:
-        """Read run.json; None when the folder holds nothing of a run.
+        """Read run.json; return None if the folder holds no run.
 
-        Raises UserError for one that is damaged, and for none beside what only a run writes.
+        Raise UserError if it is damaged, or missing although other files of a run are there.
         """
         try:
             if os.path.lexists(self.about):
@@ -135,7 +135,7 @@ class Folder:
         return None
 
     def _written(self) -> list[str]:
-        """Name what stands where a run writes, run.json apart; empty folders are nothing."""
+        """Name the files of a run that exist, except run.json; empty folders do not count."""
         files = [path.name for path in (self.log, self.reals, self.curves) if os.path.lexists(path)]
         folders = [path for path in (self.path / CHECKPOINTS, self.path / SAMPLES) if os.path.lexists(path)]
         return [*files, *(path.name for path in folders if not path.is_dir() or any(path.iterdir()))]
@@ -150,15 +150,15 @@ class Folder:
         atomic.append_text(self.log, _lines(ticks))
 
     def ticks(self) -> list[dict[str, Any]]:
-        """Read the log, but for lines that are damaged."""
+        """Read the log without its damaged lines."""
         return ticks.read(self.log).ticks
 
     def seconds(self) -> float:
-        """Return for how long the run has trained, by its log."""
+        """Return how long the run has trained, according to its log."""
         return next((tick["seconds"] for tick in reversed(self.ticks())), 0.0)
 
     def rewind(self, step: int) -> str | None:
-        """Forget the ticks after a step: the run goes on from there. Returns what there is to say of a damaged log."""
+        """Remove the ticks after a step, where training continues; return a warning if the log is damaged."""
         log, said = ticks.read(self.log), None
         if log.broken:
             aside = atomic.copy_aside(self.log)
@@ -172,7 +172,7 @@ class Folder:
         atomic.write_text(self.log, _lines(ticks))
 
     def tidy(self) -> None:
-        """Remove what writers that were killed have left; only for the process that has the folder's lock.
+        """Remove the temporary files of killed writers; call it only while holding the folder's lock.
 
         Nothing is removed from a folder that holds no run.
         """
@@ -182,7 +182,7 @@ class Folder:
 
 
 def seen(path: Path) -> int:
-    """Say how many images had been seen, by the name of a numbered checkpoint."""
+    """Return how many images had been seen, from the name of a numbered checkpoint."""
     return int(path.stem)
 
 

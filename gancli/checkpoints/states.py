@@ -1,6 +1,6 @@
-"""What optimisers remember, by player, field and parameter: as a checkpoint holds it, and put back.
+"""The state of the optimisers, as named tensors for a checkpoint, and back.
 
-What is put back is held to what the optimiser would remember by itself: the same fields, shapes and types.
+A state is restored only if it has the fields, shapes and types that the optimiser would create by itself.
 """
 
 import copy
@@ -18,7 +18,7 @@ Players = Mapping[str, Optimizer]
 
 
 class Fitted(NamedTuple):
-    """What an optimiser is to remember of a parameter."""
+    """The state that an optimiser gets for one parameter."""
 
     player: Optimizer
     parameter: nn.Parameter
@@ -26,7 +26,7 @@ class Fitted(NamedTuple):
 
 
 def named(gan: GAN[Any], players: Players) -> dict[str, Tensor]:
-    """Name everything that the players remember: PLAYER.FIELD.PARAMETER."""
+    """Return the state of all optimisers as tensors named PLAYER.FIELD.PARAMETER."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in gan.named_parameters()}
     return {
         f"{who}.{field}.{names[parameter]}": torch.as_tensor(value)
@@ -37,9 +37,10 @@ def named(gan: GAN[Any], players: Players) -> dict[str, Tensor]:
 
 
 def fitting(gan: GAN[Any], players: Players, tensors: Mapping[str, Tensor], *, trained: bool) -> list[Fitted]:
-    """Find whose each tensor is; raises ValueError, with a name, for what is missing, of another form, or nobody's.
+    """Assign each tensor to its optimiser and parameter.
 
-    A parameter that has never moved has none; if it is `trained`, some have moved.
+    Raise ValueError with the name of a tensor that is missing, has the wrong shape or type, or belongs to no parameter.
+    A parameter that was never updated has no state; if the GAN is `trained`, at least one parameter must have some.
     """
     names: dict[Tensor, str] = {parameter: name for name, parameter in gan.named_parameters()}
     left, found, missing = dict(tensors), list[Fitted](), list[str]()
@@ -65,7 +66,7 @@ def _moved(players: Players) -> Iterator[tuple[str, Optimizer, dict[str, Any], n
 
 
 def _first(player: Optimizer, group: dict[str, Any], parameter: nn.Parameter) -> dict[str, Tensor]:
-    """What an optimiser remembers after a first step on a parameter of that form, which nothing had moved."""
+    """Return the state that an optimiser creates in its first step on a parameter of this shape."""
     probe = nn.Parameter(torch.zeros_like(parameter))
     probe.grad = torch.zeros_like(parameter)
     alike = copy.copy(player)
@@ -77,11 +78,11 @@ def _first(player: Optimizer, group: dict[str, Any], parameter: nn.Parameter) ->
 def _fits(given: Tensor | None, own: Tensor) -> bool:
     if given is None or given.shape != own.shape or given.dtype != own.dtype or not given.isfinite().all():
         return False
-    return given.dim() > 0 or 0 <= given.item() <= 2**53  # it counts steps
+    return given.dim() > 0 or 0 <= given.item() <= 2**53  # a scalar counts steps
 
 
 def put(players: Players, found: list[Fitted]) -> None:
-    """Let the players remember what was found, and nothing else; in place where there is one: a graph may read it."""
+    """Replace the state of all optimisers; in place where state exists, because a CUDA graph may read it."""
     for player in players.values():
         forget(player)
     for player, parameter, fields in found:
@@ -94,14 +95,14 @@ def put(players: Players, found: list[Fitted]) -> None:
 
 
 def forget(player: Optimizer) -> None:
-    """Put the state of an optimiser back to its beginning, zeros, where it is: a CUDA graph may read it."""
+    """Reset the state of an optimiser to zeros, in place, because a CUDA graph may read it."""
     for state in player.state.values():
         for value in state.values():
             value.zero_()
 
 
 def _like(parameter: Tensor, value: Tensor) -> Tensor:
-    """An optimiser's state laid out as its parameter is: fused kernels walk both in the order of memory."""
+    """Give a state the memory layout of its parameter: fused kernels walk both in memory order."""
     if value.shape != parameter.shape:
         return value if value.dim() == 0 and parameter.device.type == "cpu" else value.to(parameter.device)
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -1,4 +1,4 @@
-"""The log of a run, metrics.jsonl: one JSON object a tick. Imports no torch."""
+"""The log of a run, metrics.jsonl: one JSON object per tick. Imports no torch."""
 
 import os
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ LONGEST = 2**20  # bytes of a line
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Seconds = Annotated[float, Meta(ge=0, le=2**53)]
-Numbers = dict[str, float | None]  # None: it was not finite
+Numbers = dict[str, float | None]  # None stands for a value that was not finite
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where training stood: every tick says it, and beside it every term, stat and metric by name."""
+    """The progress of training that every tick records, besides its terms, stats and metrics."""
 
     step: Count
     images: Count
@@ -35,7 +35,7 @@ class Log:
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """Read a line; raises ValueError for what is no tick."""
+    """Parse a line of the log; raise ValueError if it is not a tick."""
     if len(line) > LONGEST:
         raise ValueError(f"it has more than {LONGEST:,} bytes")
     tick = parse_nulled(line.decode(), dict[str, Any])
@@ -45,9 +45,9 @@ def parse(line: bytes) -> dict[str, Any]:
 
 
 def read(path: Path) -> Log:
-    """Read a log; only a last line without an end, which a crash cut short, may be left out without a word.
+    """Read a log; a last line that a crash cut short is skipped and does not count as broken.
 
-    Raises UserError for what is no file of its own, or larger than any log.
+    Raise UserError if the path is not a regular file, or larger than any log.
     """
     log = Log([], [])
     if not os.path.lexists(path):

@@ -1,4 +1,4 @@
-"""The command line. It imports no torch (commands do, when they run) and alone turns errors into exit codes."""
+"""The command line: load torch only when a command runs, and turn errors into exit codes."""
 
 import io
 import os
@@ -81,10 +81,10 @@ def _gancli(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0: done. 2: wrong use or bad input (one line, no traceback). 3: training diverged. 129, 130, 143: interrupted.
+    0: success. 2: wrong use or bad input (one line, no traceback). 3: training diverged. 129, 130, 143: interrupted.
     """
     trusted_code.forget()
-    # of damaged metadata and the like; what matters is raised. Not only where images are read: threads share this
+    # about damaged metadata and the like; real failures raise. Set here because threads share the filter
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
         # not context.command.main(): it turns a closed pipe into exit code 1
@@ -96,7 +96,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return done.exit_code
     except (KeyboardInterrupt, Abort):
         return 130
-    except BrokenPipeError:  # the reader has gone: print nothing more, not even at exit
+    except BrokenPipeError:  # the reader is gone: print nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Turn dataclasses into Typer options. The only module that knows both."""
+"""Turn dataclasses into Typer options."""
 
 import dataclasses
 import inspect
@@ -46,7 +46,7 @@ def with_options(
 ) -> Callable[..., Any]:
     """Return a function for Typer whose options are the fields of `groups`; it passes instances of them to `run`.
 
-    Fields named in `without` become no options and keep their defaults.
+    Fields named in `without` keep their defaults and get no option.
     """
 
     def command(**values: Any) -> Any:

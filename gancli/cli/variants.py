@@ -25,7 +25,7 @@ class VariantCommand(TyperCommand):
     given: frozenset[str] = frozenset()  # options given on the command line
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it, remembering which options were given: presets for the data may replace the other defaults."""
+        """Run the command, and remember which options were given: presets may replace the other defaults."""
         sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
         self.given = frozenset(name for name, source in sources.items() if source and source.name != "DEFAULT")
         load_torch()
@@ -53,7 +53,7 @@ class VariantCommand(TyperCommand):
         return built.callback, built.params
 
     def run(self, variant: str, values: dict[str, Any], options: Any) -> int:
-        """Do the work with the given hyperparameters and return the exit code."""
+        """Run the command with the given hyperparameters and return the exit code."""
         raise NotImplementedError
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

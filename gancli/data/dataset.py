@@ -1,4 +1,4 @@
-"""Batches, and the data sets that they come from: each refers to the other. N C H W as in gancli.gan."""
+"""Batches, and the data sets that they come from. N, C, H and W are as in gancli.gan."""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from gancli.system.seeds import seed_of
 class Batch:
     """Tensors of one batch, N rows each. Images are float32 in [-1, 1]."""
 
-    needs: ClassVar[str] = ""  # what the user must have, in a few words
+    needs: ClassVar[str] = ""  # a phrase: the data that the user must have
     uses: ClassVar[tuple[str, ...]] = ()  # the options of `Request` that only this kind of data has
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ Report = Callable[[int, int], None]  # images done, images in all
 
 @dataclass(frozen=True)
 class Wanted:
-    """The requested image format; None: choose it from the data."""
+    """The requested image format; None means that it is chosen from the data."""
 
     size: Size | None = None
     channels: int | None = None

@@ -1,8 +1,8 @@
 """The whole step as a CUDA graph: a replay launches all kernels at once that Python would launch one by one.
 
-A graph repeats what was captured and runs no Python. So each graph serves one kind of step: steps in which the clock
-answers the game's questions alike and the optimisers' settings are equal. Learning rates that change are tensors on the
-device; batches are copied into the captured tensors.
+A graph repeats what was captured and runs no Python. So each graph serves one kind of step: those in which the game
+reads the same values from the clock and the optimisers' settings are equal. Learning rates that change are tensors on
+the device; batches are copied into the captured tensors.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence

@@ -14,7 +14,7 @@ Play = Callable[..., dict[str, Tensor]]
 
 
 def too_small(error: RuntimeError) -> bool:
-    """Tell whether an error means that the accelerator or the machine is out of memory."""
+    """Return whether an error means that the accelerator or the machine is out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
@@ -27,7 +27,7 @@ class HalveOnOutOfMemory:
 
     def __init__(self, play: Play, note: Callable[[str], None], apart: str = "", least: int = 1) -> None:
         self._play, self._note, self._least, self._halves = play, note, least, 1
-        self._apart = f"; {apart}" if apart else ""  # what micro-batches do not have in common
+        self._apart = f"; {apart}" if apart else ""  # the networks and terms that see only one micro-batch
 
     def __call__(self, parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> dict[str, Tensor]:
         """Play one step."""

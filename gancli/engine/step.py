@@ -76,7 +76,7 @@ def play_turns(
 
 
 class _Played(NamedTuple):
-    """What is left of a micro-batch's turn when its gradients are accumulated."""
+    """The results of a micro-batch's turn after its gradients are accumulated."""
 
     player: str
     loss: Tensor
@@ -104,7 +104,7 @@ def _next_turns(
 
 
 def apart_in_parts(gan: GAN[Any]) -> str:
-    """Say what micro-batches of this GAN do not have in common; empty if nothing."""
+    """Describe what sees only one micro-batch in this GAN; return an empty string if nothing does."""
     *most, last = gan.mixes() or ("",)
     names = f"{', '.join(most)} and {last}" if most else last
     return f"{names} see{'s' * (not most)} one micro-batch at a time, not the whole batch" if last else ""

@@ -24,10 +24,10 @@ class Window(NamedTuple):
 
 
 class StepCost(NamedTuple):
-    """What a training step takes."""
+    """The time and memory of a training step."""
 
     seconds: float
-    memory: int  # peak memory of the process in bytes; 0 if the system does not tell
+    memory: int  # peak memory of the process in bytes; 0 if unknown
 
 
 def window(step: Callable[[], object], seconds: float, device: torch.device) -> Window:
@@ -41,10 +41,10 @@ def window(step: Callable[[], object], seconds: float, device: torch.device) -> 
 
 
 def step_cost(step: Callable[[], object], device: torch.device, most: int, seconds: float) -> StepCost:
-    """Time at most so many steps, at least one, in about so many seconds; all processes play as many.
+    """Time one to `most` steps in about so many seconds; all processes run the same number.
 
-    They are timed in windows that grow, and only the last counts: in the first ones memory is allocated, kernels are
-    chosen and CUDA graphs captured.
+    They are timed in growing windows, and only the last one counts: during the first ones memory is allocated,
+    kernels are chosen and CUDA graphs are captured.
     """
     done, spent, count = 0, 0.0, 1
     while True:

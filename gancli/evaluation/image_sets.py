@@ -25,7 +25,7 @@ from gancli.system.read_ahead import in_order
 from gancli.system.seeds import aside, seed_of
 from gancli.system.untrusted.door import held_to, reading, why
 
-DRAWN = 100  # images generated at a time: part of the protocol, since it decides which noise makes which image
+DRAWN = 100  # images generated at a time; part of the protocol, because each image's noise depends on it
 AHEAD = 64  # images decoded ahead while the network works
 THREADS = 2
 
@@ -120,7 +120,7 @@ def _marks(labels: Tensor | None) -> list[int] | None:
 
 @dataclass(frozen=True)
 class _Content:
-    """What the cache keeps about decoded files."""
+    """The cached description of decoded files."""
 
     content: str
     count: int

@@ -44,7 +44,7 @@ def read(path: Path) -> tuple[Features, dict[str, Any] | None]:
         with (
             reading(str(path)),
             np.errstate(all="ignore"),
-        ):  # what is not finite is reported below
+        ):  # non-finite values are reported below
             mu, sigma, said = READERS[path.suffix](path)
             mean, covariance = torch.from_numpy(mu).double(), torch.from_numpy(sigma).double()
             protocol = _protocol(said) if said else None
@@ -66,7 +66,7 @@ class _Real(TypedDict, total=False):
 
 
 class _Protocol(TypedDict, total=False):
-    """What is used of what our own files say, which other tools may say otherwise."""
+    """The entries of gancli's own files that are read; files of other tools may use them differently."""
 
     extractor: str | None
     weights: str | None

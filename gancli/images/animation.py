@@ -20,7 +20,7 @@ VIDEO = (".mp4", ".webm", ".mkv")
 def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float = 25) -> None:
     """Save frames in the format of the file extension: .gif, .webp, .png (animated), .mp4, or a folder of PNGs.
 
-    Raises UserError for other endings, and for video where no encoder is installed.
+    Raise UserError for other extensions, and for video if no encoder is installed.
     """
     suffix = path.suffix.lower()
     if not suffix:
@@ -53,7 +53,7 @@ def _save_video(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
     encoder = _installed_encoder() or _bundled_encoder()
     if encoder is None:
         raise UserError(f"--out {path}: no ffmpeg on the PATH (or pip install imageio-ffmpeg); .webp needs none")
-    width, height = (side + side % 2 for side in frames[0].size)  # yuv420p wants even sides
+    width, height = (side + side % 2 for side in frames[0].size)  # yuv420p requires even sides
     command = [encoder, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
     command += ["-r", str(fps), "-i", "-", "-pix_fmt", "yuv420p", "-metadata", f"comment={provenance(about)}"]
     pixels = b"".join(frame.convert("RGB").resize((width, height)).tobytes() for frame in frames)
@@ -64,10 +64,10 @@ def _save_video(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
 
 
 def _installed_encoder() -> str | None:
-    """Find ffmpeg on the PATH, but for its parts that mean the current folder, where anyone's files may lie."""
+    """Find ffmpeg on the PATH, except in the current folder, which may hold untrusted files."""
     folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
     found = shutil.which("ffmpeg", path=os.pathsep.join(folders))
-    return found if found and os.path.isabs(found) else None  # Windows looks into the current folder unasked
+    return found if found and os.path.isabs(found) else None  # Windows always searches the current folder
 
 
 def _bundled_encoder() -> str | None:

@@ -1,4 +1,4 @@
-"""Curves of a run: terms and metrics over the images seen."""
+"""Plot the curves of a run: terms and metrics over the images seen."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,13 @@ from gancli.system.untrusted.door import printable
 SPEED = "images_per_second"
 NOT_CURVES = ("step", "images", "seconds", SPEED)
 COLUMNS = 3
-MOST_PANELS = 36  # twice what the variants need; a page of thousands is beyond what can be drawn
+MOST_PANELS = 36  # twice what the variants need; thousands could not be drawn
 LONGEST_NAME = 50  # characters over a panel
-LARGEST = 1e100  # values beyond it are no curve: axes round them overflow
+LARGEST = 1e100  # larger values are left out: they would overflow the axes
 
 
 def save_curves(ticks: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw one panel a term, stat and metric, and one of the speed; nothing when there are no ticks."""
+    """Draw one panel per term, stat and metric, and one of the speed; draw nothing without ticks."""
     panels = _panels(ticks)
     if not panels:
         return
@@ -37,13 +37,13 @@ def save_curves(ticks: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def _panels(ticks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name what is drawn, the speed last; where a log has names without end, those that come most often."""
+    """Return the names to draw, the speed last; if there are too many, only the most frequent ones."""
     often = Counter(name for tick in ticks for name in tick if name not in NOT_CURVES and _points([tick], name))
     names = sorted(name for name, _ in often.most_common(MOST_PANELS))
     return [*names, *([SPEED] if names and _points(ticks, SPEED) else [])]
 
 
 def _points(ticks: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
-    """Give kimg and value of each tick that has one that can be drawn."""
+    """Return kimg and value of each tick whose value can be drawn."""
     values = ((tick["images"] / 1000, tick.get(name)) for tick in ticks)
     return [(kimg, float(value)) for kimg, value in values if value is not None and abs(value) < LARGEST]

@@ -1,6 +1,6 @@
-"""Figures of matplotlib that look the same for everybody: no settings file is read, and text is only text.
+"""Make matplotlib figures that look the same for every user: no settings file is read, no text is interpreted.
 
-matplotlib looks for its settings in the current folder before anywhere else, and cannot be told not to.
+matplotlib always looks for its settings in the current folder first.
 """
 
 import importlib
@@ -21,11 +21,11 @@ SETTINGS = "matplotlibrc"
 
 @contextmanager
 def figure(width: float, height: float) -> Iterator["Figure"]:
-    """Return a figure of the given size in inches, to be drawn on and saved before the block ends.
+    """Yield a figure of the given size in inches; draw on it and save it before the block ends.
 
-    Text that comes from a file is to be drawn with `parse_math=False`.
+    Draw text that comes from a file with `parse_math=False`.
     """
-    matplotlib = _matplotlib()  # takes half a second; and pyplot, which keeps figures, is not needed
+    matplotlib = _matplotlib()  # takes half a second; pyplot, which keeps figures in memory, is not needed
     with matplotlib.rc_context(matplotlib.rcParamsDefault):
         from matplotlib.figure import Figure
 
@@ -33,7 +33,7 @@ def figure(width: float, height: float) -> Iterator["Figure"]:
 
 
 def _matplotlib() -> Any:
-    """Import matplotlib, with its cache of fonts in ours."""
+    """Import matplotlib, with its font cache in gancli's cache."""
     with variables({"MPLCONFIGDIR": str(cache.root() / "matplotlib"), "MATPLOTLIBRC": os.devnull}), _no_settings():
         importlib.import_module("matplotlib.figure")
         return importlib.import_module("matplotlib")
@@ -41,7 +41,7 @@ def _matplotlib() -> Any:
 
 @contextmanager
 def _no_settings() -> Iterator[None]:
-    """Hide ./matplotlibrc, which could also be a pipe: nothing but matplotlib asks for it by that name."""
+    """Hide ./matplotlibrc, which could even be a pipe, from matplotlib."""
     exists = os.path.exists
     os.path.exists = lambda path: path != SETTINGS and exists(path)
     try:

@@ -17,12 +17,12 @@ def to_floats(pixels: Tensor) -> Tensor:
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Round values in [-1, 1] to uint8; what is outside of the range is clipped."""
+    """Round values in [-1, 1] to uint8; values outside the range are clipped."""
     return images.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def to_pixels(images: Tensor) -> Pixels:
-    """Round images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C); what is outside of the range is clipped."""
+    """Round images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C); values outside the range are clipped."""
     return to_bytes(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
@@ -32,7 +32,7 @@ def to_picture(pixels: Pixels) -> Image.Image:
 
 
 def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
-    """Lay images out in rows of `columns` (as square as can be by default), on white with a gap between."""
+    """Lay images out in rows of `columns` (by default as square as possible), on white with gaps between them."""
     count, height, width, channels = pixels.shape
     columns = min(columns or int(np.ceil(np.sqrt(count))), count)
     rows = -(-count // columns)

@@ -1,4 +1,4 @@
-"""Image files of any mode, read upright and within bounds."""
+"""Read image files of any mode, upright and within limits."""
 
 import io
 import struct
@@ -16,9 +16,9 @@ from PIL import Image, ImageOps
 from gancli.images.sizes import LARGEST_COMMON, Size
 from gancli.system.untrusted.door import check_regular
 
-LARGE = 2**22  # pixels: threads take turns with such images, which need memory
-ORIENTATION = 0x0112  # of EXIF
-MOST_PIXELS = 2**26  # of an image, all frames together: larger ones are refused before they take memory
+LARGE = 2**22  # pixels; threads take turns with such images to limit memory
+ORIENTATION = 0x0112  # the EXIF tag
+MOST_PIXELS = 2**26  # in all frames of an image; larger images are refused before they take memory
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "AVIF", "JPEG2000")  # EPS is a program
 UNREADABLE = (  # what Pillow's readers raise on bad files
     *(OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError),
@@ -33,7 +33,7 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
 
     Transparency is kept with 4 channels, else composited on white. 16-bit values are scaled, not clipped.
     """
-    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # a JPEG much larger than that is read at a fraction
+    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # decode a much larger JPEG at reduced size
     with _one_large if image.width * image.height > LARGE else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata
         return _to_array(image, size, channels)
@@ -53,7 +53,7 @@ def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8
 
 def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
     """Apply the EXIF orientation and convert to RGB or RGBA; transparency that is not kept is composited on white."""
-    if image.getexif().get(ORIENTATION, 1) != 1:  # each copy of a large picture costs a quarter of a gigabyte
+    if image.getexif().get(ORIENTATION, 1) != 1:  # a copy of a large image takes a quarter of a gigabyte
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_to_8_bits(np.asarray(image, np.float32)))
@@ -70,7 +70,7 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Scale from the range that holds the values: [0, 1], 8 bits or 16."""
+    """Scale to 8 bits from the smallest range that holds the values: [0, 1], 8 bits or 16 bits."""
     top = values.max(initial=0.0)
     full = 1.0 if top <= 1 else 255.0 if top <= 255 else 65535.0
     return (np.clip(values / full, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -81,7 +81,7 @@ def open_picture(source: Path | IO[bytes]) -> Image.Image:
     if isinstance(source, Path) and source.exists():
         check_regular(source)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged EXIF, large pictures and the like: what matters is raised
+        warnings.simplefilter("ignore")  # about damaged EXIF, large images and the like; real failures raise
         image = Image.open(source, formats=FORMATS)
     try:
         check_pixels(image.width * image.height)

@@ -44,10 +44,10 @@ def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
                 check_pixels(count * frame.width * frame.height)
                 turned = _upright(frame)
                 sides = _sides(turned.size, size)
-                check_pixels(count * sides[0] * sides[1])  # what is small in a file may be large by then
+                check_pixels(count * sides[0] * sides[1])  # --size may enlarge a small file
                 frames.append(turned if sides == turned.size else turned.resize(sides, Image.Resampling.LANCZOS))
-                durations.append(float(frame.info.get("duration", 0)))  # WebP knows it only now
-            exif.pop(ORIENTATION, None)  # it has been followed
+                durations.append(float(frame.info.get("duration", 0)))  # known for WebP only after decoding
+            exif.pop(ORIENTATION, None)  # it was applied
             return Loaded(frames, exif, profile, durations if len(frames) > 1 else [], image.info.get("loop", 0))
 
 
@@ -57,7 +57,7 @@ def _upright(frame: Image.Image) -> Image.Image:
 
 
 def _sides(given: tuple[int, int], size: str | None) -> tuple[int, int]:
-    """Width and height of what is to be WIDTHxHEIGHT, or to have N pixels along its shorter side."""
+    """Return width and height for a --size of WIDTHxHEIGHT, or of N pixels along the shorter side."""
     if size is None:
         return given
     height, width = parse_size(size) or (0, 0)

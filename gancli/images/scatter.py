@@ -1,4 +1,4 @@
-"""Scatter plots of points, real ones grey and generated ones coloured: the "grid" of point data."""
+"""Scatter plots of points, which replace image grids for point data: real points grey, generated ones coloured."""
 
 import io
 

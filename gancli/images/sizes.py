@@ -5,7 +5,7 @@ import re
 from gancli.errors import UserError
 
 Size = tuple[int, int]  # height, width
-LARGEST_COMMON = 256  # images that all have one size, up to this, keep it
+LARGEST_COMMON = 256  # images of one common size keep it, up to this side
 
 
 def parse_size(text: str | None) -> Size | None:

@@ -26,12 +26,12 @@ def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None
 def read_about(path: Path) -> dict[str, Any]:
     """Read the provenance that `save_png` wrote into a PNG; raise UserError if there is none.
 
-    How much text a chunk may unpack to is bounded by Pillow.
+    Pillow limits the size of the decompressed text.
     """
     check_regular(path)
     try:
         with warnings.catch_warnings(), reading(str(path)):
-            warnings.simplefilter("ignore")  # of its size: no pixel is read
+            warnings.simplefilter("ignore")  # about large images: no pixel is read
             with Image.open(path, formats=("PNG",)) as picture:
                 return parse_json(str(picture.info.get(TEXT, "")), dict[str, Any])
     except UserError:

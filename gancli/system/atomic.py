@@ -1,4 +1,4 @@
-"""Write files completely or not at all, and remove only what was created here."""
+"""Write files completely or not at all, and remove only files created here."""
 
 import errno
 import os
@@ -19,8 +19,8 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None
 
-PREFIX = ".gancli-tmp-"  # of the folders for unfinished files: no other program uses this prefix
-LEFTOVER = re.compile(re.escape(PREFIX) + r"([0-9]{1,10})-[0-9a-f]{8}")  # the process that made it, and a number
+PREFIX = ".gancli-tmp-"  # of the folders for unfinished files; no other program uses it
+LEFTOVER = re.compile(re.escape(PREFIX) + r"([0-9]{1,10})-[0-9a-f]{8}")  # the id of the process, and a random number
 OPENED = Path("/proc/self/fd")  # where Linux shows the current path of an open folder
 
 
@@ -85,20 +85,20 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_place(path: Path) -> None:
-    """Raise UserError where a file is to be written and something else stands: a folder, a pipe, a device."""
+    """Raise UserError if a file cannot be written to a path because it is a folder, a pipe or a device."""
     if path.exists():
         check_regular(path)
 
 
 def _share(path: Path, mode: int) -> None:
-    """Set a file's mode as the umask says, which some libraries ignore."""
+    """Set a file's mode according to the umask, which some libraries ignore."""
     if stat.S_IMODE(path.stat().st_mode) != mode:
         with suppress(PermissionError):  # a file system without modes
             path.chmod(mode)
 
 
 def _make_parent(path: Path) -> None:
-    """Make the folder that a file is written to; a locked one is never recreated."""
+    """Create the folder that a file is written to; a locked one is never recreated."""
     held = _holder(path)
     if held is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,17 +121,17 @@ def _sync(path: Path, flags: int) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace a text file."""
     with replacing(path) as temporary:
-        # names of files may hold what UTF-8 does not; in JSON this is an escape that it knows
+        # file names may hold bytes that are not UTF-8; JSON can escape them
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file, laid out to be read by people."""
+    """Replace a JSON file, indented for reading."""
     write_text(path, to_json(value, indent=2) + "\n")
 
 
 def append_text(path: Path, text: str) -> None:
-    """Append to a text file, completely or not at all: a write that a full disk cut short is undone."""
+    """Append to a text file, completely or not at all: a partial write to a full disk is undone."""
     _make_parent(path)
     with open(path, "ab", buffering=0, opener=_open_to_append) as file:
         end, data = file.tell(), text.encode(errors="backslashreplace")
@@ -144,7 +144,7 @@ def append_text(path: Path, text: str) -> None:
 
 
 def _open_to_append(path: str, flags: int) -> int:
-    """Follow no link, and wait for no reader of a pipe: telling the place in one is an error then."""
+    """Open a file for appending without following links or blocking on a pipe, where `tell` then fails."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
@@ -157,7 +157,7 @@ def copy_aside(path: Path) -> Path:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, so that it is out of the way but not lost, and return its new path."""
+    """Rename a damaged file, so that nothing is lost, and return its new path."""
     return path.rename(_aside(path))
 
 
@@ -167,7 +167,7 @@ def _aside(path: Path) -> Path:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed writers left in a folder, which must be one of ours."""
+    """Remove the temporary files of killed writers from a folder that gancli created."""
     for path in folder.glob(f"{PREFIX}*"):
         found = LEFTOVER.fullmatch(path.name)
         if found and stat.S_ISDIR(path.lstat().st_mode) and not _writes(int(found[1])):
@@ -175,27 +175,27 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _writes(process: int) -> bool:
-    """Tell whether another process of that number lives: it may be at work on what looks like a leftover."""
+    """Return whether another process with this id is alive: it may still be writing the apparent leftover."""
     if os.name == "nt" or process == os.getpid():
-        return False  # on Windows, asking would end it
+        return False  # on Windows, os.kill would end it
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # it is another user's
+    except PermissionError:  # it belongs to another user
         return True
     return True
 
 
 def make_folder(path: Path, *, exist_ok: bool) -> list[Path]:
-    """Make a folder; returns those that were not there before, itself first. Raises OSError as `mkdir` does."""
+    """Create a folder and return all folders that were created, the innermost first; raise OSError like `mkdir`."""
     missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
     path.mkdir(parents=True, exist_ok=exist_ok)
     return missing
 
 
 def remove_empty(folders: list[Path]) -> None:
-    """Remove folders, the innermost first, up to the first in which there is something."""
+    """Remove folders, the innermost first, up to the first that is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()
@@ -203,10 +203,10 @@ def remove_empty(folders: list[Path]) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Lock a folder until the block, or this process, ends, however it ends; false when another process has it.
+    """Lock a folder until the block or the process ends; yield False if another process has locked it.
 
-    Until then, whatever is written below its path raises Gone when that is not this folder any more.
-    Where folders cannot be locked (Windows, some network file systems) it is always true.
+    Meanwhile, a write below its path raises Gone if the folder was moved or replaced.
+    Where folders cannot be locked (Windows, some network file systems), yield True.
     """
     if fcntl is None:
         yield True

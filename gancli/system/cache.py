@@ -1,7 +1,7 @@
 """The user's cache: decoded data and downloads. Everything in it can be rebuilt.
 
-What gancli makes lies in entries: folders that appear whole, say what their files must hold, and are made again where
-they do not. A file that somebody cuts while it is mapped still ends the process (SIGBUS): nothing can catch that.
+It consists of entries: folders that appear atomically, record the hashes of their files, and are rebuilt when these do
+not match. If another program truncates a file while it is mapped, the process still dies (SIGBUS cannot be caught).
 """
 
 import atexit
@@ -29,7 +29,7 @@ from gancli.system.untrusted.terminal import warn
 R = TypeVar("R")
 
 ABOUT = cache_room.ABOUT
-FORMAT = 2  # part of every key: a change of what is stored makes new entries
+FORMAT = 2  # part of every key; raise it when the stored content changes
 
 
 # ------------------------------------------------------------------------------------------------- places
@@ -49,13 +49,13 @@ def root() -> Path:
 
 
 def places(*parts: str) -> list[Path]:
-    """Return the paths where an entry may be, including a read-only cache that others made."""
+    """Return the paths where an entry may be, including a read-only cache of another user."""
     roots = [*([_spare()] if _spare.cache_info().currsize else []), root(), _base()]
     return [folder.joinpath(*parts) for folder in dict.fromkeys(roots)]
 
 
 def folder(*parts: str) -> Path:
-    """Make a folder to write to; if it is another user's, a temporary one that is removed with this process."""
+    """Create a folder to write to; if it belongs to another user, a temporary one that is removed on exit."""
     for base in (root, _spare):
         with suppress(OSError):
             path = base()
@@ -78,7 +78,7 @@ def _base() -> Path:
     given = os.environ.get("GANCLI_CACHE")
     try:
         return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gancli"
-    except RuntimeError:  # no home at all
+    except RuntimeError:  # no home directory
         return _spare()
 
 
@@ -96,7 +96,7 @@ def _spare() -> Path:
 
 @dataclass(frozen=True)
 class File:
-    """What a file of an entry must hold."""
+    """The size and hash that a file of an entry must have."""
 
     size: int
     sha256: str
@@ -108,7 +108,7 @@ class _Seal:
 
     about: dict[str, Any]
     files: dict[str, File]
-    sha256: str  # of the two above
+    sha256: str  # of the two fields above
 
     @classmethod
     def of(cls, about: dict[str, Any], files: dict[str, File]) -> "_Seal":
@@ -138,7 +138,7 @@ class Kept:
             raise ValueError(f"{name} is not an array {np.dtype(dtype)}{list(shape)}")
         with self._opened(name) as file:
             cache_room.use(file.fileno())  # the mapping keeps the file open, and so the lock
-            return np.memmap(file, dtype, "c", shape=shape)  # never written to; "c" is what torch takes
+            return np.memmap(file, dtype, "c", shape=shape)  # never written to; torch requires "c"
 
     def check(self) -> None:
         """Read every file and check its hash."""
@@ -160,13 +160,13 @@ class Kept:
 
 
 def _kept(path: Path) -> Kept:
-    check_folder(path)  # what a link leads to is somebody else's
+    check_folder(path)  # refuse links: they lead to files of others
     check_regular(path / ABOUT, follow=False)
     seal = read_json(path / ABOUT, _Seal)
     if _Seal.of(seal.about, seal.files) != seal:
         raise ValueError(f"{ABOUT} has changed")
     with suppress(OSError):
-        os.utime(path / ABOUT)  # its time says when it was last used; it may be another user's
+        os.utime(path / ABOUT)  # records when it was last used; fails if another user owns it
     return Kept(path, seal.about, seal.files)
 
 
@@ -190,13 +190,13 @@ def _flushed(path: Path) -> File:
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder of the cache, whole or absent."""
+    """A folder of the cache that is either complete or absent."""
 
     kind: str
     name: str
 
     def read(self, use: Callable[[Kept], R]) -> R | None:
-        """Return what `use` makes of the entry; None if there is none, or if it is damaged, with a warning."""
+        """Apply `use` to the entry; return None if there is none, or, with a warning, if it is damaged."""
         for path in places(self.kind, self.name):
             if not os.path.lexists(path):
                 continue
@@ -210,19 +210,19 @@ class Entry:
 
     @contextmanager
     def write(self, size: int = 0) -> Iterator[Draft]:
-        """Give a folder to fill with `size` bytes and to seal; it becomes the entry when the block ends well.
+        """Yield a folder to fill with `size` bytes and to seal; it becomes the entry when the block succeeds.
 
-        Raises UserError when there is no room for it.
+        Raise UserError if there is no room for it.
         """
         with self._drafted() as path, full_is_said(path.parent.parent):
             cache_room.make_room(path.parent.parent, size)
             yield Draft(path)
-            with suppress(OSError):  # another process was quicker, with the same
+            with suppress(OSError):  # another process has just written the same entry
                 path.rename(path.with_name(self.name))
 
     @contextmanager
     def _drafted(self) -> Iterator[Path]:
-        """Make a folder beside the entry's, locked while it is one: without a lock it is an orphan."""
+        """Create a temporary folder beside the entry's and lock it: an unlocked one counts as an orphan."""
         path, lock = self._new()
         try:
             yield path
@@ -234,9 +234,9 @@ class Entry:
         name = f"{cache_room.NEW}{secrets.token_hex(8)}"
         for base in (root, _spare):
             kind = base() / self.kind
-            if os.path.lexists(kind / self.name):  # somebody else's, and of no use
+            if os.path.lexists(kind / self.name):  # another user's folder, which cannot be used
                 continue
-            with suppress(OSError):  # somebody else's folder
+            with suppress(OSError):  # another user's folder
                 cache_room.make_folder(kind)
                 (kind / name).mkdir()
                 return kind / name, cache_room.claim(kind / name)
@@ -244,7 +244,7 @@ class Entry:
 
 
 def entry(kind: str, *key: object) -> Entry:
-    """Name the entry of a kind that belongs to a key (of values whose repr is stable)."""
+    """Return the entry of a kind for a key (of values whose repr is stable)."""
     return Entry(kind, hashlib.sha256(repr((FORMAT, *key)).encode(errors="backslashreplace")).hexdigest()[:32])
 
 
@@ -274,7 +274,7 @@ def raise_if_full(error: BaseException) -> None:
 
 @contextmanager
 def full_is_said(folder: Path) -> Iterator[None]:
-    """Turn the errors of a full disk or quota into one UserError that says where, and what to do."""
+    """Turn errors of a full disk or quota into a UserError that says where, and what to do."""
     try:
         yield
     except Exception as error:

@@ -1,6 +1,6 @@
-"""Limit the size of the cache: remove what killed processes left, then the least recently used entries.
+"""Limit the size of the cache: remove leftovers of killed processes, then the least recently used entries.
 
-Only folders with names that only gancli uses are removed, and only from a cache that carries its mark.
+A folder is removed only if its name is one that only gancli uses and the cache carries gancli's mark.
 """
 
 import errno
@@ -17,21 +17,21 @@ from gancli.errors import UserError
 
 try:
     import fcntl
-except ImportError:  # Windows has no such locks: nothing is seen to be in use, and nothing is removed
+except ImportError:  # Windows has no such locks; without them nothing is removed
     fcntl = None
 
 ABOUT = "about.json"
-NEW, OLD = ".gancli-new-", ".gancli-old-"  # folders that are being made, and removed
-TAG = "CACHEDIR.TAG"  # https://bford.info/cachedir/: backups leave such folders out
+NEW, OLD = ".gancli-new-", ".gancli-old-"  # prefixes of folders being created and removed
+TAG = "CACHEDIR.TAG"  # https://bford.info/cachedir/: backups skip such folders
 SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55\n# This is gancli's cache. All of it can be made again.\n"
 KINDS = ("images", "features", "content", "local", "ratings", "weights", "published", "torchvision", "matplotlib")
-OURS = frozenset((*KINDS, "trusted", "precision"))  # what is in caches that were made without a mark
-SHARE = 5  # by default the cache may hold this part of its disk
+OURS = frozenset((*KINDS, "trusted", "precision"))  # the folders in caches of older versions, which have no mark
+SHARE = 5  # by default the cache may use one fifth of its disk
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-# -------------------------------------------------------------------------------------------- what is ours
+# ------------------------------------------------------------------------------------------------- entries
 
 
 def mark(root: Path) -> None:
@@ -41,19 +41,19 @@ def mark(root: Path) -> None:
 
 
 def is_marked(root: Path) -> bool:
-    """Tell whether a folder is gancli's cache, from which it may remove what it made."""
+    """Return whether a folder is gancli's cache, in which it may remove entries."""
     return (root / TAG).is_file()
 
 
 def make_folder(kind: Path) -> None:
-    """Make the folder of a kind of entries; where the cache is shared, it is shared alike."""
+    """Create the folder for a kind of entries, with the permissions of a shared cache."""
     try:
         kind.mkdir()
     except FileExistsError:
         return
     mode = kind.parent.stat().st_mode
     if mode & 0o022:
-        kind.chmod(mode & 0o3777)  # with the sticky bit, if the cache has it: nobody removes what is another's
+        kind.chmod(mode & 0o3777)  # including the sticky bit, so that users cannot remove each other's entries
 
 
 def entries(root: Path) -> Iterator[Path]:
@@ -80,11 +80,11 @@ def _folders(path: Path) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove an entry atomically; another user's stays."""
+    """Remove an entry atomically; entries of other users stay."""
     away = path.with_name(f"{OLD}{secrets.token_hex(8)}")
     with suppress(OSError):
         path.rename(away)
-        folder = stat.S_ISDIR(away.lstat().st_mode)  # rmtree would wait for who writes to a pipe
+        folder = stat.S_ISDIR(away.lstat().st_mode)  # rmtree would block on a pipe
         shutil.rmtree(away) if folder else away.unlink()
 
 
@@ -94,7 +94,7 @@ def remove(path: Path) -> None:
 def use(file: int) -> None:
     """Mark an open file as in use until it is closed."""
     if fcntl is not None:
-        with suppress(OSError):  # it is just being removed, which does no harm, or there are no locks here
+        with suppress(OSError):  # it is being removed, which does no harm, or there are no locks here
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
@@ -113,7 +113,7 @@ def claim(folder: Path) -> int:
 
 
 def _remove_unused(path: Path) -> bool:
-    """Remove a folder that no living process has locked, nor a file in it."""
+    """Remove a folder unless a living process has locked it or a file in it."""
     handles: list[int] = []
     try:
         for each in (path, *path.iterdir()):
@@ -133,9 +133,9 @@ def _remove_unused(path: Path) -> bool:
 
 
 def make_room(root: Path, size: int) -> None:
-    """Remove orphans, and what was not used for longest, until `size` more bytes fit on the disk and in the bound.
+    """Remove orphans and the least recently used entries until `size` more bytes fit on the disk and in the limit.
 
-    Raises UserError when they are more than the bound that was set.
+    Raise UserError if `size` is larger than the limit that the user set.
     """
     most, given = bound(root)
     if given and size > most:
@@ -156,7 +156,7 @@ def make_room(root: Path, size: int) -> None:
 
 
 def bound(root: Path) -> tuple[int, bool]:
-    """Return how many bytes entries may take, and whether the user set that limit."""
+    """Return how many bytes the entries may take, and whether the user set that limit."""
     given = os.environ.get("GANCLI_CACHE_SIZE")
     if not given:
         return shutil.disk_usage(root).total // SHARE, False
@@ -167,7 +167,7 @@ def bound(root: Path) -> tuple[int, bool]:
 
 
 def said(size: int) -> str:
-    """Format a number of bytes for people."""
+    """Format a number of bytes with a unit."""
     unit = max((u for u in UNITS.items() if u[1] <= max(size, 1)), key=lambda u: u[1])
     return f"{size / unit[1]:.3g} {unit[0].upper()}B"
 
@@ -187,7 +187,7 @@ def _size(path: Path) -> int:
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether an error means a full disk or quota; some libraries say so only in the message."""
+    """Return whether an error means a full disk or quota; some libraries tell only in the message."""
     return getattr(error, "errno", None) in FULL or any(f"(os error {number})" in str(error) for number in FULL)
 
 
@@ -197,10 +197,10 @@ def allocate(path: Path, size: int) -> None:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
             return
-        except AttributeError:  # macOS and Windows have no such call
+        except AttributeError:  # macOS and Windows lack this call
             pass
         except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):  # some file systems have none
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):  # some file systems do not support it
                 raise
         for start in range(0, size, 2**20):
             file.write(bytes(min(2**20, size - start)))

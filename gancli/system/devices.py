@@ -1,4 +1,4 @@
-"""Which device a command runs on, and what it can do."""
+"""Choose the device that a command runs on, and find out what it supports."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -29,8 +29,8 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """Compute float32 in float32 within a block: under autocast, a matrix product of float32 would be in bf16."""
-    known = torch.amp.is_autocast_available(device.type)  # meta tensors, which tests use, have none
+    """Compute float32 in full precision within a block: autocast would compute its matrix products in bf16."""
+    known = torch.amp.is_autocast_available(device.type)  # false for meta tensors, which tests use
     return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 

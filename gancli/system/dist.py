@@ -1,4 +1,4 @@
-"""The few collective operations that training needs; on one process all of them do nothing."""
+"""The collective operations that training needs; with one process they do nothing."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ def rank() -> int:
 def rows(draw: Callable[[int], Tensor], n: int) -> Tensor:
     """Draw noise for the whole batch and keep the `n` rows of this process and micro-batch.
 
-    All processes share one seed a step, so together they draw what a single one would.
+    All processes share one seed per step, so together they draw the same noise as a single process.
     """
     if world() == 1 and parts.count() == 1:
         return draw(n)
@@ -40,7 +40,7 @@ def rows(draw: Callable[[int], Tensor], n: int) -> Tensor:
 
 
 def common(draw: Callable[[], Tensor]) -> Tensor:
-    """Draw what all rows of the batch have in common, such as places that are the same in every image."""
+    """Draw random numbers that all rows of the batch share, such as positions that are equal in every image."""
     return parts.together(draw)
 
 
@@ -89,7 +89,7 @@ def sum_with_gradient(x: Tensor) -> Tensor:
     return x if world() == 1 else _Sum.apply(x)  # pyright: ignore[reportReturnType]  apply is untyped
 
 
-class _Sum(torch.autograd.Function):  # ctx is the name that torch calls it by
+class _Sum(torch.autograd.Function):  # torch passes ctx by this name
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         total = x.clone()
@@ -129,7 +129,7 @@ def wait() -> None:
 
 
 def gathered(value: Any) -> list[Any]:
-    """Give every process the values of all, in the order of their ranks."""
+    """Gather the values of all processes on every process, in the order of their ranks."""
     if world() == 1:
         return [value]
     values: list[Any] = [None] * world()
@@ -156,7 +156,7 @@ def _together() -> Iterator[None]:
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Join the processes that torchrun started, if it did, and leave them at the end."""
+    """Join the process group if torchrun started this process, and leave it at the end."""
     global _watch
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or td.is_initialized():
         yield
@@ -179,7 +179,7 @@ def joined() -> Iterator[None]:
 
 @contextmanager
 def _stdout_elsewhere() -> Iterator[None]:
-    """Send to stderr what goes to stdout: gloo (of torch 2.9) says there whom it is connected to, before our JSON."""
+    """Redirect stdout to stderr: gloo (in torch 2.9) prints its connections there, before our JSON."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)

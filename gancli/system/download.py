@@ -17,8 +17,8 @@ from gancli.system.digests import sha256_of
 from gancli.system.untrusted.door import printable, read_json, reason
 from gancli.system.untrusted.terminal import warn
 
-TRIES = 4  # connections in a row that bring nothing new
-PAUSE = 0.5  # seconds before the next of them, doubled each time
+TRIES = 4  # connections in a row that bring no new bytes
+PAUSE = 0.5  # seconds before the next try, doubled each time
 MIRROR = "GANCLI_MIRROR"
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0: unknown)
@@ -33,14 +33,14 @@ class Unfetched(UserError):
 
 
 def mirrored(url: str) -> str:
-    """Where to fetch what lies at a URL: under the same path from the server that GANCLI_MIRROR names, if any."""
+    """Return the URL to fetch from: the same path on the server that GANCLI_MIRROR names, if it is set."""
     mirror = os.environ.get(MIRROR)
     return f"{mirror.rstrip('/')}{urlsplit(url).path}" if mirror else url
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a download folder in the block, after waiting for any other process."""
+    """Lock a download folder for the block, after waiting for any other process."""
     folder.mkdir(parents=True, exist_ok=True)
     told = False
     while True:
@@ -55,11 +55,11 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def fetch(url: str, path: Path, sha256: str | None = None, progress: Progress | None = None) -> Path:
-    """Bring a file to `path`. What was cut short stays as PATH.part, and the next call goes on from there.
+    """Download a file to `path`; an interrupted download stays as PATH.part, and the next call resumes it.
 
-    It goes on only from what is told to be the same by an ETag or a date, or will be by the `sha256`, whole or the
-    first digits of it. Raises UserError when it cannot be fetched, which names the URL and the place to put the file,
-    and when its content is not what was wanted, which is removed.
+    It is resumed only if an ETag or a date shows that the file is the same, or if `sha256` (all digits or the first
+    ones) will verify it. Raise UserError if the file cannot be fetched, with the URL and the place to put it, or if
+    its content is wrong, after removing it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(path.with_name(path.name + ".part"), url, trusted=sha256 is not None)
@@ -82,7 +82,7 @@ def show(done: int, of: int) -> None:
 
 @dataclass(frozen=True)
 class _About:
-    """What is said of a part, in a file beside it."""
+    """The description of a partial download, in a file beside it."""
 
     url: str
     validator: str
@@ -90,11 +90,11 @@ class _About:
 
 @dataclass(frozen=True)
 class _Part:
-    """What was fetched so far."""
+    """A partial download."""
 
     path: Path
     url: str
-    trusted: bool  # a hash will tell whether it is the right file
+    trusted: bool  # a hash will verify the file
 
     @property
     def about(self) -> Path:
@@ -105,7 +105,7 @@ class _Part:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def validator(self) -> str:
-        """What it is known to be, "" for nothing."""
+        """Return the recorded ETag or date of the content, or ""."""
         try:
             about = read_json(self.about, _About)
         except UserError:
@@ -121,19 +121,19 @@ class _Part:
 
 
 def _bring(part: _Part, deadline: web.Deadline, progress: Progress | None) -> None:
-    """Reconnect for as long as that brings new bytes."""
+    """Download a file, reconnecting as long as that brings new bytes."""
     idle, why = 0, "the connection was cut"
     while idle < TRIES:
         before = part.size
         try:
             whole = _go_on(part, deadline, progress)
-            if whole and not deadline.cut:  # cut headers do not say how much is missing
+            if whole and not deadline.cut:  # truncated headers do not tell how much is missing
                 return
         except web.Stale:
             part.remove()
         except (OSError, http.client.HTTPException) as error:
             if not isinstance(error, web.BROKEN) and not deadline.cut:
-                raise  # of our own disk
+                raise  # an error of the local disk
             why = _reason(error)
             if not deadline.cut and not part.size:
                 raise web.Refused(why) from None

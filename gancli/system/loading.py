@@ -1,7 +1,7 @@
-"""torch, loaded where nothing of a stranger's can be taken for a part of it.
+"""Load torch safely, so that no file in the current folder is loaded as a part of it.
 
-A library that comes with it (NVIDIA's libcusparseLt: its RUNPATH ends in an empty entry) looks for libcuda.so.1 in the
-current folder, before it looks where the driver is.
+One of its libraries (NVIDIA's libcusparseLt, whose RUNPATH ends in an empty entry) searches the current folder for
+libcuda.so.1 before it looks where the driver is.
 """
 
 import os
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 def load_torch() -> None:
-    """Import torch, away from the current folder; before anything else does."""
+    """Import torch from another working directory, before any other module imports it."""
     if "torch" not in sys.modules:
         with elsewhere():
             import torch  # noqa: F401
@@ -19,11 +19,11 @@ def load_torch() -> None:
 
 @contextmanager
 def elsewhere() -> Iterator[None]:
-    """Leave the current folder while the block runs; only before there are threads, which would notice."""
-    if sys.platform != "linux":  # others have no such paths
+    """Leave the current folder while the block runs; call it before threads start, which share it."""
+    if sys.platform != "linux":  # other systems have no such paths
         yield
         return
-    here = os.open(".", os.O_PATH)  # not its name: it may be one that we could not go back to
+    here = os.open(".", os.O_PATH)  # a handle, because a path may not lead back here
     try:
         os.chdir(os.sep)
         yield

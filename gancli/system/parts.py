@@ -1,4 +1,4 @@
-"""The micro-batches of a training step: what the batch draws at random they draw together, as the whole would."""
+"""The micro-batches of a training step, which share the random numbers that the whole batch would use."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_now: "tuple[Parts, int] | None" = None  # the micro-batch whose turn is computed, and those that it belongs to
+_now: "tuple[Parts, int] | None" = None  # the step's micro-batches, and the index of the one being computed
 
 
 class Parts:
-    """The micro-batches of one training step, whose games advance in lockstep and ask for noise in the same order."""
+    """The micro-batches of one training step; all of them ask for noise in the same order."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._asked = [0] * count  # times that each has asked for noise
-        self._drawn: dict[int, Tensor] = {}  # what the first to ask has drawn, until the last has its share
+        self._asked = [0] * count  # how often each micro-batch has asked for noise
+        self._drawn: dict[int, Tensor] = {}  # noise drawn by the first to ask, kept until the last has used it
 
     @contextmanager
     def playing(self, index: int) -> Iterator[None]:
@@ -25,7 +25,7 @@ class Parts:
             yield
 
     def draw(self, index: int, draw: Callable[[], Tensor]) -> Tensor:
-        """Return what the first micro-batch drew when it was where this one is."""
+        """Return the noise that the first micro-batch drew at the same point of the step."""
         place = self._asked[index]
         self._asked[index] += 1
         if place not in self._drawn:
@@ -34,17 +34,17 @@ class Parts:
 
 
 def count() -> int:
-    """Return the number of micro-batches that the batch is computed in."""
+    """Return the number of micro-batches per step."""
     return _now[0].count if _now else 1
 
 
 def index() -> int:
-    """Return the number of the micro-batch that is computed."""
+    """Return the index of the micro-batch that is being computed."""
     return _now[1] if _now else 0
 
 
 def together(draw: Callable[[], Tensor]) -> Tensor:
-    """Draw once for all micro-batches of a step."""
+    """Draw random numbers once for all micro-batches of a step."""
     return _for_all(draw) if _now else draw()  # pyright: ignore[reportReturnType]  disable is untyped
 
 
@@ -54,7 +54,7 @@ def _for_all(draw: Callable[[], Tensor]) -> Tensor:
 
 
 def keep_out_of_compiled_code() -> None:
-    """Draw outside of what is compiled. Called where anything is: the decorator would load the compiler for all."""
+    """Exclude drawing from compiled code. Called only when compiling: a decorator would always load the compiler."""
     global _for_all
     if not _for_all.__dict__.get("_torchdynamo_disable"):
         outside: Any = torch.compiler.disable(_for_all)
@@ -63,7 +63,7 @@ def keep_out_of_compiled_code() -> None:
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Take what is computed in the block for no part of a batch."""
+    """Compute the block outside of any micro-batch."""
     with _set(None):
         yield
 

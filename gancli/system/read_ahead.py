@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 
 def in_order(function: Callable[[T], R], items: Iterable[T], threads: int, ahead: int) -> Iterator[R]:
-    """Map in threads, in order, with at most `ahead` results that wait or are being made.
+    """Map in threads, in order, with at most `ahead` results waiting or in progress.
 
     Exceptions of `function` are raised in order. No new work starts once the iterator is closed.
     """

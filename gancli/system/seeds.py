@@ -1,4 +1,4 @@
-"""Seeds of all random choices: stable hashes of their purpose. No generator state is ever stored."""
+"""Seeds of all random choices: stable hashes of their purpose, so no generator state is ever stored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ def seed_of(*key: int | str) -> int:
 def seed_all(*key: int | str) -> None:
     """Seed the generators of torch, on the CPU and on the accelerator, from a key."""
     seed = seed_of(*key)
-    torch.default_generator.manual_seed(seed)  # torch.manual_seed would ask every backend, at 100 times the cost
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed seeds every backend, at 100 times the cost
     if torch.accelerator.is_available():
         torch.get_device_module().manual_seed(seed)
 

@@ -1,4 +1,4 @@
-"""HTTP responses, checked strictly and with a minimum speed: nothing that a server says is trusted."""
+"""HTTP requests with a minimum speed and strictly checked responses: no server is trusted."""
 
 import http.client
 import re
@@ -19,8 +19,8 @@ TIMEOUT = 30  # seconds without a byte
 BLOCK = 2**16
 LARGEST = 4 * 2**30  # bytes
 REDIRECTS = 5
-GRACE, SLOWEST = 60, 2**14  # seconds that a file may take, whatever its size; and one more for so many bytes
-BROKEN = (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException)  # another try may help
+GRACE, SLOWEST = 60, 2**14  # seconds that any file may take, and bytes that give it one second more
+BROKEN = (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException)  # a retry may help
 SCHEMES = ("http", "https")
 
 
@@ -33,7 +33,7 @@ class Stale(Exception):
 
 
 class Deadline:
-    """Cuts connections that are too slow for the time that `gained` bytes may take, at whatever they are."""
+    """Closes connections when the time that the bytes received so far allow is over."""
 
     def __init__(self) -> None:
         self.cut = False
@@ -49,11 +49,11 @@ class Deadline:
         self._thread.join()
 
     def gained(self, count: int) -> None:
-        """Give the connection the time that so many bytes may take."""
+        """Extend the deadline by the time that so many bytes may take."""
         self._until += count / SLOWEST
 
     def over(self, connection: socket.socket) -> None:
-        """Cut this connection, too, when the time is up."""
+        """Close this connection as well when the time is up."""
         self._sockets.append(connection)
 
     def _look(self) -> None:
@@ -61,22 +61,22 @@ class Deadline:
             if time.monotonic() > self._until:
                 self.cut = True
                 for each in self._sockets:
-                    with suppress(OSError):  # it is closed already
+                    with suppress(OSError):  # already closed
                         each.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A file, or the rest of one."""
+    """The response with a file, or with the rest of one."""
 
-    start: int  # bytes of the file before those that come
-    total: int | None  # bytes of all of it, if that is said
-    validator: str  # what tells this content from another, "" for nothing
+    start: int  # the position in the file of the first byte received
+    total: int | None  # bytes of the whole file, if known
+    validator: str  # identifies this version of the content, or ""
     _response: http.client.HTTPResponse
     _deadline: Deadline
 
     def blocks(self) -> Iterator[bytes]:
-        """Read what comes, as it comes."""
+        """Yield blocks of the content as they arrive."""
         done = self.start
         while block := self._response.read1(BLOCK):
             self._deadline.gained(len(block))
@@ -90,7 +90,7 @@ class Answer:
 def get(url: str, deadline: Deadline, have: int = 0, validator: str = "") -> Iterator[Answer]:
     """Request a file from byte `have` on, if `validator` still matches.
 
-    Raises Stale when it is not, Refused for what no other try makes better, and what is in BROKEN for the rest.
+    Raise Stale if it does not, Refused if a retry cannot help, and one of BROKEN for other failures.
     """
     headers = {"Range": f"bytes={have}-"} if have else {}
     headers |= {"If-Range": validator} if have and validator else {}
@@ -104,7 +104,7 @@ def get(url: str, deadline: Deadline, have: int = 0, validator: str = "") -> Ite
         if have and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise Stale from None
         raise Refused(f"HTTP {error.code} {printable(' '.join(str(error.reason).split()), 100)}") from None
-    except ValueError as error:  # no port, no host, a location that is no address
+    except ValueError as error:  # an invalid port, host or redirect location
         raise Refused(reason(error)) from None
 
 
@@ -127,7 +127,7 @@ def _answer(response: Any, deadline: Deadline, have: int, validator: str) -> Ans
 
 
 def _validator(headers: Any) -> str:
-    """A strong ETag, or the time of the last change."""
+    """Return a strong ETag, or the time of the last change."""
     strong = re.fullmatch(r'"[!#-~]{1,200}"', headers.get("ETag", ""))
     dated = re.fullmatch(r"[A-Za-z0-9 ,:]{20,40}", headers.get("Last-Modified", ""))
     return strong[0] if strong else dated[0] if dated else ""
@@ -151,7 +151,7 @@ def _bounded(total: int | None) -> int | None:
 
 
 def _opener(deadline: Deadline) -> urllib.request.OpenerDirector:
-    """Know http and https, and no other scheme at all."""
+    """Build an opener for http and https only."""
     opener = urllib.request.OpenerDirector()
     handlers = (
         *(urllib.request.ProxyHandler(), _Handler(deadline), _SecureHandler(deadline), _Redirects()),

@@ -16,7 +16,7 @@ from gancli.gan import GAN
 Note = Callable[[str], None]
 
 WON, FOR_GOOD = 0.02, 0.1  # share of D's initial loss, and share of training
-LEAST_LOSS = 0.2  # initial: a loss that starts nearer to 0 is a distance, which may take any value
+LEAST_LOSS = 0.2  # D's initial loss: one that starts nearer to 0 is a distance, which may take any value
 ALIKE = 0.2  # share of the mean distance between two real images
 LOOKED_AT, SIDE = 64, 8  # number of images compared, and their side in pixels
 

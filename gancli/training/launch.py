@@ -61,7 +61,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     so_far = length.SoFar((newest and seen(newest)) or 0, folder.seconds())
     found = length.settled(known, data, state, options, choice, so_far)
     if found.cost:
-        del state  # a trial has trained it; two of them might not fit into memory
+        del state  # the trial has trained it, and two states might not fit into memory
         length.release()
         state = build_training(data, options.seed, found.total)
     state.clock, state.seconds = Clock(0, 0, found.total), so_far.seconds
@@ -82,14 +82,14 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
 
 
 def _restore(newest: Path, state: State) -> None:
-    """Continue from a checkpoint, with the learning rates of then."""
+    """Continue from a checkpoint, with its learning rates."""
     resuming.restore(newest, state)
     state.slower = checkpoint.describe(newest).slower
     slow_down(state.players, state.slower)
 
 
 def _training(data: Data, state: State, options: RunOptions, choice: Choice, display: Quiet) -> Training:
-    """Put a run together, but for what it writes."""
+    """Build a run, except for its recorder."""
     feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
     play = stepper(
         state.gan, state.players, amp(choice.precision, data.device), options.compile, options.graph, display.note
@@ -129,6 +129,6 @@ def _about(variant: str, data: Data, options: RunOptions, choice: Choice) -> dic
         "source": source_hash(variant),
         "versions": versions(),
         "options": given,
-        "folder": str(Path.cwd()),  # that relative paths start from
+        "folder": str(Path.cwd()),  # relative paths start from it
         "suited": data.suited,
     }

@@ -1,7 +1,7 @@
-"""How long a run trains: for the images that were asked for, or for as many as fit into --minutes; and what they take.
+"""Determine the length of a run: the requested number of images, or as many as fit into --minutes.
 
-Speed and memory are measured by a trial: a few steps on networks that are then thrown away, so that the run itself
-begins as if there had been none.
+Speed and memory are measured in a trial: a few steps on networks that are then discarded, so that it does not change
+the run itself.
 """
 
 import dataclasses
@@ -31,35 +31,38 @@ from gancli.training.options import RunOptions, SetUp
 from gancli.training.setup import Data
 from gancli.training.state import State
 
-LEAST = 50  # steps of a run whose time is worth a trial
-FEW, MANY = 5, 100  # steps of a trial; on a GPU they take milliseconds, and the first ones are no CUDA graph yet
-MOST_SECONDS = 1.0  # of a trial for the plan
-SHARE, ENOUGH = 0.05, 10.0  # of --minutes, and seconds, that a trial for them takes at most
+LEAST = 50  # steps: the time of a shorter run is not measured
+FEW, MANY = (
+    5,
+    100,
+)  # steps of a trial on a CPU and a GPU: there they take milliseconds, and the first use no CUDA graph
+MOST_SECONDS = 1.0  # the longest trial for the training plan
+SHARE, ENOUGH = 0.05, 10.0  # the longest trial for --minutes: a share of them, and in seconds
 MARGIN = 0.03  # share of --minutes for grids, checkpoints and means
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long a run trains."""
+    """The length of a run."""
 
-    total: int  # images to see
-    measured: Measured | None = None  # what --minutes came to
-    cost: StepCost | None = None  # what a step takes, if that was measured
+    total: int  # real images to train on
+    measured: Measured | None = None  # the result of --minutes
+    cost: StepCost | None = None  # the cost of a step, if it was measured
 
 
 @dataclass(frozen=True)
 class SoFar:
-    """What a run had done when it was resumed."""
+    """The progress of a run when it was resumed."""
 
     images: int = 0
     seconds: float = 0.0
 
 
 def asked(options: RunOptions, data: Data, kimg_given: bool, before: Measured | None) -> Length | None:
-    """Return the length that the options ask for; None if --minutes must be measured.
+    """Return the length that the options set; None if --minutes must be measured.
 
-    A resumed run (with `before`) keeps what its minutes came to, unless another length is given: else its schedules
-    would change. Raise UserError for two lengths, and for one that is too long.
+    A resumed run (with `before`) keeps the number of images measured for its minutes, unless another length is given;
+    otherwise its schedules would change. Raise UserError for two lengths, or for one that is too long.
     """
     rows, hp = len(data.dataset), data.hp
     lengths = {"steps": (options.steps, hp.batch), "epochs": (options.epochs, rows), "minutes": (options.minutes, 0)}
@@ -82,24 +85,24 @@ def asked(options: RunOptions, data: Data, kimg_given: bool, before: Measured | 
 def settled(
     known: Length | None, data: Data, state: State, options: RunOptions, choice: Choice, so_far: SoFar
 ) -> Length:
-    """Measure the length if it is not known, and the cost of a step if the plan can tell it.
+    """Measure the length if it is unknown, and the cost of a step if the training plan shows it.
 
-    If the length returned has such a cost, `state` was trained to find it and must be built anew.
+    If the returned length has a cost, measuring it has trained `state`, which must be rebuilt.
     """
     if known is None:
         return _in_minutes(options, data, state, choice, so_far)
     left = known.total - so_far.images
-    compiles = options.compile == "on"  # which would take minutes, twice
+    compiles = options.compile == "on"  # the trial and the run would each take minutes to compile
     if options.quiet or compiles or left < LEAST * data.hp.batch:
         return known
-    # not even later: that is for long runs, and a trial is short
+    # without compiling: a trial is short
     training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)
     most = MANY if data.device.type == "cuda" else FEW
     return dataclasses.replace(known, cost=timing.step_cost(training.step, data.device, most, MOST_SECONDS))
 
 
 def release() -> None:
-    """Free the memory of what a trial has left."""
+    """Free the memory that a trial used."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -115,7 +118,7 @@ def trial(data: Data, state: State, options: SetUp, choice: Choice, note: Note) 
 
 
 def _ready(data: Data, state: State, options: RunOptions, choice: Choice) -> Training:
-    """Build a trial that says nothing: the run itself will."""
+    """Build a trial that prints nothing, because the run itself will."""
     check_game(state.gan, state.players)
     if data.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(data.device)
@@ -125,16 +128,16 @@ def _ready(data: Data, state: State, options: RunOptions, choice: Choice) -> Tra
 
 
 def _ignore(_text: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 # ------------------------------------------------------------------------------------------------- --minutes
 
 
 def _in_minutes(options: RunOptions, data: Data, state: State, choice: Choice, so_far: SoFar) -> Length:
-    """Measure how many images the minutes are, of which what is done and the trial itself have taken their part."""
+    """Measure how many images fit into the minutes, minus the time of previous training and of the trial."""
     began, minutes, batch = time.monotonic(), options.minutes or 0.0, data.hp.batch
-    if options.compile == "auto":  # what the run will do, CompileWhenLong does too late for a trial
+    if options.compile == "auto":  # the run may compile after some steps, which is too late for a trial
         later = data.device.type == "cuda" and minutes * 60 > LONG
         options = dataclasses.replace(options, compile="on" if later else "off")
     training = _ready(data, state, options, choice)
@@ -162,9 +165,9 @@ def _seconds_of_an_evaluation(training: Training, options: RunOptions) -> float:
 
 
 def affordable(seconds: float, per_image: float, evaluation: float, every: float) -> int:
-    """Return how many images can be trained on in some seconds, each of which takes `per_image`.
+    """Return how many images can be trained on in some seconds, at `per_image` seconds each.
 
-    An evaluation takes its seconds after every `every` images (0: never), and one more at the end.
+    An evaluation takes `evaluation` seconds after every `every` images (0 means never), and once more at the end.
     """
     per_image += evaluation / every if every else 0.0
     return max(0, int((seconds * (1 - MARGIN) - evaluation) / per_image))

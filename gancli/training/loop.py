@@ -26,19 +26,19 @@ from gancli.training.state import State
 TICKS = 200  # most ticks in a run
 SAVE_SECONDS = 300
 SLOWER = 0.5  # learning-rate factor after training went back to a checkpoint
-LAST_SECONDS = 120  # for which writing the last checkpoint is retried
+LAST_SECONDS = 120  # during which writing the last checkpoint is retried
 
 # one step: micro-batches, clock, learning-rate factor -> every term and stat by name
 Play = Callable[[Sequence[Any], Clock, float], dict[str, Tensor]]
 Evaluate = Callable[[GAN[Any]], dict[str, float]]
 
 
-# --------------------------------------------------------------------------------- when things happen
+# ------------------------------------------------------------------------------------------- schedule
 
 
 @dataclass
 class Schedule:
-    """When a run logs, generates grids, evaluates and saves; intervals are in images seen, None is the default."""
+    """When a run logs, generates grids, evaluates and saves; intervals are in images seen; None means the default."""
 
     save: float | None = None  # default: every SAVE_SECONDS of wall time
     sample: float | None = None  # default: at powers of two of 1,000 images
@@ -46,22 +46,22 @@ class Schedule:
     _save_at: float = field(default=math.inf, init=False)  # wall time of the next checkpoint
 
     def tick_due(self, clock: Clock, batch: int) -> bool:
-        """Tell whether means are due: all ranks agree on it, so whatever they must do together is done then."""
+        """Return whether means are due; all ranks agree on it, so their joint work is done then."""
         every = max(1, min(500, int(clock.total / batch / TICKS)))
         return clock.step % every == 0 or clock.images >= clock.total
 
     def grid_due(self, before: int, now: int) -> bool:
-        """Tell whether a grid is due in (before, now]."""
+        """Return whether a grid is due in (before, now]."""
         if self.sample:
             return _crossed(before, now, self.sample)
         return now >= 1000 and (before < 1000 or int(math.log2(before / 1000)) < int(math.log2(now / 1000)))
 
     def evaluation_due(self, before: int, now: int) -> bool:
-        """Tell whether an evaluation is due in (before, now]."""
+        """Return whether an evaluation is due in (before, now]."""
         return _crossed(before, now, self.evaluate)
 
     def checkpoint_due(self, before: int, now: int) -> bool:
-        """Tell whether a checkpoint is due in (before, now]."""
+        """Return whether a checkpoint is due in (before, now]."""
         return time.monotonic() > self._save_at or _crossed(before, now, self.save)
 
     def saved(self, *, ok: bool = True) -> None:
@@ -74,7 +74,7 @@ def _crossed(before: int, now: int, every: float | None) -> bool:
     return bool(every) and int(before // every) < int(now // every)  # pyright: ignore  bool(every) guards
 
 
-# ------------------------------------------------------------------------------------------ who is told
+# --------------------------------------------------------------------------------------------- watchers
 
 
 class Display(Protocol):
@@ -92,11 +92,11 @@ class Display(Protocol):
 
 @dataclass(frozen=True)
 class Watchers:
-    """Who is told how training goes, and what they look at."""
+    """The display of a run, its evaluation, and its checks for problems."""
 
     display: Display
     evaluate: Evaluate | None = None  # measures the EMA networks
-    look: Callable[[GAN[Any]], None] | None = None  # warns of problems in what they generate, at each evaluation
+    look: Callable[[GAN[Any]], None] | None = None  # warns of problems in the generated images, at each evaluation
     means: Callable[[Mapping[str, float], float], None] = lambda _means, _progress: None  # warns at each tick
 
 
@@ -105,9 +105,9 @@ class Watchers:
 
 @dataclass
 class Training:
-    """A run: what is trained, on what, how a step is played, when things happen, who is told, and where it is written.
+    """A run: its networks, data, step function, schedule, watchers and recorder.
 
-    On several ranks each has its own; only the first one's record and watchers do anything.
+    Every rank has its own; only those of rank 0 write and report.
     """
 
     state: State
@@ -147,7 +147,7 @@ class Training:
         self.watchers.display.advance(clock)
         if self.schedule.tick_due(clock, self.feed.batch):
             self._tick()
-        if self.state.clock.images != now or self.state.done:  # training went back, or ends
+        if self.state.clock.images != now or self.state.done:  # training returned to a checkpoint, or is done
             return
         if self.schedule.grid_due(before, now):
             self.recorder.grid(self.state)
@@ -241,13 +241,13 @@ class Training:
         self.recorder.best(self.state, self.metrics)
 
     def _save(self) -> bool:
-        """Write a checkpoint; return False if that failed and will be retried soon."""
+        """Write a checkpoint; return False if it failed and will be retried soon."""
         done = self.recorder.save(self.state, self.metrics)
         self.schedule.saved(ok=done)
         return done
 
     def _save_last(self) -> None:
-        """Write the last checkpoint, retrying for long unless a stop is requested. Raise UserError if that fails."""
+        """Write the last checkpoint, retrying for a while unless a stop is requested. Raise UserError if it fails."""
         start, wait = time.monotonic(), 0.5
         while not self._save():
             spent = time.monotonic() - start

@@ -53,7 +53,7 @@ def monitored(
 
 
 def _truths(feed: Feed[Any]) -> list[Evaluate]:
-    """Return the evaluations that need no features: factors of built-in shapes, and labels of held-out rows."""
+    """Return the evaluations that need no features: factors of the built-in shapes, and labels of held-out rows."""
     preset, held_out, found = PRESETS.get(feed.dataset.name), feed.dataset.held_out, list[Evaluate]()
     if preset is not None and set(feed.dataset.spec.domains) == set(builtin.DOMAINS):
         found.append(lambda gan: domains.score_gan(preset, gan))

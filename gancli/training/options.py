@@ -54,8 +54,8 @@ class SetUp:
     )
     accumulate: int = hparam(
         1,
-        "gradient accumulation: micro-batches per step, to save memory; batch norm, and what else compares the images "
-        "of a batch, sees one micro-batch",
+        "gradient accumulation: micro-batches per step, to save memory; batch norm and terms that compare the "
+        "images of a batch see one micro-batch",
         min=1,
         panel=RUN,
     )

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from gancli.checkpoints import checkpoint
+from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import Folder
 from gancli.data.feed import Feed
 from gancli.gan import GAN, Classes, each_class
@@ -32,7 +33,7 @@ Numbers = Mapping[str, float]
 
 
 class Grids:
-    """Draw what the EMA networks of a run generate, and the data that they learn from."""
+    """Draw grids of training images and of images that the EMA networks generate."""
 
     def __init__(self, gan: GAN[Any], feed: Feed[Any], seed: int) -> None:
         self._gan, self._feed, self._seed = gan, feed, seed
@@ -84,7 +85,7 @@ class Recorder:
         return ""
 
     def begin(self, state: State) -> None:
-        """Write the files that a run starts with, unless it was resumed."""
+        """Write the first files of a run, unless it was resumed."""
 
     def log(self, tick: dict[str, Any]) -> None:
         """Write the means since the last tick."""
@@ -104,7 +105,7 @@ class Recorder:
         """Write the best checkpoint, if this evaluation is better than those before."""
 
     def end(self) -> None:
-        """Write what a run ends with."""
+        """Write the last files of a run."""
 
 
 class RunRecorder(Recorder):
@@ -130,7 +131,7 @@ class RunRecorder(Recorder):
         return self._saves.failure
 
     def begin(self, state: State) -> None:
-        """Write run.json, and of a new run the grids of the data and of the untrained networks.
+        """Write run.json and, for a new run, the grids of the data and of the untrained networks.
 
         Drop the log after a resumed step, and rename newer checkpoints that are damaged. Raise UserError if the folder
         is not writable.
@@ -147,7 +148,7 @@ class RunRecorder(Recorder):
         self._saves.log(tick)
 
     def scores(self, tick: dict[str, Any]) -> None:
-        """Append a line of metrics to metrics.jsonl, in place of the same ones of that step."""
+        """Append a line of metrics to metrics.jsonl, replacing the same metrics of that step."""
         self._saves.log_scores(tick)
 
     def grid(self, state: State) -> None:
@@ -157,8 +158,8 @@ class RunRecorder(Recorder):
         self._saves.attempt("a sample grid", lambda: save_png(self._grids.samples(), path, about))
 
     def save(self, state: State, metrics: Numbers) -> bool:
-        """Write a checkpoint that can be resumed; none of weights that are not finite."""
-        if not state.finite():  # the next tick, if any, goes back
+        """Write a checkpoint that can be resumed, unless weights are not finite."""
+        if not state.finite():  # the next tick, if any, returns to a checkpoint
             self._note("warning   the weights are not finite: no checkpoint written")
             return True
         about = self._described(state, metrics)
@@ -176,7 +177,7 @@ class RunRecorder(Recorder):
             )
 
     def _best_score(self, metrics: Numbers) -> float:
-        """Return the score of the best checkpoint so far, read from its file; -inf if its metrics are others."""
+        """Return the score of the best checkpoint so far, read from its file; -inf if it has other metrics."""
         if not checkpoint.whole(self._folder.best):
             return -math.inf
         before = checkpoint.describe(self._folder.best).metrics
@@ -187,9 +188,9 @@ class RunRecorder(Recorder):
         path = self._folder.curves
         self._saves.attempt(path.name, lambda: curves.save_curves(self._folder.ticks(), path))
 
-    def _described(self, state: State, metrics: Numbers) -> checkpoint.About:
+    def _described(self, state: State, metrics: Numbers) -> About:
         about = self._about
-        return checkpoint.About(
+        return About(
             variant=about["variant"],
             hparams=about["hparams"],
             data=about["spec"],

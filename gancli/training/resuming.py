@@ -85,7 +85,7 @@ def newest(folder: Folder) -> Path | None:
 def resumed(folder: Folder) -> Path | None:
     """Return the checkpoint to resume from; None if none has been written yet.
 
-    Raise UserError if none of the checkpoints is resumable: starting over would in time delete them.
+    Raise UserError if none of the checkpoints is resumable: starting over would eventually delete them.
     """
     found = newest(folder)
     if found is None and (kept := folder.checkpoints()):
@@ -97,7 +97,7 @@ def resumed(folder: Folder) -> Path | None:
 
 
 def restore(path: Path, state: State) -> None:
-    """Continue from a checkpoint; the length of training stays that of now."""
+    """Continue from a checkpoint; the length of training stays the current one."""
     clock = checkpoint.restore(path, state.gan, state.players, state.ema)
     state.clock = dataclasses.replace(clock, total=state.clock.total)
 
@@ -128,7 +128,7 @@ def set_aside_newer(folder: Folder, than: Path | None, note: Note) -> None:
 
 
 def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
-    """Raise UserError if a resumed run would learn something else: only its length may change."""
+    """Raise UserError if the settings or data of a resumed run have changed: only its length may change."""
     before = folder.read_about()
     if before is None:
         return
@@ -153,7 +153,7 @@ def check_unchanged(folder: Folder, about: dict[str, Any]) -> None:
 
 def _learnt(about: Recorded) -> dict[str, Any]:
     said = {"variant": about.variant, "seed": about.seed, "image": about.spec, "source": about.source}
-    try:  # as the variant reads them today: options may have come since, or gone
+    try:  # as the current variant reads them: options may have been added or removed since
         today = dataclasses.asdict(registry.hyperparameters(about.variant)(**about.hparams))
     except (TypeError, UserError):
         today = about.hparams

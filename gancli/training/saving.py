@@ -1,4 +1,4 @@
-"""Writing a run's files during training. A full or lost disk does not stop training: it warns and retries."""
+"""Write a run's files during training. A full or lost disk does not stop training: writing is retried."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +72,7 @@ class Saves:
             self._unlogged = []
 
     def log_scores(self, tick: dict[str, Any]) -> None:
-        """Add a line of scores, in place of the same ones of that step: a run that had ended is evaluated again."""
+        """Add a line of scores, replacing the same scores of that step if a finished run is evaluated again."""
 
         def said_before() -> None:
             ticks = self._folder.ticks()
@@ -89,14 +89,14 @@ class Saves:
         """Write a checkpoint; only after that succeeds, remove or strip older ones."""
 
         def whole() -> None:
-            if not self._folder.about.is_file():  # the folder has been emptied
+            if not self._folder.about.is_file():  # the folder was emptied
                 self._begin()
             write(self._folder.checkpoint(images))
 
         return self.attempt("a checkpoint", whole) and self.attempt("older checkpoints", self._make_room)
 
     def _make_room(self) -> None:
-        """Remove or strip older checkpoints; leave other files that only have a checkpoint's name."""
+        """Remove or strip older checkpoints; keep files that are not checkpoints despite their names."""
         kept = [path for path in self._folder.checkpoints() if checkpoint.is_one(path)]
         for path in kept[: -self._keep]:
             path.unlink(missing_ok=True)

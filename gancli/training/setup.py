@@ -61,7 +61,7 @@ def _preset(kind: type[GAN[Any]], dataset: Dataset[Any], asked: str, device: tor
 
 
 def with_preset(data: Data, values: Mapping[str, Any], before: Recorded) -> Data:
-    """Return the same as a run had it: a resumed run keeps its settings, whatever version of gancli resumes it."""
+    """Return the data with the preset of the saved run: a resumed run keeps it, even in a newer version of gancli."""
     open_ = {f.name for f in dataclasses.fields(data.hp)} - values.keys()
     suited, own = ({k: v for k, v in kept.items() if k in open_} for kept in (before.suited, before.hparams))
     hints = get_type_hints(data.kind.hparams)
@@ -91,7 +91,7 @@ def fresh(data: Data, seed: int) -> GAN[Any]:
 
 
 def build_training(data: Data, seed: int, total: int) -> State:
-    """Build the networks (identical on all processes), their optimisers and their EMA, to see `total` images."""
+    """Build the networks (identical on all processes), their optimisers and their EMA, to train on `total` images."""
     gan = fresh(data, seed)
     gan = gan.to(data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     dist.broadcast([*gan.parameters(), *gan.buffers()])

@@ -1,4 +1,4 @@
-"""What a run trains, and how far it has come."""
+"""The state of a run: what it trains, and its progress."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ class State:
         return self.clock.images >= self.clock.total
 
     def advance(self, batch: int) -> None:
-        """Move the clock and the EMA on, after a step on `batch` images over all ranks."""
+        """Advance the clock and the EMA after a step on `batch` images over all ranks."""
         self.clock = Clock(self.clock.step + 1, self.clock.images + batch, self.clock.total)
         self.ema.update(self.gan.hp.ema_kimg * 1000, batch, self.clock.images)
 
     def finite(self) -> bool:
-        """Tell whether this rank's weights and buffers are all finite."""
+        """Return whether this rank's weights and buffers are all finite."""
         return finite.finite(t for m in (self.gan, self.ema.gan) for t in (*m.parameters(), *m.buffers()))
 
     def finite_on_all_ranks(self) -> bool:
-        """Tell whether every rank's weights and buffers are all finite."""
+        """Return whether every rank's weights and buffers are all finite."""
         lost = torch.tensor(float(not self.finite()), device=self.gan.device)
         return not bool(dist.mean_over_ranks(lost))

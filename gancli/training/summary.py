@@ -1,4 +1,4 @@
-"""What a run prints before its first step and after its last."""
+"""Print the training plan before the first step, and the result after the last."""
 
 import dataclasses
 import math

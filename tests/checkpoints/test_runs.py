@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from gancli.checkpoints import checkpoint, ticks
-from gancli.checkpoints.checkpoint import About
+from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import Folder
 from gancli.errors import UserError
 from gancli.images import curves

@@ -21,7 +21,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load, save_file
 
-from gancli.checkpoints.checkpoint import About
+from gancli.checkpoints.about import About
 from gancli.data.sources import archives, arrays
 from gancli.images import reading
 from tests import children

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.checkpoint import About
+from gancli.checkpoints.about import About
 
 Dice = random.Random
 

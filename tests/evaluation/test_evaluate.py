@@ -201,7 +201,7 @@ def test_scores_of_classes_are_refused_for_local_before_any_work(
     monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("it began"))
     result = cli("eval", real, "--data", real, "--extractor", "local", "--metrics", f"fid,{metric}")
     assert result.code == 2
-    assert f"--metrics {metric} means nothing with --extractor local" in result.err
+    assert f"--metrics {metric} is not meaningful with --extractor local" in result.err
 
 
 def test_by_default_local_gives_its_distance_only(cli: Cli, real: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_rating_is_of_one_sample_whatever_else_is_in_the_batch(name: str) -> N
 @pytest.mark.parametrize("name", sorted(set(registry.able(Samples)) - set(RATING)))
 def test_what_cannot_rate_is_refused(name: str) -> None:
     gan = pruned(make(name))
-    with pytest.raises(UserError, match=f"{type(gan).__name__} has no discriminator that rates its images"):
+    with pytest.raises(UserError, match=f"{type(gan).__name__} has no discriminator to rate its images"):
         chooser(gan, model_of(gan, name), 0.7)
 
 
@@ -222,7 +222,7 @@ def test_ratings_that_never_pass_end_and_say_so(share: float) -> None:
 
 def test_a_rating_of_another_shape_is_named(toy: tuple[Any, Model]) -> None:
     toy[0].rate = lambda image, _z: image
-    with pytest.raises(UserError, match=r"OriginalGAN\.rate gives \(2, 3, 16, 16\) for 2 images|for 50 images"):
+    with pytest.raises(UserError, match=r"OriginalGAN\.rate returns shape \(2, 3, 16, 16\) for 2 images|for 50 images"):
         chosen(toy, 0.5)
 
 
@@ -419,7 +419,7 @@ def test_a_model_without_a_judge_of_images_is_refused_in_one_line(cli: Cli, trai
     vae = trained("vae", "vae", *QUICK)
     result = cli(command, vae, "--truncation", 0.7)
     assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1)
-    assert "VAE has no discriminator that rates its images" in result.err
+    assert "VAE has no discriminator to rate its images" in result.err
     assert "none: VAE has no discriminator" in cli("info", vae).out
 
 

@@ -216,7 +216,7 @@ def test_a_run_whose_d_had_another_form_is_refused_but_still_translates(
         assert cli(*command, 1).code == 0
     result = cli(*command, 2, "--resume")
     assert (result.code, len(result.err.splitlines())) == (2, 1)
-    assert "D had another form in the version of gancli that wrote it" in result.err
+    assert "D had another architecture in the version of gancli that wrote it" in result.err
     newest = max(Path("x/checkpoints").glob("0*.safetensors"))
     image = next((two_folders / "A").iterdir())
     assert cli("translate", newest, image, "--out", "y.png").code == 0

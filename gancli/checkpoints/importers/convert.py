@@ -12,7 +12,7 @@ from typing import Any
 import gancli
 from gancli import registry
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.checkpoint import About
+from gancli.checkpoints.about import About
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.importers.cyclegan_pix2pix import domains_of, from_resnet, from_unet
 from gancli.checkpoints.importers.state_dict import State, read_state_dict
@@ -39,7 +39,7 @@ def import_file(file: Path, name: str | None) -> Path:
 
 
 def _left_unfinished(folder: Folder, file: Path) -> bool:
-    """Tell whether a folder holds nothing but what an import of the same file leaves that was killed: no run.json."""
+    """Return whether a folder holds only what a killed import of the same file leaves: no run.json."""
     converted = folder.checkpoint(0)
     if folder.path.is_symlink() or not folder.path.is_dir() or not _holds_only(folder.path, converted):
         return False
@@ -68,7 +68,7 @@ def convert(file: Path, out: Path, name: str) -> Path:
     hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
     clock = {"step": 0, "images": 0, "total": 0}
     about = About(variant, hp, spec, clock, kept | {"gancli": gancli.__version__}, {})
-    checkpoint.save_served(out, about, EMA(gan))  # in one go: what is killed leaves all of it or nothing
+    checkpoint.save_served(out, about, EMA(gan))  # atomic: a killed import leaves the whole file or none
     return out
 
 

@@ -14,7 +14,7 @@ def command(
     """Check a run, a model or the cache for damage.
 
     Check hashes, numbers, links, and whether a model's weights fit its description.
-    Print one line per fault; with any fault, the exit code is 2.
+    Print one line per fault; the exit code is 2 if there are any.
     """
     from gancli.checkpoints import checking
 

@@ -39,7 +39,7 @@ def command(
     ] = None,
     truncation: Annotated[
         float | None,
-        typer.Option(help="Choose what the seeds give by quality, as gancli sample does; what lies between follows."),
+        typer.Option(help="Truncate the samples of the seeds, as gancli sample does; the frames between them follow."),
     ] = None,
     grid: Annotated[
         bool,

@@ -20,7 +20,7 @@ def list_variants(
         bool, typer.Option("--published", help="List published translation models and their URLs.")
     ] = False,
 ) -> None:
-    """List the variants that can be trained: what each is for, what data it needs, and whose it is."""
+    """List the variants, with their purpose, data and authors."""
     if published:
         _list_published(json)
         return
@@ -38,7 +38,7 @@ def list_variants(
 
 
 def _list_published(json: bool) -> None:
-    """List the published models; translate and info fetch one at its first use."""
+    """List the published models; translate and info download one when it is first used."""
     from gancli.checkpoints import published
 
     urls = {name: published.url(*known) for name in published.names() if (known := published.find(name))}
@@ -85,13 +85,13 @@ def info(
 
 
 def _truncation(model: "Model") -> tuple[str | None, str]:
-    """Return the way in which a model truncates, or None and why it does not; no code of a user's is run for that."""
+    """Return how a model truncates, or None and why it cannot; a user's .py file is not run for that."""
     from gancli.checkpoints import checkpoint
     from gancli.checkpoints.load import kind_of
     from gancli.inference.sampling.truncation import refusal, way_of
 
     if model.about.variant not in registry.names():
-        return None, f"{model.about.variant} is not run to find out"
+        return None, f"unknown: info does not run {model.about.variant}"
     kind = kind_of(model.about)
     why = refusal(kind, checkpoint.networks(model.path))
     return (None, why) if why else (way_of(kind), "")

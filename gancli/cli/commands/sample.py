@@ -21,8 +21,8 @@ def command(
     truncation: Annotated[
         float | None,
         typer.Option(
-            help="Buy quality with variety: keep this share of samples, those that the discriminator rates highest; "
-            "1: all. gancli info names the way of a model that has another."
+            help="Trade diversity for quality: keep this share of samples, those that the discriminator rates highest; "
+            "1: all. gancli info shows if a model truncates in another way."
         ),
     ] = None,
     of_class: Annotated[

@@ -39,8 +39,9 @@ app = typer.Typer(cls=Trains, add_completion=False, rich_markup_mode=None)
 
 @app.callback(invoke_without_command=True)
 def _train(context: typer.Context) -> None:
-    """Train a variant; with options but no VARIANT, the recommended one of `gancli list`.
+    """Train a variant.
 
+    With options but no VARIANT, train the recommended one of `gancli list`.
     `gancli train VARIANT --help` shows its options.
     """
     help_without_command(context)

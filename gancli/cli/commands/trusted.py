@@ -14,7 +14,9 @@ from gancli.system.untrusted.terminal import say, say_json
 def command(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE.py…", help="Files to trust with their current content; none: list trusted files."),
+        typer.Argument(
+            metavar="FILE.py…", help="Files to trust with their current content; without any: list trusted files."
+        ),
     ] = None,
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Stop trusting these files, given by path or by the start of their hash.")

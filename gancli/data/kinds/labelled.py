@@ -42,7 +42,7 @@ class Labelled(Batch):
 
 @dataclass
 class PartlyLabelled(Batch):
-    """All images, and beside them as many examples whose label is known."""
+    """All images, and the same number of examples whose label is known."""
 
     needs: ClassVar[str] = "images, a few with labels"
 

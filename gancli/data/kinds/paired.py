@@ -39,7 +39,7 @@ class Paired(Batch):
 
     @classmethod
     def open(cls, request: Request) -> "Dataset[Self]":
-        """Read side-by-side images, two folders matched by file name, or targets from which the sources are made."""
+        """Read side-by-side images, two folders matched by file name, or targets from which sources are made."""
         if request.pairs is not None:
             return cls._made(request, request.pairs)
         found = _open(request)

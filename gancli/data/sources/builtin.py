@@ -1,4 +1,4 @@
-"""The built-in data sets, with which every variant trains on a machine without a network."""
+"""The built-in data sets, so that every variant can train on a machine without a network."""
 
 from collections.abc import Callable
 from hashlib import sha256

@@ -154,7 +154,7 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
 
 
 def _shape(items: Sequence[Item], wanted: Wanted) -> tuple[int, int, int]:
-    """Return channels, height and width: the user's, or else those that suit the data."""
+    """Return channels, height and width: the user's, or else those that fit the data."""
     sizes, modes = _survey(items) if wanted.size is None or wanted.channels is None else (Counter(), Counter())
     channels = wanted.channels or (1 if all(_is_grey(mode) for mode in modes) else 3)
     return channels, *(wanted.size or natural_size(sizes))

@@ -59,7 +59,7 @@ def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterat
     folders = []
     for entry in entries:
         if entry.name[entry.name.rfind(".") :].lower() in SUFFIXES and not entry.is_dir():
-            if entry.is_file():  # not a dangling link, nor a pipe that would block for ever
+            if entry.is_file():  # not a dangling link, nor a pipe that would block forever
                 about = entry.stat()
                 yield path + entry.name, about.st_size, about.st_mtime_ns
         elif entry.is_dir():

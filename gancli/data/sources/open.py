@@ -1,4 +1,4 @@
-"""Open SRC of the command line: a folder, an archive, arrays, a data set of torchvision's, or a built-in."""
+"""Open SRC of the command line: a folder, an archive, arrays, a torchvision data set, or a built-in."""
 
 import re
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Corruptions of images, each of a random strength. The local extractor learns to recognise them.
 
-They are the ways in which generated images go wrong: grain, blur, lost contrast, misplaced parts, wrong outlines, and
+They resemble the typical faults of generated images: grain, blur, lost contrast, misplaced parts, wrong outlines, and
 two images in one.
 """
 

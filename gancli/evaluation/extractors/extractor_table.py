@@ -26,7 +26,7 @@ class Row:
     help: str
     make: "Callable[[ImageSet | None, torch.device, Path | None, bool], Extractor]"  # reals, device, weights, fast
     from_file: bool = False  # whether --weights and --fast apply
-    classes: bool = True  # whether its logits mean anything: scores of class predictions need them
+    classes: bool = True  # whether its logits are meaningful, as scores of class predictions need
 
 
 def _inception(_: Any, device: Any, weights: Path | None, fast: bool) -> "Extractor":
@@ -72,11 +72,13 @@ def check(name: str) -> None:
 
 
 def check_scores(name: str, metrics: Iterable[str]) -> None:
-    """Raise UserError for scores of class predictions if the extractor was not trained to classify images at large."""
+    """Raise UserError for scores of class predictions if the extractor is not a general image classifier."""
     of_classes = [score for score in metrics if table.LOGITS in table.needs_of(score)]
     if of_classes and not EXTRACTORS[name].classes:
         able = " or ".join(other.name for other in EXTRACTORS.values() if other.classes)
-        raise UserError(f"--metrics {of_classes[0]} means nothing with --extractor {name}: leave it out, or use {able}")
+        raise UserError(
+            f"--metrics {of_classes[0]} is not meaningful with --extractor {name}: leave it out, or use {able}"
+        )
 
 
 def default_metrics(name: str) -> str:

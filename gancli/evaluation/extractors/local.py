@@ -30,9 +30,9 @@ class Local:
     """224 features of a network trained to predict the reference's classes, or the rotation of its images.
 
     They are the spatial means of every stage's channels, in units of their deviation over the reference and its
-    corruptions together. In units of the reference only, nothing has a scale where real images are alike: on a black
-    ground, noise that no eye sees was 20 deviations away. The last stage sees content but not quality: with it only,
-    noise was nearer to real images than blurred real images were.
+    corruptions together. In units of the reference only, features that hardly vary among real images would have no
+    scale: on a black ground, invisible noise was 20 deviations away. The last stage sees content but not quality: with
+    it only, noise was nearer to real images than blurred real images were.
     """
 
     name = "local"

@@ -37,7 +37,7 @@ SEEDS = (0, 1, 2, 3)  # of a walk, by default
 class Walk:
     """The options of a walk through the latent space."""
 
-    seeds: tuple[int, ...] | None  # None: SEEDS, or the whole plane of a 2-D latent
+    seeds: tuple[int, ...] | None  # None stands for SEEDS, or for the whole plane of a 2-D latent
     photos: tuple[Path, ...]
     frames: int
     mode: str
@@ -48,7 +48,7 @@ class Walk:
     loop: bool
     fps: float
     classes: str | None = None  # NAME, NAME:NAME:…, or ALL
-    truncation: float | None = None  # of the stops that seeds give
+    truncation: float | None = None  # of the stops that come from seeds
 
 
 def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False) -> Path:
@@ -138,7 +138,7 @@ def _chosen(walk: Walk, gan: GAN[Any], model: Model) -> Tensor:
     labels: list[int] | list[None] = [None] if walk.classes is None else _labels(walk, classes_of(gan, model))
     if walk.truncation is not None and len(labels) > 1:
         raise UserError(
-            f"--truncation: a walk over classes keeps one noise, which is rated apart in each of {walk.classes}: "
+            f"--truncation cannot be combined with several classes ({walk.classes}), which share one noise: "
             "give one class, or leave --truncation out"
         )
     choose = chooser(gan, model, walk.truncation)

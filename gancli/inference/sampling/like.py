@@ -26,7 +26,7 @@ class Provenance(Struct, frozen=True, rename={"of_class": "class"}):
     columns: Annotated[int, Meta(ge=1, le=MOST)] | None
     of_class: Annotated[str, Meta(max_length=1000)] | None
     bare: bool = False
-    truncated_by: Annotated[str, Meta(max_length=200)] | None = None  # older ones lack it
+    truncated_by: Annotated[str, Meta(max_length=200)] | None = None  # older images lack it
 
 
 def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleRequest:

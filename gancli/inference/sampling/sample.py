@@ -31,7 +31,7 @@ from gancli.system.devices import choose_device
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """What to generate."""
+    """The images to generate."""
 
     model: str
     seeds: tuple[int, ...]
@@ -108,7 +108,7 @@ def _kind_of(out: Path) -> str:
 
 
 def _labels(gan: GAN[Any], model: Model, name: str | None) -> list[int] | list[None]:
-    """Return the label of the class that is named, or those of all; a single None if none is."""
+    """Return the label of the named class, or those of all classes; without a name, a single None."""
     if name is None:
         return [None]
     known = classes_of(gan, model)

@@ -1,9 +1,9 @@
-"""`--truncation`: quality for variety. Which way a model buys it, and the latents of seeds that are chosen so.
+"""`--truncation` trades diversity for quality: how a model truncates, and which latents its seeds then get.
 
-A share T of all samples is kept, those that the trained D rates highest: discriminator rejection (Azadi et al. 2019,
-arXiv:1810.06758; Turner et al. 2019, arXiv:1811.11357) with a threshold in place of a likelihood ratio, which needs a D
-that is calibrated. A seed takes latents from its own random stream, in order, until one is rated high enough, so it
-means one image in any batch; and where a model has classes, each class keeps its share.
+By default the share T of samples that the trained D rates highest is kept: discriminator rejection (Azadi et al. 2019,
+arXiv:1810.06758; Turner et al. 2019, arXiv:1811.11357) with a threshold in place of a likelihood ratio, which would
+need a calibrated D. A seed takes latents from its own random stream, in order, until one is rated high enough, so it
+gives the same image in any batch. If a model has classes, the share is kept within each class.
 """
 
 import math
@@ -27,28 +27,28 @@ from gancli.system.untrusted.terminal import warn
 
 LEAST = 0.01
 BY_RATING = "the share of samples that D rates highest"
-RATED = 500  # samples of each class, or of a model without classes, that thresholds are taken from
+RATED = 500  # samples per class, or of a model without classes, that determine the threshold
 BATCH = 50
-ROUNDS = 20  # of 1 / T candidates; a seed needs more once in e^20 times
+ROUNDS = 20  # of 1 / T candidates; the chance that a seed needs more is e^-20
 
 Choose = Callable[[int, int | None], Tensor]  # seed, and label or None -> its latent (1, Z)
 
 
 def way_of(kind: type[GAN[Any]]) -> str | None:
-    """Return the way in which models of a kind buy quality with variety, in a phrase; None if they have none."""
-    own: str | None = getattr(kind, "truncates_by", None)  # of a kind that truncates, or that rates by something else
+    """Describe in a phrase how models of a kind truncate; return None if they cannot."""
+    own: str | None = getattr(kind, "truncates_by", None)  # if it truncates or rates in another way
     return own or (BY_RATING if issubclass(kind, Rates) else None)
 
 
 def refusal(kind: type[GAN[Any]], networks: Collection[str]) -> str | None:
-    """Say why a model that has these networks cannot be truncated; None if it can."""
+    """Return why a model with these networks cannot be truncated; None if it can."""
     if way_of(kind) is None:
-        return f"{kind.__name__} has no discriminator that rates its images, nor another way to better ones"
+        return f"{kind.__name__} has no discriminator to rate its images, and no other way to truncate"
     if hasattr(kind, "truncated") or all(name in networks for name in kind.judges):
         return None
     return (
-        "the checkpoint holds no discriminator, because an older gancli wrote it: give a newer one, which "
-        "gancli train --resume writes"
+        "the checkpoint holds no discriminator, because an older gancli wrote it: continue the run with "
+        "gancli train --resume to write a newer one"
     )
 
 
@@ -58,7 +58,7 @@ def truncated(gan: GAN[Any], truncation: float | None) -> dict[str, Any]:
 
 
 def chooser(gan: GAN[Any], model: Model, truncation: float | None) -> Choose:
-    """Return what gives the latent of a seed, on the CPU; raise UserError if the model cannot be truncated so."""
+    """Return the function from a seed to its latent, on the CPU; raise UserError if the model cannot be truncated."""
     if truncation is None:
         return lambda seed, label: latent_of(gan, seed, label)
     if why := refusal(type(gan), [name for name, _ in gan.named_children()]):
@@ -76,7 +76,7 @@ def chooser(gan: GAN[Any], model: Model, truncation: float | None) -> Choose:
 
 @dataclass
 class _Share:
-    """The choice of latents whose samples are among the share of their class that is rated highest."""
+    """Chooses latents whose samples are in the highest-rated share of their class."""
 
     gan: GAN[Any]
     model: Model
@@ -86,8 +86,8 @@ class _Share:
     def latent_of(self, seed: int, label: int | None) -> Tensor:
         """Return the first latent (1, Z) of a seed's stream that is rated high enough.
 
-        Candidates are rated in batches of one size, which belong to the seed alone: so rounding cannot let what else
-        is sampled decide. If none is good enough, as happens where ratings mean nothing, the best is taken.
+        Candidates are rated in batches of one size that depend only on the seed, so rounding cannot make the choice
+        depend on other samples. If none is good enough, as when ratings are meaningless, the best one is returned.
         """
         batch = math.ceil(1 / self.share)
         best, least_short = torch.empty(0), math.inf
@@ -99,11 +99,11 @@ class _Share:
                 return z[(short <= 0).nonzero()[0]]
             if short.min() < least_short:
                 best, least_short = z[short.argmin()][None], float(short.min())
-        warn(f"--truncation {self.share}: no sample of seed {seed} was rated high enough; the best of them is used")
+        warn(f"--truncation {self.share}: no sample of seed {seed} was rated high enough; using the best one")
         return best
 
     def _threshold_of(self, z: Tensor) -> Tensor:
-        """Return the ratings (N,) that samples of latents (N, Z) must have."""
+        """Return the least ratings (N,) that samples of latents (N, Z) must have."""
         labels = self.gan.label_of(z).tolist() if isinstance(self.gan, Classes) else [0] * len(z)
         for label in {*labels} - self._thresholds.keys():
             ratings = _ratings(self.gan, self.model, label)
@@ -113,22 +113,22 @@ class _Share:
 
 @torch.inference_mode()
 def rated(gan: GAN[Any], z: Tensor) -> Tensor:
-    """Rate the samples of latents (N, Z): finite numbers (N,), the lowest of all where the rating is not a number."""
+    """Rate the samples of latents (N, Z): finite numbers (N,); a NaN becomes the lowest number."""
     rating = cast(Rates, gan).rate(cast(Samples, gan).generate(z), z)
     if rating.shape != (len(z),):
         raise UserError(
-            f"{type(gan).__name__}.rate gives {tuple(rating.shape)} for {len(z)} images: ({len(z)},) is due"
+            f"{type(gan).__name__}.rate returns shape {tuple(rating.shape)} for {len(z)} images: it must be ({len(z)},)"
         )
     least = torch.finfo(torch.float32).min
     return rating.float().nan_to_num(least).double()
 
 
-# --------------------------------------------------------------------------------- what thresholds are taken from
+# ----------------------------------------------------------------------------------------- ratings and thresholds
 
 
 @dataclass(frozen=True)
 class _Ratings:
-    """What the cache keeps of a class."""
+    """The cached ratings of a class."""
 
     ratings: Annotated[list[float], Meta(min_length=RATED, max_length=RATED)]
 

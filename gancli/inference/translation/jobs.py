@@ -17,7 +17,7 @@ STANDARD = "-"
 
 @dataclass(frozen=True)
 class TranslationRequest:
-    """What to translate, and how."""
+    """The options of a translation."""
 
     model: str
     sources: tuple[str, ...]

@@ -66,7 +66,7 @@ def _mirrored(side: int, wanted: int, device: torch.device) -> Tensor:
 
 
 class Seam(NamedTuple):
-    """How tiles overlap: `margin` pixels of each are discarded, and `rise` pixels are blended."""
+    """The overlap of tiles: `margin` pixels of each are discarded, and `rise` pixels are blended."""
 
     margin: int
     rise: int

@@ -86,7 +86,7 @@ def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -
     @torch.inference_mode()
     def draw(picture: Image.Image) -> Image.Image:
         if request.seed is not None:
-            seed_all("translate", request.seed)  # an image's noise does not depend on those before it
+            seed_all("translate", request.seed)  # so an image's noise does not depend on the images before it
         image = roundtrip.to_tensor(picture, channels).to(device)
         drawn = tiles.apply(lambda x: gan.translate(x, direction), gan, image, gan.multiple, request.tile)
         return to_picture(to_pixels(drawn)[0])

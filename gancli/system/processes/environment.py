@@ -1,16 +1,16 @@
-"""Environment variables, for as long as something needs them."""
+"""Set environment variables temporarily."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-# what a new Python heeds: it imports nothing from the current folder
+# makes new Python processes import nothing from the current folder
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 
 
 @contextmanager
 def variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables while the block runs: neither the user nor what is started later sees them."""
+    """Set variables while the block runs; processes started after it do not inherit them."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,4 +1,4 @@
-"""Signals that stop a run: the first is held back until all is saved, the second ends the process at once."""
+"""Signals that stop a run: the first takes effect once everything is saved, the second ends the process at once."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ if hasattr(signal, "SIGHUP"):  # not on Windows
 
 
 class Stop:
-    """What was received."""
+    """The signal that was received, if any."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -23,12 +23,12 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """Of the process, by the signal; 0 without one."""
+        """Return the exit code for the signal; 0 if there was none."""
         return EXIT_CODES[self.received] if self.received else 0
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let a signal end the block with Interrupted: nothing in it is worth waiting for."""
+        """Let a signal end the block at once with Interrupted."""
         self._interrupts = True
         try:
             yield
@@ -47,7 +47,7 @@ class Stop:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Hold the first Ctrl-C, SIGTERM or SIGHUP back until the step is done and saved; one that is ignored stays so."""
+    """Delay the first Ctrl-C, SIGTERM or SIGHUP until the step is done and saved; ignored signals stay ignored."""
     stop = Stop()
     heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores SIGHUP
     before = {number: signal.signal(number, stop.hold) for number in heard}
@@ -59,4 +59,4 @@ def stoppable() -> Iterator[Stop]:
 
 
 class Interrupted(Exception):
-    """Raised by a signal in the middle of what may be left undone."""
+    """Raised by a signal during work that may be left unfinished."""

@@ -17,5 +17,5 @@ def spread_over(gpus: int) -> None:
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         torchrun = ("-m", "gancli.system.processes.torchrun", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()
-        # safe for torchrun, and for what it starts
+        # safe for torchrun and for the processes that it starts
         os.execve(sys.executable, [sys.executable, *torchrun, "-m", "gancli", *sys.argv[1:]], os.environ | SAFE_PATH)

@@ -1,4 +1,4 @@
-"""`python -m gancli.system.processes.torchrun`: torchrun, with torch loaded as everywhere in gancli."""
+"""`python -m gancli.system.processes.torchrun`: torchrun, with torch loaded safely (see `load_torch`)."""
 
 from gancli.system.loading import load_torch
 

@@ -1,7 +1,7 @@
-"""Notice a rank that dies or hangs, for which the other ranks would otherwise wait for ever.
+"""Stop all ranks when one dies or hangs, because the others would wait for it forever.
 
-Each process counts up a number in the store that torch.distributed met over, once a second, and looks at the number of
-the next process. One that finds it standing still says so to all, and all end.
+Each process increments a counter in torch.distributed's store once a second, and checks the counter of the next rank.
+If that one stands still, the process tells all ranks, and all of them exit.
 """
 
 import os
@@ -21,10 +21,10 @@ LOST, DONE = "gancli/lost", "gancli/done"
 
 
 class Store(Protocol):
-    """The part of a torch.distributed store that is used."""
+    """The methods of a torch.distributed store that are used here."""
 
     def add(self, key: str, amount: int, /) -> int:
-        """Add to a number, which is 0 at first, and return it."""
+        """Add to a number, which starts at 0, and return it."""
         ...
 
 
@@ -40,7 +40,7 @@ class Watch:
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def start(self) -> "Watch":
-        """Watch from a thread of its own; when a process is lost, end this one with a line that names it."""
+        """Watch in a thread; when a rank is lost, end this process with a line that names it."""
         self._thread.start()
         return self
 
@@ -48,7 +48,7 @@ class Watch:
         while not self._stopped.wait(self._beat):
             try:
                 lost = self.look()
-            except RuntimeError:  # the store has gone, and with it the machine that the first process ran on
+            except RuntimeError:  # the store is gone, so rank 0, which hosts it, was lost
                 lost = 0
             if lost is not None and not self._stopped.is_set():
                 end(lost, self._world)
@@ -65,21 +65,21 @@ class Watch:
         return told - 1 if told else None
 
     def _tell(self, lost: int) -> int:
-        """Let all know, unless someone has told of another first."""
+        """Tell all ranks which one was lost, and return the rank that was reported first."""
         told = self._store.add(LOST, 0)
         return told - 1 if told else self._store.add(LOST, lost + 1) - 1
 
     def stop(self, *, well: bool) -> None:
-        """Watch no more, and say so if all went well; if not, the others must notice."""
+        """Stop watching. If all went well, tell the others; if not, they must notice the missing heartbeat."""
         self._stopped.set()
         self._thread.join(2 * self._beat)
         if well:
-            with suppress(RuntimeError):  # the first process has ended well too, and with it the store
+            with suppress(RuntimeError):  # rank 0 has finished too, and the store with it
                 self._store.add(f"{DONE}/{self._rank}", 1)
 
 
 def end(lost: int, world: int) -> None:
-    """End this process at once: its main thread may wait for the lost one in a call that nothing can interrupt."""
+    """Exit at once: the main thread may wait for the lost rank in a call that cannot be interrupted."""
     text = f"rank {lost} of {world} died or hung; stopping all ranks. Continue with --resume"
     warn(text)
     sys.stderr.flush()
@@ -87,9 +87,9 @@ def end(lost: int, world: int) -> None:
 
 
 def watch_all() -> Watch:
-    """Start watching over the processes of the group."""
+    """Start watching the processes of the group."""
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    # a connection of its own: the group's may be busy waiting
+    # a separate connection: the group's may be blocked
     store = td.TCPStore(  # pyright: ignore[reportPrivateImportUsage]
         address, port, is_master=False, wait_for_workers=False
     )

@@ -1,4 +1,4 @@
-"""What one file of a stranger may cost, whatever it says of itself: bytes, time, and lengths that are asked for."""
+"""Limit what reading an untrusted file may cost, whatever it declares: bytes, time and lengths."""
 
 import io
 import os
@@ -10,24 +10,24 @@ from typing import Any
 
 from gancli.system.untrusted.door import check_regular, reading
 
-LARGEST = 2 * 2**30  # bytes of a file, and of what is made of it besides
-LEAST, TIMES = 2**28, 4  # of what is made: so many bytes at least, and so many times those of the file
-MOST_OPCODES = 2**20  # a few seconds; stack and memo cannot hold more than this either
-LARGEST_KEY = 2**60  # equal hashes can be had for larger numbers, at will, and for tuples of any
+LARGEST = 2 * 2**30  # bytes of a file, and of the values made from it
+LEAST, TIMES = 2**28, 4  # limit on the values made: at least so many bytes, or so many times the file's
+MOST_OPCODES = 2**20  # a few seconds; also limits the stack and the memo
+LARGEST_KEY = 2**60  # larger numbers, and tuples, allow deliberate hash collisions
 MOST_TUPLES, LONGEST_TUPLE = 1000, 16  # as keys
 
 
 @dataclass
 class Bounds:
-    """What one file may cost, counted over all pickles in it; each raises ValueError when it is used up."""
+    """The limits for one file, counted over all pickles in it; each method raises ValueError at its limit."""
 
-    bytes: int  # left to be made
+    bytes: int  # that may still be made
     opcodes: int = MOST_OPCODES
     tuples: int = MOST_TUPLES
 
     @classmethod
     def of(cls, length: int) -> "Bounds":
-        """Give what a file of so many bytes may cost."""
+        """Return the limits for a file of so many bytes."""
         return cls(min(max(LEAST, TIMES * length), LARGEST))
 
     def step(self) -> None:
@@ -37,13 +37,13 @@ class Bounds:
             raise ValueError(f"it has more than {MOST_OPCODES:,} opcodes")
 
     def take(self, size: int) -> None:
-        """Count bytes that are made, not read: one part of a file could be asked for again and again."""
+        """Count bytes that are made, not read: a file could refer to one part again and again."""
         self.bytes -= size
         if self.bytes < 0:
             raise ValueError("it expands to far more bytes than it has")
 
     def key(self, value: Any) -> Any:
-        """Give a key back whose hash is cheap and cannot be chosen."""
+        """Return a key unchanged if its hash is cheap and cannot be chosen; else raise ValueError."""
         parts: Iterable[Any] = (value,)
         if isinstance(value, tuple | frozenset):
             self.tuples -= 1
@@ -56,14 +56,14 @@ class Bounds:
 
 
 class Bounded(io.BufferedReader):
-    """A file of which no more is asked at a time than it can hold: a length in a file may be any number."""
+    """A file that refuses to read more bytes at a time than it can hold: a declared length may be any number."""
 
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__(raw)
         self.most = self.length = os.fstat(raw.fileno()).st_size
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read; raises ValueError where more is asked than `most`."""
+        """Read bytes; raise ValueError if more than `most` are requested."""
         if size is not None and size > self.most:
             raise ValueError(f"it declares {size:,} bytes, more than the file can hold")
         return super().read(size)
@@ -71,7 +71,7 @@ class Bounded(io.BufferedReader):
 
 @contextmanager
 def opened(path: Path) -> Iterator[Bounded]:
-    """Open a stranger's file; raises UserError, naming it, for whatever goes wrong until it is closed."""
+    """Open an untrusted file; raise UserError, naming it, for any failure until it is closed."""
     check_regular(path)
     with reading(str(path)), Bounded(io.FileIO(path)) as file:
         if file.length > LARGEST:

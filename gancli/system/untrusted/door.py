@@ -1,6 +1,6 @@
-"""Input from others, checked in one place: typed JSON, regular files, text that is safe to print.
+"""Check input from others: typed JSON, regular files, text that is safe to print.
 
-Whatever reading a file raises becomes one UserError here, so no caller needs to know the readers' exceptions.
+All exceptions of file readers become one UserError here, so no caller needs to know them.
 """
 
 import json
@@ -18,14 +18,14 @@ from gancli.errors import UserError
 
 T = TypeVar("T")
 
-LARGEST_JSON = 2**26  # bytes: far above any file of ours, far below what would fill a memory
-LONGEST = 200  # characters of somebody's text in one message
+LARGEST_JSON = 2**26  # bytes: far more than any file that gancli writes, far less than a machine's memory
+LONGEST = 200  # characters of foreign text in one message
 
 
 def read_json(path: Path, kind: type[T]) -> T:
     """Read a JSON file as a value of `kind`: a dataclass with annotated fields, a dict of numbers, …
 
-    Raises UserError for what is no regular file, too large, no JSON, not finite, or of another type or range.
+    Raise UserError if it is not a regular file, too large, not JSON, not finite, or of another type or range.
     """
     check_regular(path)
     with reading(str(path)):
@@ -33,7 +33,7 @@ def read_json(path: Path, kind: type[T]) -> T:
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Read a file of at most `most` bytes; raises ValueError for a larger one, before it takes memory."""
+    """Read a file of at most `most` bytes; raise ValueError if it is larger, before it takes memory."""
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -42,9 +42,9 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def parse_json(text: str | bytes, kind: type[T]) -> T:
-    """Hold JSON to a type; raises ValueError, with the place, for anything else, and for numbers that are not finite.
+    """Parse JSON as a value of a type; raise ValueError, with the place, if it does not match or is not finite.
 
-    Not msgspec's own parser: names of files may hold what UTF-8 does not, which JSON's escapes can say.
+    msgspec's own parser is not used: it rejects JSON escapes of file names that are not UTF-8.
     """
     try:
         value = json.loads(text, parse_float=_finite, parse_constant=_finite)
@@ -54,7 +54,7 @@ def parse_json(text: str | bytes, kind: type[T]) -> T:
 
 
 def parse_nulled(text: str | bytes, kind: type[T]) -> T:
-    """Hold JSON of ours to a type, as `parse_json` does: what is not finite, which we wrote once, is read as null."""
+    """Parse JSON like `parse_json`, but read NaN and infinity, which older versions wrote, as null."""
     try:
         value = _nulled(json.loads(text))
     except RecursionError:
@@ -63,9 +63,9 @@ def parse_nulled(text: str | bytes, kind: type[T]) -> T:
 
 
 def held_to(value: Any, kind: type[T]) -> T:
-    """Hold plain values (dicts, lists, strings, numbers) to a type; raises ValueError, with the place, if they differ.
+    """Check plain values (dicts, lists, strings, numbers) against a type; raise ValueError, with the place, if wrong.
 
-    Nothing is converted: true is no int, "1" is no number, 1.0 is no int. Fields that the type lacks are ignored.
+    Nothing is converted: true is not an int, "1" not a number, 1.0 not an int. Fields that the type lacks are ignored.
     """
     try:
         return msgspec.convert(value, kind)
@@ -81,7 +81,7 @@ def _finite(text: str) -> float:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """Write JSON, which knows no NaN and no infinity: they become null. What a terminal could obey is escaped."""
+    """Format a value as JSON: NaN and infinity become null, and control characters are escaped."""
     text = json.dumps(_nulled(value), indent=indent, ensure_ascii=False, allow_nan=False)
     return re.sub(r"[^\n -~]", _escaped, text)
 
@@ -99,9 +99,9 @@ def _nulled(value: Any) -> Any:
 
 
 def check_regular(path: Path, *, follow: bool = True) -> None:
-    """Raise UserError for what is there but is no regular file: a folder, a pipe or a device could block for ever.
+    """Raise UserError if the path exists but is not a regular file: a pipe or a device could block forever.
 
-    With `follow` false a link is refused too: inside of a run it would lead reading, stripping and pruning elsewhere.
+    If `follow` is False, refuse links too: in a run folder they would redirect reading, stripping and pruning.
     """
     try:
         mode = path.stat(follow_symlinks=follow).st_mode
@@ -112,7 +112,7 @@ def check_regular(path: Path, *, follow: bool = True) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raise UserError for what is there but is no folder: a link would lead what is written and removed elsewhere."""
+    """Raise UserError if the path exists but is not a folder: a link would redirect writing and removing."""
     with suppress(FileNotFoundError):
         if not stat.S_ISDIR(mode := path.stat(follow_symlinks=False).st_mode):
             raise UserError(f"{path} is {_kind(mode)}, but a folder is expected here")
@@ -133,7 +133,7 @@ def _kind(mode: int) -> str:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Turn whatever reading a file causes into one UserError that names it; other people's readers raise anything."""
+    """Turn any exception while reading a file into one UserError that names it: libraries raise all kinds."""
     try:
         yield
     except UserError:
@@ -143,7 +143,7 @@ def reading(what: str) -> Iterator[None]:
 
 
 def why(error: UserError) -> str:
-    """Say in a few words why `reading` failed, where what was read is named beside it."""
+    """Return a short reason why `reading` failed, without the name of the file."""
     return reason(error.__cause__ or error)
 
 
@@ -154,9 +154,9 @@ def reason(error: BaseException) -> str:
 
 
 def printable(text: str, most: int = LONGEST) -> str:
-    """Make somebody's text safe for a terminal: no control, escape or direction characters, and not without end.
+    """Make foreign text safe for a terminal: no control, escape or direction characters, and of limited length.
 
-    What cannot be printed is escaped as Python does it, so it can still be read.
+    Other characters are escaped as in Python, so they can still be read.
     """
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"

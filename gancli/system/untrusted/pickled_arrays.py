@@ -1,6 +1,6 @@
-"""What pickles call to make plain values and NumPy's arrays: the forms of ours that stand for those calls.
+"""Replacements for the functions that pickles call to make plain values and NumPy arrays.
 
-Arrays have numbers of a fixed size or truth values, and as many bytes as their shape says. They may be read-only.
+Arrays hold numbers of a fixed size or booleans, and as many bytes as their shape requires. They may be read-only.
 """
 
 import math
@@ -12,7 +12,7 @@ from gancli.system.untrusted.pickles import Form, Machine, Name, Record, named
 
 FIXED = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 MOST_AXES = 32
-ITEM = 1000  # bytes that an item of a set or a dict may cost: it takes less, but time too
+ITEM = 1000  # bytes counted per item of a set or dict: more than its memory, to account for its time
 
 
 # ------------------------------------------------------------------------------------------------ plain values
@@ -34,7 +34,7 @@ def _copied(machine: Machine, values: Any) -> Any:
 
 
 def _dict(machine: Machine, pairs: Any = ()) -> Any:
-    """OrderedDict: dicts have an order now."""
+    """Replace OrderedDict: plain dicts are ordered."""
     if not isinstance(pairs, list | tuple):
         raise ValueError("it is damaged: a dict is built from something that is not a list")
     machine.bounds.take(ITEM * len(pairs))
@@ -44,7 +44,7 @@ def _dict(machine: Machine, pairs: Any = ()) -> Any:
 
 
 def _encode(machine: Machine, text: Any, encoding: Any = "latin1") -> Any:
-    """How bytes are said in protocols that have none."""
+    """Return bytes from their form in protocols that lack them."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise ValueError("it encodes text in an encoding other than latin1")
     machine.bounds.take(len(text))
@@ -52,12 +52,12 @@ def _encode(machine: Machine, text: Any, encoding: Any = "latin1") -> Any:
 
 
 def _bytes(_machine: Machine) -> bytes:
-    """Protocol 2 says so when there are none."""
+    """Return empty bytes, which protocol 2 writes as a call."""
     return b""
 
 
 def _reconstructed(_machine: Machine, kind: Any, base: Any, plain: Any) -> Any:
-    """An object of protocol 0 or 1: of a plain class, or of one on top of dict, list, … with what that holds."""
+    """Return an object of protocol 0 or 1: of a plain class, or of a subclass of dict, list, … with its content."""
     return Record(_named(kind), () if named(base).endswith(".object") else (plain,))
 
 
@@ -70,7 +70,7 @@ def _new_ex(machine: Machine, kind: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _type_by_name(_machine: Machine, name: Any) -> Any:
-    """How dill names a class of Python itself."""
+    """Return a built-in class from dill's form of its name."""
     if not isinstance(name, str):
         raise ValueError("it is damaged: a name is not text")
     return Name("builtins", name)
@@ -86,7 +86,7 @@ def _named(value: Any) -> Name | Record:
 
 
 def _dtype(record: Any) -> "np.dtype[Any]":
-    """Tell a dtype by its record; raises ValueError for objects, fields, text, and whatever else is not FIXED."""
+    """Return the dtype of a record; raise ValueError for objects, fields, text and all others not in FIXED."""
     if not isinstance(record, Record) or record.name != "numpy.dtype" or not record.args:
         raise ValueError("it is damaged: an array has an invalid dtype")
     said, order = record.args[0], "="
@@ -101,14 +101,14 @@ def _dtype(record: Any) -> "np.dtype[Any]":
 
 
 def _numbers(machine: Machine, raw: Any, dtype: "np.dtype[Any]") -> "np.ndarray[Any, Any]":
-    """Read numbers from bytes, which Python 2 wrote as text."""
+    """Read numbers from bytes, or from text as Python 2 wrote it."""
     if isinstance(raw, str):
         raw = _encode(machine, raw)
     if not isinstance(raw, bytes | bytearray):
         raise ValueError(f"it is damaged: an array's data is a {named(raw)}")
     if len(raw) % dtype.itemsize:
         raise ValueError(f"it is damaged: {len(raw):,} bytes do not divide into numbers of {dtype.itemsize}")
-    if dtype.kind == "b":  # any other byte than 0 and 1 would be a truth value that NumPy miscounts
+    if dtype.kind == "b":  # NumPy miscounts booleans whose byte is neither 0 nor 1
         machine.bounds.take(len(raw))
         return np.frombuffer(raw, np.uint8) != 0
     flat = np.frombuffer(raw, dtype)
@@ -127,7 +127,7 @@ def _shaped(flat: "np.ndarray[Any, Any]", shape: Any, order: Any) -> "np.ndarray
 
 
 def _array(machine: Machine, kind: Any, _shape: Any = (0,), _code: Any = b"b") -> Record:
-    """An empty array that is given everything as its state; of a subclass it stays a record."""
+    """Return a record of an empty array, which its state will fill; subclasses stay records."""
     record = Record(Name("numpy.core.multiarray", "_reconstruct"), (kind,))
     if named(kind) != "numpy.ndarray":
         return record
@@ -143,7 +143,7 @@ def _array(machine: Machine, kind: Any, _shape: Any = (0,), _code: Any = b"b") -
 
 
 def _array_of_dill(machine: Machine, function: Any, args: Any, state: Any, _attributes: Any = None) -> Any:
-    """How dill writes an array: with its state among the arguments."""
+    """Return an array as dill writes it, with its state among the arguments."""
     made = machine.call(function, args)
     if isinstance(made, Record):
         made.state = state
@@ -151,7 +151,7 @@ def _array_of_dill(machine: Machine, function: Any, args: Any, state: Any, _attr
 
 
 def _buffer(machine: Machine, raw: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Any:
-    """An array of protocol 5."""
+    """Return an array of protocol 5."""
     flat = _numbers(machine, raw, _dtype(dtype))
     if order != "K":
         return _shaped(flat, shape, "F" if order == "F" else "C")

@@ -1,6 +1,6 @@
-"""What pickles call to make torch's tensors: the forms of ours that stand for those calls.
+"""Replacements for the functions that pickles call to make torch's tensors.
 
-Tensors are dense and on the CPU; those that share a storage share its memory. All other kinds are refused by name.
+Tensors are dense and on the CPU; those that share a storage share its memory. Other kinds are refused by name.
 """
 
 import math
@@ -26,13 +26,13 @@ DTYPES = {
     "BoolStorage": torch.bool,
     "UntypedStorage": torch.uint8,
 }
-NAMED = {str(dtype): dtype for dtype in (torch.uint16, torch.uint32, torch.uint64)}  # those without a storage
+NAMED = {str(dtype): dtype for dtype in (torch.uint16, torch.uint32, torch.uint64)}  # dtypes without a storage class
 HOMES = ("torch", "torch.cuda", "torch.storage")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Storage:
-    """Bytes (N,), and what they are numbers of."""
+    """Bytes (N,), and the dtype of the numbers in them."""
 
     data: Tensor
     dtype: torch.dtype
@@ -42,7 +42,7 @@ class Storage:
 
 
 def described(said: Any, length: int) -> tuple[torch.dtype, Any, int]:
-    """Check what a pickle says of a storage, in `length` values: gives dtype, key and count of numbers."""
+    """Check a pickle's description of a storage, with `length` values; return dtype, key and count of numbers."""
     if not isinstance(said, tuple) or len(said) != length or said[0] != "storage":
         raise ValueError("it is damaged: a persistent id does not name a storage")
     _, kind, key, location, count = said[:5]
@@ -61,13 +61,13 @@ def _sort(kind: str) -> str:
 
 
 def check_truth(storage: Storage) -> None:
-    """Raise ValueError for truth values that are neither 0 nor 1: torch's code relies on it."""
+    """Raise ValueError for booleans that are neither 0 nor 1: torch relies on it."""
     if storage.dtype is torch.bool and storage.data.numel() and storage.data.max() > 1:
         raise ValueError("it is damaged: a boolean is neither 0 nor 1")
 
 
 def check_same(storage: Storage, key: str, dtype: torch.dtype, count: int) -> Storage:
-    """Give a storage back that is what is said of it once more; raises ValueError for another."""
+    """Return a storage if a repeated description matches it; else raise ValueError."""
     if storage.dtype is not dtype or storage.data.numel() != count * dtype.itemsize:
         raise ValueError(f"it is damaged: storage {key[:20]} does not have the size or type that it declares")
     return storage
@@ -77,7 +77,7 @@ def check_same(storage: Storage, key: str, dtype: torch.dtype, count: int) -> St
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtype | None = None) -> Tensor:
-    """View a storage; raises ValueError for what lies beyond it, or shows its numbers more than once."""
+    """Return a view of a storage; raise ValueError if it extends beyond it or shows a number more than once."""
     if not isinstance(storage, Storage):
         raise ValueError("it is damaged: a tensor has no storage")
     numbers = storage.data.view(dtype or storage.dtype)
@@ -90,7 +90,7 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: torch.dtyp
         raise ValueError(f"it holds an expanded tensor: {count:,} numbers from a storage of {len(numbers):,}")
     if count and offset + sum((n - 1) * step for n, step in zip(size, stride)) >= len(numbers):
         raise ValueError("it is damaged: a tensor extends beyond its storage")
-    start = numbers.storage_offset()  # of a part of a storage
+    start = numbers.storage_offset()  # not 0 for a view of a storage
     return numbers.as_strided(size, stride, start + offset)
 
 
@@ -99,7 +99,7 @@ def _rebuilt(
     said: Any = None,
 ) -> Tensor:  # fmt: skip
     tensor = _tensor(storage, offset, size, stride)
-    if isinstance(said, dict) and said.get("neg"):  # a view whose numbers are to be read with the other sign
+    if isinstance(said, dict) and said.get("neg"):  # a view with negated numbers
         machine.bounds.take(tensor.nbytes)
         return tensor.neg()
     return tensor
@@ -115,12 +115,12 @@ def _rebuilt_as(
 
 
 def _first(_machine: Machine, tensor: Any, *_: Any) -> Any:
-    """A parameter, which is a tensor that was trained."""
+    """Return the tensor of a parameter."""
     return tensor
 
 
 def _rebuilt_from(machine: Machine, function: Any, _kind: Any, args: Any, _state: Any) -> Any:
-    """A tensor with attributes, or of a subclass."""
+    """Return a tensor with attributes, or of a subclass."""
     return machine.call(function, args)
 
 

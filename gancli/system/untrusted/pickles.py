@@ -1,7 +1,7 @@
 """Read pickles without running them: opcodes are interpreted here; nothing that they name is imported or called.
 
-What is plain becomes plain values. What a file would import becomes a `Name`, what it would call a `Record` of the
-call, unless one of our own functions stands for that name. Containers may hold themselves: walk them with care.
+Plain values are read as such. An import becomes a `Name`, and a call becomes a `Record`, unless one of gancli's own
+functions replaces that name. Containers may contain themselves, so traverse them with care.
 """
 
 import pickletools
@@ -17,12 +17,12 @@ LONGEST_NAME = 1000
 PROTOCOLS = range(6)
 
 
-# ------------------------------------------------------------------------------------------------ what is read
+# ------------------------------------------------------------------------------------------------ names and records
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a pickle wants imported: a class or a function, of which nothing but the name is known."""
+    """The name of a class or function that a pickle would import."""
 
     module: str
     name: str
@@ -37,7 +37,7 @@ class Name:
 
 @dataclass(eq=False, repr=False, slots=True)
 class Record:
-    """A call that was not made, and what was to be done to its result: an object of somebody's class, as a rule."""
+    """A call that was not made, with the state and items for its result: usually an object of an unknown class."""
 
     function: "Name | Record"
     args: tuple[Any, ...] = ()
@@ -45,9 +45,9 @@ class Record:
     state: Any = None
     items: dict[Any, Any] = field(default_factory=dict)  # of a subclass of dict
     members: list[Any] = field(default_factory=list)  # of a subclass of list or set
-    finish: Callable[[Any], Any] | None = None  # makes the value of the state, where a form knows how
-    name: str = ""  # of the function; of what a function gave, its name
-    place: int = -1  # in the memo
+    finish: Callable[[Any], Any] | None = None  # turns the state into the value, if a form defines it
+    name: str = ""  # of the function
+    place: int = -1  # its index in the memo
 
     def __post_init__(self) -> None:
         self.name = named(self.function)
@@ -56,7 +56,7 @@ class Record:
         return f"Record({self.name})"
 
     def fields(self) -> dict[str, Any]:
-        """Give the attributes that the object would have, and the items if it is a dict."""
+        """Return the attributes that the object would have, and the items if it is a dict."""
         found: dict[str, Any] = {}
         for part in self.state if isinstance(self.state, tuple) else (self.state,):  # a tuple: slots come second
             found |= part if isinstance(part, dict) else {}
@@ -64,7 +64,7 @@ class Record:
 
 
 def named(value: Any) -> str:
-    """Say what something is: its name if it is a name or a record, else its type. Never more: values can be endless."""
+    """Return the name of a `Name` or `Record`, else that of the type; never the value, which can be endless."""
     if isinstance(value, Name):
         return str(value)
     return value.name if isinstance(value, Record) else type(value).__name__
@@ -72,11 +72,11 @@ def named(value: Any) -> str:
 
 # ------------------------------------------------------------------------------------------------ the machine
 
-Form = Callable[..., Any]  # of a Machine and the arguments of the call
+Form = Callable[..., Any]  # takes a Machine and the arguments of the call
 
 
 class Machine:
-    """Reads pickles one after the other. `forms` are the functions of ours that stand for names in them."""
+    """Reads pickles one after the other; `forms` are gancli's functions that replace the names in them."""
 
     def __init__(
         self, forms: Mapping[str, Form], bounds: Bounds, persistent: Callable[[Any], Any] | None = None
@@ -88,7 +88,7 @@ class Machine:
         self.memo: dict[int, Any] = {}
 
     def read(self, file: BinaryIO) -> Any:
-        """Give what a pickle holds, and leave the file after it; raises ValueError and others for what is none."""
+        """Return the value of a pickle and leave the file after it; raise ValueError or others if it is not one."""
         self.stack, self.below, self.memo = [], [], {}
         for opcode, argument, _ in _opcodes(file):
             self.bounds.step()
@@ -101,31 +101,31 @@ class Machine:
         return self.pop()
 
     def push(self, value: Any) -> None:
-        """Put on top of the stack, which is another one after a mark was taken away."""
+        """Push a value on the current stack, which marks replace."""
         self.stack.append(value)
 
     def pop(self) -> Any:
-        """Take what is on top."""
+        """Pop the top of the stack."""
         if not self.stack:
             raise ValueError("it is damaged: its stack is empty")
         return self.stack.pop()
 
     def mark(self) -> None:
-        """Begin a sequence."""
+        """Set a mark, which begins a sequence."""
         if len(self.below) >= MOST_MARKS:
             raise ValueError(f"it is nested more than {MOST_MARKS:,} deep")
         self.below.append(self.stack)
         self.stack = []
 
     def marked(self) -> list[Any]:
-        """Take everything since the mark."""
+        """Pop all values since the last mark."""
         if not self.below:
             raise ValueError("it is damaged: a mark is missing")
         values, self.stack = self.stack, self.below.pop()
         return values
 
     def put(self, place: int) -> None:
-        """Remember what is on top."""
+        """Store the top of the stack in the memo."""
         if not 0 <= place < MOST_OPCODES:
             raise ValueError(f"its memo has more than {MOST_OPCODES:,} entries")
         self.memo[place] = value = self.peek()
@@ -133,28 +133,28 @@ class Machine:
             value.place = place
 
     def peek(self) -> Any:
-        """Give what is on top, and leave it there."""
+        """Return the top of the stack without popping it."""
         self.stack.append(self.pop())
         return self.stack[-1]
 
     def get(self, place: int) -> None:
-        """Push what was remembered."""
+        """Push a value from the memo."""
         if place not in self.memo:
             raise ValueError("it is damaged: it refers to a memo entry that it never stored")
         self.stack.append(self.memo[place])
 
     def call(self, function: Any, args: Any, kwargs: Any = None) -> Any:
-        """Let our own form of a function answer, or record what was to be called with what."""
+        """Call gancli's form of a function, or record the call."""
         if not isinstance(args, tuple) or not isinstance(kwargs, dict | None):
             raise ValueError("it is damaged: arguments are not a tuple")
         if not isinstance(function, Name | Record):
             raise ValueError(f"it calls something that is not a function ({named(function)})")
         form = self.forms.get(str(function)) if isinstance(function, Name) else None
-        self.bounds.take(8 * len(args) if form else 0)  # the same ones may come again and again
+        self.bounds.take(8 * len(args) if form else 0)  # the same arguments may be used again and again
         return form(self, *args) if form and not kwargs else Record(function, args, kwargs or {})
 
     def build(self, state: Any) -> None:
-        """Give an object its state. What dicts have besides their items is of no use."""
+        """Set the state of an object; attributes of dicts are ignored."""
         target = self.peek()
         if isinstance(target, Record):
             target.state = state
@@ -164,7 +164,7 @@ class Machine:
             raise ValueError(f"it sets the state of something that has none ({named(target)})")
 
     def _settle(self, record: Record, value: Any) -> None:
-        """Put a value where its record was, of which there is one place in the memo as pickles are written."""
+        """Replace a record by its value, on the stack and in its one place in the memo."""
         self.stack[-1] = value
         if self.memo.get(record.place) is record:
             self.memo[record.place] = value
@@ -180,7 +180,7 @@ class Machine:
             raise ValueError(f"it adds to something that is not a list ({named(target)})")
 
     def assign(self, values: list[Any]) -> None:
-        """Set items of a dict: keys and values in turns."""
+        """Set items of a dict, given as alternating keys and values."""
         target = self.peek()
         if not isinstance(target, dict | Record) or len(values) % 2:
             raise ValueError("it is damaged: items without a dict, or without a value")
@@ -189,7 +189,7 @@ class Machine:
             items[self.bounds.key(values[i])] = values[i + 1]
 
     def several(self, count: int) -> list[Any]:
-        """Take the topmost values, in their order."""
+        """Pop the topmost values, in their order."""
         return [self.pop() for _ in range(count)][::-1]
 
 
@@ -218,7 +218,7 @@ def _pop(machine: Machine, _: None) -> None:
     if machine.stack or not machine.below:
         machine.pop()
     else:
-        machine.marked()  # POP takes a mark away too
+        machine.marked()  # POP also removes a mark
 
 
 def _global(machine: Machine, said: str) -> None:
@@ -248,7 +248,7 @@ def _constant(value: Any) -> Form:
 
 
 def _make(kind: Callable[[Any], Any], taken: Callable[[Machine], list[Any]]) -> Form:
-    """An opcode that pushes something made of the topmost values."""
+    """Return an action that pushes a value made from the topmost ones."""
     return lambda machine, _: machine.push(kind(taken(machine)))
 
 

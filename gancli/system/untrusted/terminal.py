@@ -1,4 +1,4 @@
-"""What people read: every line passes here, so that nothing in a file can move the cursor, colour or hide text."""
+"""Print text safely: every line passes here, so that no file can move the cursor or colour or hide text."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ LONGEST_LINE = 10_000  # characters
 
 
 def line(text: object) -> str:
-    """Make one line of a text that may come from a file."""
+    """Turn a text that may come from a file into one safe line."""
     return printable(str(text), LONGEST_LINE)
 
 
@@ -19,15 +19,15 @@ def say(text: object) -> None:
 
 
 def say_json(value: Any, indent: int | None = None) -> None:
-    """Print a result for scripts: no NaN, and nothing that a terminal would obey."""
+    """Print a result as JSON, without NaN and without control characters."""
     print(to_json(value, indent))
 
 
 def warn(text: object) -> None:
-    """Print a line beside the result, on standard error."""
+    """Print a warning on standard error."""
     print(f"gancli: {line(text)}", file=sys.stderr)
 
 
 def tell(text: object) -> None:
-    """Print a line about how far the work is, on standard error."""
+    """Print a line of progress on standard error."""
     print(line(text), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What torch.save, pickle or dill wrote, read without running it: zip files, older streams and plain pickles."""
+"""Read files of torch.save, pickle or dill without running them: zip files, older streams and plain pickles."""
 
 import io
 import zipfile
@@ -15,14 +15,14 @@ from gancli.system.untrusted.pickled_tensors import Storage, check_same, check_t
 from gancli.system.untrusted.pickles import Form, Machine
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
-MOST_DIRECTORY = 2**22  # bytes of a zip's list of members, of which torch writes 60 to 100 for each
-CHUNK = 2**18  # bytes at a time: those that stay in the processor's cache
+MOST_DIRECTORY = 2**22  # bytes of a zip's list of members; torch writes 60 to 100 per member
+CHUNK = 2**18  # bytes per read: few enough to stay in the processor's cache
 
 
 def load(path: Path) -> Any:
-    """Read a file that torch.save, pickle or dill wrote: plain values, arrays, tensors, and `Record`s of all objects.
+    """Read a file of torch.save, pickle or dill: plain values, arrays and tensors; all other objects as `Record`s.
 
-    Raises UserError, naming the file, for what is damaged, too large, or holds tensors of a kind that is not read.
+    Raise UserError, naming the file, if it is damaged, too large, or holds tensors of an unsupported kind.
     """
     with opened(path) as file:
         zipped = file.peek(4)[:4] == b"PK\3\4"
@@ -44,7 +44,7 @@ def _from_zip(file: Bounded) -> Any:
 
 
 def _top(members: Collection[str]) -> str:
-    """Tell the folder that everything is in: it is called as torch.save was told."""
+    """Return the top folder of the zip; torch.save names it after the file."""
     tops = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(tops) != 1:
         raise ValueError("it is a zip, but not one of torch.save's: it must hold data.pkl exactly once")
@@ -54,7 +54,7 @@ def _top(members: Collection[str]) -> str:
 
 
 def _check_members(members: list[zipfile.ZipInfo], length: int) -> None:
-    """They are stored as they are, so all together they are no larger than the file."""
+    """Raise ValueError unless the members are uncompressed, with unique names, and together fit in the file."""
     if len({member.filename for member in members}) < len(members):
         raise ValueError("it has members of the same name")
     if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
@@ -76,7 +76,7 @@ class _Archive:
         self.swapped = order in self.members and self.content(order).numpy().tobytes() == b"big"
 
     def content(self, name: str) -> Tensor:
-        """Read a member whole; its checksum is checked, and that it does not lie across others."""
+        """Read a whole member; zipfile checks its checksum and that it does not overlap others."""
         if name not in self.members:
             raise ValueError(f"it is damaged: it lacks {name[-40:]}")
         size, at = self.members[name].file_size, 0
@@ -91,7 +91,7 @@ class _Archive:
         return data
 
     def storage(self, said: Any) -> Storage:
-        """Answer a persistent id."""
+        """Return the storage that a persistent id names."""
         dtype, key, count = described(said, 5)
         if key not in self.storages:
             data = self.content(f"{self.top}data/{key}")
@@ -106,10 +106,10 @@ class _Archive:
 
 
 def _from_stream(file: BinaryIO, length: int, forms: dict[str, Form], bounds: Bounds) -> Any:
-    """Read one pickle; after torch's magic number comes what it wrote before 1.6: more pickles, then the storages."""
+    """Read one pickle; in the format before torch 1.6, a magic number, more pickles and the storages."""
     plain = Machine(forms, bounds)
     first = plain.read(file)
-    if type(first) is not int or first != MAGIC:  # an array would be compared number by number
+    if type(first) is not int or first != MAGIC:  # comparing an array would work element by element
         return first
     version, _about = plain.read(file), plain.read(file)
     if type(version) is not int or version != VERSION:
@@ -121,7 +121,7 @@ def _from_stream(file: BinaryIO, length: int, forms: dict[str, Form], bounds: Bo
 
 
 class _Stream:
-    """The storages behind a pickle: places for them are made while it is read."""
+    """The storages that follow a pickle; they are allocated while it is read."""
 
     def __init__(self, file: BinaryIO, length: int, bounds: Bounds) -> None:
         self.file, self.bounds = file, bounds
@@ -129,7 +129,7 @@ class _Stream:
         self.storages: dict[str, Storage] = {}
 
     def storage(self, said: Any) -> Any:
-        """Answer a persistent id: a storage, a part of one, or the class of a module, which comes with its source."""
+        """Return what a persistent id names: a storage, a view of one, or the class of a module with its source."""
         if isinstance(said, tuple) and said[:1] == ("module",) and len(said) == 4:
             return said[1]
         dtype, key, count = described(said, 6)
@@ -144,7 +144,7 @@ class _Stream:
         return found if part is None else _part(found, part)
 
     def fill(self, keys: Any) -> None:
-        """Read all of them, in the order of their keys."""
+        """Read all storages, in the order of their keys."""
         right = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
         if not right or len(keys) != len(self.storages) or {*keys} != {*self.storages}:
             raise ValueError("it is damaged: its list of storages does not match its tensors")
@@ -161,7 +161,7 @@ class _Stream:
 
 
 def _part(storage: Storage, said: Any) -> Storage:
-    """A view of a storage, as torch wrote it before 0.4."""
+    """Return a view of a storage, as torch wrote it before 0.4."""
     if not isinstance(said, tuple) or len(said) != 3 or not all(type(n) is int and n >= 0 for n in said[1:]):
         raise ValueError("it is damaged: a view of a storage is invalid")
     start, size = (n * storage.dtype.itemsize for n in said[1:])
@@ -171,7 +171,7 @@ def _part(storage: Storage, said: Any) -> Storage:
 
 
 def _nested(machine: Machine, content: Any) -> Any:
-    """A storage that was pickled by itself: a whole stream of torch.save in one value."""
+    """Return a storage that was pickled separately, as a whole stream of torch.save in one value."""
     if not isinstance(content, bytes | bytearray):
         raise ValueError("it is damaged: a storage is not bytes")
     machine.bounds.take(len(content))

@@ -1,8 +1,8 @@
-"""Whose code may run: files that the user has named. A checkpoint names a file too, and it comes from anyone.
+"""Run .py files only if the user trusts them: a checkpoint can name a file, and may come from anyone.
 
-A file of code is read once, as bytes: those bytes are hashed, compared and executed, and no bytecode of it is read or
-written. That the user trusts them is a mark in the user's configuration, named by their SHA-256, so that another
-content is another file: as for `direnv allow` and ssh's known_hosts, given once, listed and withdrawn.
+A .py file is read once, as bytes: those bytes are hashed, compared and executed, and no bytecode of it is read or
+written. The user's trust is a mark in the user's configuration, named by the SHA-256 of the content, so a changed file
+is not trusted. As with `direnv allow` and ssh's known_hosts, trust is given once, and can be listed and withdrawn.
 """
 
 import os
@@ -21,25 +21,25 @@ from gancli.system import atomic
 from gancli.system.untrusted.door import check_regular, read_json, reading, to_json
 
 LARGEST_CODE = 2**24  # bytes of one file
-DIGITS = 8  # of a hash, at least, to name a mark
+DIGITS = 8  # the least number of a hash's digits that name a mark
 
 
 @dataclass(frozen=True)
 class Code:
-    """A file of code, as it was when it was read."""
+    """A .py file with the content that was read."""
 
     path: Path
     content: bytes
 
     @cached_property
     def sha256(self) -> str:
-        """Name the content."""
+        """Return the hash of the content."""
         return sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
 class Mark:
-    """That a content is trusted, and the file that it was last seen in."""
+    """The record that a content is trusted, with the file in which it was last seen."""
 
     sha256: str
     path: str
@@ -54,7 +54,7 @@ class _Written:
 
 
 def read(path: Path) -> Code:
-    """Read a file of code, once in a command: whatever asks for it later gets the same bytes."""
+    """Read a .py file once per command: later calls return the same bytes."""
     return _read(path, path.absolute())
 
 
@@ -69,13 +69,13 @@ def _read(path: Path, _where: Path) -> Code:
 
 
 def forget() -> None:
-    """Read files anew from now on: another command begins."""
+    """Forget the files that were read, because another command begins."""
     _read.cache_clear()
 
 
 def execute(code: Code, name: str = "") -> ModuleType:
-    """Run a file's bytes as a module of their own; what lies beside the file cannot be imported for that."""
-    # by default a name that is nobody else's: a file torch.py must not stand in for torch
+    """Run a file's content as a module; it cannot import files that lie beside it."""
+    # the default name is unique: a file torch.py must not replace torch
     module = ModuleType(name or f"gancli.file.{code.path.stem}_{code.sha256[:8]}")
     module.__file__, module.__package__ = str(code.path), ""
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
@@ -87,7 +87,7 @@ def execute(code: Code, name: str = "") -> ModuleType:
 
 
 def check(code: Code, trained_with: str) -> None:
-    """Raise UserError unless a checkpoint's code is what it was trained with, and the user trusts it."""
+    """Raise UserError unless the code is that which the checkpoint was trained with, and the user trusts it."""
     if code.sha256 != trained_with:
         raise UserError(f"{code.path} has changed since this checkpoint was trained with it")
     if not trusted(code):
@@ -98,7 +98,7 @@ def check(code: Code, trained_with: str) -> None:
 
 
 def trusted(code: Code) -> bool:
-    """Tell whether the user trusts a file as it is; raises UserError where others could have said so."""
+    """Return whether the user trusts the current content; raise UserError if others could have written the mark."""
     mark = folder() / code.sha256
     if not os.path.lexists(mark):
         return False
@@ -108,15 +108,15 @@ def trusted(code: Code) -> bool:
 
 
 def allow(code: Code) -> None:
-    """Remember that the user trusts a file as it is now: checkpoints may ask for it from now on."""
+    """Record that the user trusts the current content of a file, so that checkpoints may load it."""
     mark = _own_folder() / code.sha256
     with atomic.replacing(mark) as temporary:
         temporary.write_text(to_json({"path": str(code.path.absolute())}))
-    mark.chmod(0o600)  # in a folder that is the user's alone
+    mark.chmod(0o600)  # its folder is private, too
 
 
 def marks() -> list[Mark]:
-    """List what the user trusts."""
+    """List the marks of all trusted files."""
     if not folder().is_dir():
         return []
     _check_private(folder())
@@ -143,17 +143,17 @@ def _names(given: str, mark: Mark) -> bool:
 
 
 def folder() -> Path:
-    """Find the folder of the marks, which need not be there; raises UserError where the user has none."""
+    """Return the folder of the marks, which may not exist yet; raise UserError without a home directory."""
     from platformdirs import user_config_path
 
     found = user_config_path("gancli", appauthor=False) / "trusted"
-    if not found.is_absolute():  # no home at all: the current folder must not stand in for it
+    if not found.is_absolute():  # no home directory, and the current folder must not replace it
         raise UserError("there is no folder to record which code you trust: set HOME or XDG_CONFIG_HOME")
     return found
 
 
 def _own_folder() -> Path:
-    """Make the folder of the marks, for its owner alone."""
+    """Create the folder of the marks, accessible only to its owner."""
     made = folder()
     made.parent.parent.mkdir(parents=True, exist_ok=True)
     for path in (made.parent, made):
@@ -173,8 +173,8 @@ def _check_private(marks: Path) -> None:
 
 
 def _check_own(path: Path) -> None:
-    """Raise UserError if somebody else could have written a path."""
-    if os.name == "nt":  # which has no such bits
+    """Raise UserError if another user could have written to a path."""
+    if os.name == "nt":  # Windows has no such permission bits
         return
     found, why = path.stat(), ""
     if found.st_uid != os.geteuid():
