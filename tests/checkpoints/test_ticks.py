@@ -94,6 +94,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.usefixtures("plots_are_drawn")
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize("what", HOSTILE)
 def test_curves_are_drawn_of_any_log(cli: Cli, run: Path, what: str) -> None:
