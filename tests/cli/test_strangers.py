@@ -39,23 +39,24 @@ from tests.cli.strangers import (
     tar,
     zip_bomb,
 )
-from tests.conftest import Cli, noise_images
+from tests.conftest import Cli, Once, noise_images
 from tests.dev.whole_files import Code, images
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(once: Once) -> Path:
     """A folder with pictures, a model that draws, and one that translates."""
     from gancli.cli.main import run
 
-    folder = tmp_path_factory.mktemp("whole")
-    noise_images(folder / "data" / "A", 3, (16, 16))
-    noise_images(folder / "data" / "B", 3, (16, 16))
-    for variant, more in {"gan": ("--z-dim", 4), "cyclegan": ("--blocks", 1)}.items():
-        small = ("--steps", 1, "--batch", 4, "--width", 4, "--quiet", "--metrics", "none", *more)
-        words = ("train", variant, "--data", folder / "data", "--out", folder / variant, *small)
-        assert run([str(word) for word in words]) == 0
-    return folder
+    def fill(folder: Path) -> None:
+        noise_images(folder / "data" / "A", 3, (16, 16))
+        noise_images(folder / "data" / "B", 3, (16, 16))
+        for variant, more in {"gan": ("--z-dim", 4), "cyclegan": ("--blocks", 1)}.items():
+            small = ("--steps", 1, "--batch", 4, "--width", 4, "--quiet", "--metrics", "none", *more)
+            words = ("train", variant, "--data", folder / "data", "--out", folder / variant, *small)
+            assert run([str(word) for word in words]) == 0
+
+    return once("what-strangers-spoil", fill)
 
 
 BIG = {"width": 10_000}

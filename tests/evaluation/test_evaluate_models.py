@@ -8,7 +8,7 @@ import torch
 
 from gancli.evaluation import comparisons, evaluate
 from gancli.evaluation.extractors import local
-from tests.conftest import Cli
+from tests.conftest import Cli, Trained
 from tests.evaluation.reports import blocks, labelled, report
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -29,10 +29,10 @@ def test_each_class_of_a_model_is_scored(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_model_without_classes_is_refused_before_any_work(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = labelled(tmp_path / "real", "cats", "dogs")
-    trained(cli, "run", data)
+    trained("run", "dcgan", "--batch", 4, "--width", 4, "--z-dim", 6, "--steps", 3)
     monkeypatch.setattr(evaluate, "make_extractor", lambda *_, **__: pytest.fail("it began"))
     result = cli("eval", "run", "--data", data, "--metrics", "fid-per-class", "--extractor", "local")
     assert result.code == 2
@@ -55,16 +55,11 @@ def test_filled_images_are_scored_against_other_images(cli: Cli, tmp_path: Path)
     assert found["protocol"]["real"]["split"] == "train (the half that is not filled)"
 
 
-def trained(cli: Cli, out: str, data: Path, *options: object) -> None:
-    arguments = ("--data", data, "--out", out, "--steps", 3, "--batch", 8, "--width", 4, "--quiet", *options)
-    result = cli("train", "dcgan", *arguments)
-    assert result.code == 0, result.err
-
-
 def test_a_checkpoint_is_scored_and_batches_do_not_matter(
     cli: Cli, real: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained(cli, "run", real)
+    small = ("--steps", 3, "--batch", 8, "--width", 4, "--quiet")
+    assert cli("train", "dcgan", "--data", real, "--out", "run", *small).code == 0
     found = report(cli, "run", "--data", real, "-n", 130, "--metrics", "fid,kid", "--out", "report.json")
     said = found["protocol"]["generated"]
     assert said | {"checkpoint": ""} == {"model": "run", "checkpoint": "", "images": 130, "seed": 0, "ema": True}
