@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from gancli.checkpoints import checkpoint
 from gancli.system import cache
-from tests.cli.test_strangers import flipped, lost, said
+from tests.cli.strangers import flipped, lost, said
 from tests.conftest import Cli, noise_images
 from tests.system.test_trusted_code import MINE
 

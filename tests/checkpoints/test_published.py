@@ -16,7 +16,7 @@ from gancli.checkpoints.importers.convert import convert
 from gancli.errors import UserError
 from gancli.evaluation.extractors import weights
 from gancli.system import cache, download
-from tests.checkpoints.test_importers import ResNet, rendition
+from tests.checkpoints.renditions import ResNet, rendition
 from tests.conftest import Cli
 
 

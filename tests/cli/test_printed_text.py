@@ -19,7 +19,7 @@ from gancli.inference import classify
 from gancli.inference.classify import Prediction, to_csv
 from gancli.system.untrusted import terminal
 from gancli.training.display import Fancy, Plain
-from tests.cli.test_strangers import said
+from tests.cli.strangers import said
 from tests.conftest import Cli, noise_images
 
 TITLE = "\x1b]0;owned\x07\x9b31m"  # sets a window's title; C1's way to begin a colour

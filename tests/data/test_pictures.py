@@ -9,19 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data.request import Request, Wanted
-from gancli.data.sources.decode import Pictures, natural_size
-from gancli.data.sources.open import open_source
+from gancli.data.sources.decode import natural_size
 from gancli.data.sources.torchvision import root
 from gancli.errors import UserError
 from gancli.images.reading import to_array
 from gancli.images.sizes import parse_size
 from tests.conftest import noise_images
-
-
-def opened(source: object, **wanted: object) -> Pictures:
-    return open_source(Request(str(source), Wanted(**wanted)))  # type: ignore[arg-type]
-
+from tests.data.sources import opened
 
 # --- one picture
 

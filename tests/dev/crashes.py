@@ -241,7 +241,7 @@ def main(trials: int = 200, seed: int = 0) -> dict[str, Counter[str]]:
 
     import gancli.checkpoints.importers.convert
     import gancli.training.launch  # noqa: F401  children need not import it then
-    from tests.checkpoints.test_importers import ResNet
+    from tests.checkpoints.renditions import ResNet
     from tests.conftest import noise_images
 
     torch.set_num_threads(1)

@@ -129,7 +129,7 @@ class Code:
 
 def pickles() -> list[Source]:
     """The .pth files: a generator that is known, in both formats of torch, and pickles with code in them."""
-    from tests.checkpoints.test_importers import ResNet
+    from tests.checkpoints.renditions import ResNet
 
     state = {name: tensor.half() for name, tensor in ResNet(1, 1).state_dict().items()}
     wrapped = {"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}, "epoch": 3, "é": Code}

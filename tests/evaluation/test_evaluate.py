@@ -1,4 +1,4 @@
-"""`gancli eval`, with the local extractor and with Inception's shape at random."""
+"""`gancli eval` on folders and archives, with the local extractor."""
 
 import json
 import shutil
@@ -7,43 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from gancli.cli.main import main
 from gancli.data.request import Wanted
 from gancli.data.sources import builtin
-from gancli.evaluation import comparisons, evaluate, extract, image_sets, stats_files
+from gancli.evaluation import extract
 from gancli.evaluation.extractors import local
-from gancli.evaluation.extractors.extractor_table import make_extractor
 from gancli.system import cache
 from tests import forked
 from tests.conftest import Cli, noise_images
+from tests.evaluation.reports import blocks, report
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "STEPS", 12)
-
-
-def blocks(folder: Path, count: int, seed: int, size: tuple[int, int] = (16, 16), dark: int = 1) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    for i in range(count):
-        pixels = rng.integers(0, 256, (4, 4, 3), np.uint8) // dark
-        Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(folder / f"{i:03d}.png")
-    return folder
-
-
-@pytest.fixture
-def real(tmp_path: Path) -> Path:
-    return blocks(tmp_path / "real", 40, 0)
-
-
-def report(cli: Cli, *arguments: object) -> dict:
-    result = cli("eval", *arguments, "--extractor", "local", "--json")
-    assert result.code == 0, result.err
-    return json.loads(result.out)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def test_a_folder_against_others_comes_out_in_the_right_order(cli: Cli, real: Path, tmp_path: Path) -> None:
@@ -110,15 +86,6 @@ def test_a_warm_cache_reads_no_real_image_twice_and_follows_content(
     assert seen == ["real", "x", "x", "x", "real", "x"]
 
 
-def test_unlike_numbers_of_images_do_not_compare(cli: Cli, real: Path, tmp_path: Path) -> None:
-    a, b = blocks(tmp_path / "a", 10, 1), blocks(tmp_path / "b", 12, 2)
-    result = cli("eval", a, b, "--data", real, "--extractor", "local")
-    assert result.code == 2
-    assert "a has 10, b has 12; give -n 10" in result.err
-    found = report(cli, a, b, "--data", real, "-n", 10)
-    assert [entry["protocol"]["generated"]["images"] for entry in found["models"]] == [10, 10]
-
-
 def test_mixed_sizes_and_broken_files_are_named_and_counted(cli: Cli, real: Path, tmp_path: Path) -> None:
     odd = blocks(tmp_path / "odd", 150, 1)
     blocks(odd / "b", 5, 2, (20, 30))
@@ -144,64 +111,12 @@ def test_few_images_are_warned_of_and_local_is_never_called_fid(cli: Cli, real: 
     assert "fid " not in result.out
 
 
-@pytest.mark.parametrize("side", ["fake", "real"])
-def test_an_empty_side_is_wrong_use(cli: Cli, real: Path, tmp_path: Path, side: str) -> None:
-    (tmp_path / "empty").mkdir()
-    np.savez(tmp_path / "empty.npz", images=np.zeros((0, 8, 8, 3), np.uint8))
-    for empty in (tmp_path / "empty", tmp_path / "empty.npz"):
-        pair = (empty, "--data", real) if side == "fake" else (real, "--data", empty)
-        result = cli("eval", *pair, "--extractor", "local")
-        assert result.code == 2
-        assert any(said in result.err for said in ("no images", "no uint8 array of images"))
-        assert len(result.err.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--metrics", "fdi"), "no metric 'fdi'"),
-        (("--metrics", ","), "--metrics is empty"),
-        (("--extractor", "clip"), "there are inception, local, effnet"),
-        (("--data", "nowhere/at/all"), "no such file or folder"),
-        (("--extractor", "local", "--fast"), "--fast and --weights work only with"),
-        (("--metrics", "fid-per-class", "--extractor", "local"), "needs classes for real and generated images"),
-    ],
-)
-def test_wrong_use_is_one_line(cli: Cli, real: Path, options: tuple[str, ...], said: str) -> None:
-    result = cli("eval", real, *([] if "--data" in options else ["--data", real]), *options)
-    assert result.code == 2
-    assert said in result.err
-
-
-def test_offline_inception_is_one_line_with_url_and_place(
-    cli: Cli, real: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GANCLI_MIRROR", "http://127.0.0.1:9")
-    result = cli("eval", real, "--data", real)
-    assert result.code == 2
-    assert (
-        "http://127.0.0.1:9/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
-        in result.err
-    )
-    assert "or give --weights FILE" in result.err
-
-
 def test_classes_are_scored_apart(cli: Cli, tmp_path: Path) -> None:
     for side, seed in (("fake", 1), ("real", 2)):
         blocks(tmp_path / side / "cats", 10, seed)
         blocks(tmp_path / side / "dogs", 10, seed + 9, dark=3)
     found = report(cli, tmp_path / "fake", "--data", tmp_path / "real", "--metrics", "fid-per-class")
     assert list(found["metrics"]) == ["frechet_class_0", "frechet_class_1"]
-
-
-@pytest.mark.parametrize("metric", ["is", "mode-score"])
-def test_scores_of_classes_are_refused_for_local_before_any_work(
-    cli: Cli, real: Path, metric: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("it began"))
-    result = cli("eval", real, "--data", real, "--extractor", "local", "--metrics", f"fid,{metric}")
-    assert result.code == 2
-    assert f"--metrics {metric} is not meaningful with --extractor local" in result.err
 
 
 def test_by_default_local_gives_its_distance_only(cli: Cli, real: Path) -> None:
@@ -213,53 +128,6 @@ def test_the_deviation_of_kid_is_not_zero_for_few_images(cli: Cli, real: Path, t
     assert found["kid_std"] > 0
     found = report(cli, blocks(tmp_path / "y", 3, 1), "--data", real, "--metrics", "kid")["metrics"]
     assert list(found) == ["kid"]  # three images have no halves
-
-
-def labelled(folder: Path, *names: str) -> Path:
-    for seed, name in enumerate(names):
-        blocks(folder / name, 20, seed, dark=seed + 1)
-    return folder
-
-
-def test_each_class_of_a_model_is_scored(cli: Cli, tmp_path: Path) -> None:
-    data = labelled(tmp_path / "real", "cats", "dogs")
-    size = ("--steps", 3, "--batch", 8, "--width", 4, "--z-dim", 4, "--quiet", "--metrics", "none")
-    assert cli("train", "cgan", "--data", data, "--out", "run", *size).code == 0
-    found = report(cli, "run", "--data", data, "--metrics", "fid,fid-per-class", "-n", 40)["metrics"]
-    assert list(found) == ["frechet", "frechet_class_0", "frechet_class_1"]
-    alone = report(cli, "run", "--data", data, "--metrics", "fid", "-n", 40)["metrics"]
-    assert alone["frechet"] == found["frechet"]  # the same images
-    others = labelled(tmp_path / "others", "cats", "birds")
-    result = cli("eval", "run", "--data", others, "--metrics", "fid-per-class", "--extractor", "local")
-    assert result.code == 2
-    assert "run generates the classes cats, dogs; others has birds, cats" in result.err
-
-
-def test_a_model_without_classes_is_refused_before_any_work(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = labelled(tmp_path / "real", "cats", "dogs")
-    trained(cli, "run", data)
-    monkeypatch.setattr(evaluate, "make_extractor", lambda *_, **__: pytest.fail("it began"))
-    result = cli("eval", "run", "--data", data, "--metrics", "fid-per-class", "--extractor", "local")
-    assert result.code == 2
-    assert "run does not generate images of a chosen class" in result.err
-
-
-def test_filled_images_are_scored_against_other_images(cli: Cli, tmp_path: Path) -> None:
-    data = blocks(tmp_path / "real", 40, 0)
-    size = ("--steps", 2, "--batch", 8, "--width", 4, "--bottleneck", 4, "--quiet", "--metrics", "none")
-    assert cli("train", "context-encoder", "--data", data, "--out", "run", *size).code == 0
-    options = comparisons.Options(inputs=("run",), data=str(data), metrics=("fid",), extractor="local")
-    trial = comparisons.open_trials(options, torch.device("cpu"))[0]
-    assert trial.real is not None
-    assert (trial.fake.count, trial.real.count) == (20, 20)
-    filled, real = (torch.cat(list(side.batches(100))) for side in (trial.fake, trial.real))
-    corners = [{tuple(row) for row in side[:, :, :4].flatten(1).tolist()} for side in (filled, real)]  # never a hole
-    assert all(len(side) == 20 for side in corners)
-    assert not corners[0] & corners[1]
-    found = report(cli, "run", "--data", data, "--metrics", "fid")
-    assert found["protocol"]["real"]["split"] == "train (the half that is not filled)"
 
 
 def test_copies_are_called_out_by_name_and_picture(cli: Cli, real: Path, tmp_path: Path) -> None:
@@ -304,51 +172,3 @@ def test_two_processes_give_the_numbers_of_one(cli: Cli, real: Path, tmp_path: P
     done = forked.together(2, "eval", fake, *options, "--extractor", "local", "--json", program=in_small_batches)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"] == pytest.approx(alone["metrics"], rel=1e-5, abs=1e-6)
-
-
-# --------------------------------------------------------------------------------------------- checkpoints
-
-
-def trained(cli: Cli, out: str, data: Path, *options: object) -> None:
-    arguments = ("--data", data, "--out", out, "--steps", 3, "--batch", 8, "--width", 4, "--quiet", *options)
-    result = cli("train", "dcgan", *arguments)
-    assert result.code == 0, result.err
-
-
-def test_a_checkpoint_is_scored_and_batches_do_not_matter(
-    cli: Cli, real: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained(cli, "run", real)
-    found = report(cli, "run", "--data", real, "-n", 130, "--metrics", "fid,kid", "--out", "report.json")
-    said = found["protocol"]["generated"]
-    assert said | {"checkpoint": ""} == {"model": "run", "checkpoint": "", "images": 130, "seed": 0, "ema": True}
-    assert found["protocol"]["real"]["size"] == "16x16"
-    assert json.loads(Path("report.json").read_text()) == found
-    monkeypatch.setattr(local.Local, "batch", 7)
-    again = report(cli, "run", "--data", real, "-n", 130, "--metrics", "fid,kid")
-    assert again["metrics"] == pytest.approx(found["metrics"], rel=1e-5)
-    other = report(cli, "run", "--data", real, "-n", 130, "--metrics", "fid,kid", "--seed", 1)
-    assert other["metrics"] != again["metrics"]
-    assert other["metrics"]["frechet"] == pytest.approx(again["metrics"]["frechet"], rel=0.2)
-
-
-def test_unlike_statistics_are_refused(cli: Cli, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake, stats = blocks(tmp_path / "x", 20, 1), tmp_path / "s.npz"
-    written = report(cli, fake, "--data", real, "--metrics", "fid", "--stats", stats)
-    features, said = stats_files.read(stats)
-    assert said is not None
-    images = image_sets.open_images(str(real), "train", None, None)
-    network = make_extractor("local", images, torch.device("cpu"))
-    monkeypatch.setattr(evaluate, "make_extractor", lambda *_, **__: network)
-    read = report(cli, fake, "--metrics", "fid", "--stats", stats)
-    assert read["metrics"] == pytest.approx(written["metrics"], rel=1e-6)
-    result = cli("eval", fake, "--metrics", "kid", "--stats", stats, "--extractor", "local")
-    assert (result.code, "moments only" in result.err) == (2, True)
-    stats_files.write(stats, features, said | {"precision": "bf16"})
-    result = cli("eval", fake, "--metrics", "fid", "--stats", stats, "--extractor", "local")
-    assert result.code == 2
-    assert "was made with precision bf16 (now fp32)" in result.err
-    np.savez(stats, mu=np.zeros(3), sigma=np.zeros((2, 2)))
-    assert "the shapes of mu [3] and sigma [2, 2] differ" in cli("eval", fake, "--stats", stats).err
-    np.savez(stats, other=np.zeros(3))
-    assert "does not contain mu and sigma" in cli("eval", fake, "--stats", stats).err

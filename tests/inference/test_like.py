@@ -18,7 +18,7 @@ from gancli.checkpoints.find import find_model
 from gancli.errors import UserError
 from gancli.images.writing import read_about
 from gancli.inference.sampling.like import MOST, repeat
-from tests.cli.test_strangers import chunk
+from tests.cli.strangers import chunk
 from tests.conftest import Cli, noise_images
 
 

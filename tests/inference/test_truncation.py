@@ -1,46 +1,30 @@
 """--truncation T keeps the share T of samples that the model rates highest, seed by seed."""
 
 import dataclasses
-import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from torch import Tensor
 
 from gancli import registry
-from gancli.checkpoints import checkpoint
-from gancli.checkpoints.ema import EMA, pruned
+from gancli.checkpoints.ema import pruned
 from gancli.checkpoints.find import Model
-from gancli.checkpoints.load import load_model
 from gancli.engine.step import parameters
 from gancli.errors import UserError
 from gancli.families.noise import NoiseToImage
-from gancli.gan import GAN, Clock, Rates, Samples
-from gancli.images.writing import read_about, save_png
+from gancli.gan import Clock, Rates, Samples
 from gancli.inference.sampling import truncation
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.truncation import chooser, rated
 from gancli.system import cache
-from tests.conftest import Cli, Trained
-from tests.variants.small import feed, make, steps
+from tests.inference.truncated import SEEDS, chosen, model_of
+from tests.variants.small import feed, make
 
 RATING = registry.able(Rates)
-SEEDS = range(60)
-QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--steps", 3)
-
-
-def model_of(gan: GAN[Any], fingerprint: str, path: str = "x.safetensors", name: str = "?") -> Model:
-    hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
-    return Model(
-        Path(path), checkpoint.About(name, hp, spec, {"step": 0, "images": 0, "total": 0}, {}, {}), fingerprint
-    )
 
 
 @lru_cache
@@ -54,11 +38,6 @@ def toy(request: pytest.FixtureRequest) -> tuple[Any, Model]:
     """A GAN of the test's own, whose rating the test may replace."""
     gan = pruned(make("gan")).eval().requires_grad_(False)
     return gan, model_of(gan, request.node.name)
-
-
-def chosen(of: tuple[Any, Model], share: float | None, seeds: Any = SEEDS, label: int | None = None) -> Tensor:
-    choose = chooser(*of, share)
-    return torch.cat([choose(seed, label) for seed in seeds])
 
 
 def random_rating(image: Tensor, z: Tensor) -> Tensor:
@@ -250,181 +229,3 @@ def test_a_model_with_a_way_of_its_own_takes_that() -> None:
     assert torch.equal(z, chosen((own, model_of(own, "own")), None, range(9)).clamp(-1.3, 1.3))
     assert truncation.truncated(own, 1.3) == {"truncation": 1.3, "truncated_by": "latents with |z| <= T"}
     assert truncation.refusal(Bounded, ["G"]) is None  # it needs no D
-
-
-# -------------------------------------------------------------------------------------- files without the judge
-
-
-@pytest.fixture
-def of_before(tmp_path: Path) -> tuple[Path, Any, EMA]:
-    """A checkpoint as it was written when D was not served, and what it was written from."""
-    gan = make("dcgan")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(gan), "judges", ())
-        players, ema = gan.players(), EMA(gan)
-        steps(gan, players, ema, 3)
-        file = tmp_path / "before.safetensors"
-        about = dataclasses.replace(model_of(gan, "", name="dcgan").about, clock={"step": 3, "images": 24, "total": 99})
-        checkpoint.save(file, about, gan, players, ema)
-    assert not any(key.startswith("D.") for key in ema.gan.state_dict())
-    return file, gan, ema
-
-
-def opened(file: Path) -> Model:
-    return Model(file, checkpoint.describe(file), checkpoint.fingerprint(file))
-
-
-def test_a_whole_checkpoint_of_before_rates_with_d_as_trained_and_resumes(
-    of_before: tuple[Path, Any, EMA],
-) -> None:
-    file, before, _ = of_before
-    gan: Any = load_model(opened(file))
-    assert all(torch.equal(a, b) for a, b in zip(gan.D.state_dict().values(), before.D.state_dict().values()))
-    assert len(chosen((gan, opened(file)), 0.5, [1])) == 1
-    resumed = make("dcgan")
-    players, ema = resumed.players(), EMA(resumed)
-    assert checkpoint.restore(file, resumed, players, ema).step == 3
-    its: Any = ema.gan
-    assert all(torch.equal(a, b) for a, b in zip(its.D.state_dict().values(), before.D.state_dict().values()))
-
-
-def test_a_stripped_checkpoint_of_before_samples_but_does_not_truncate(
-    of_before: tuple[Path, Any, EMA], cli: Cli
-) -> None:
-    file, *_ = of_before
-    assert "samples that D rates highest" in cli("info", file).out
-    checkpoint.strip(file)
-    assert cli("sample", file, "-n", 2, "--out", "x.png").code == 0
-    refused = cli("sample", file, "--truncation", 0.7, "--out", "y.png")
-    assert (refused.code, refused.out, len(refused.err.splitlines())) == (2, "", 1)
-    assert "holds no discriminator" in refused.err
-    assert "gancli train --resume" in refused.err
-    assert not Path("y.png").exists()
-    assert "none: the checkpoint holds no discriminator" in cli("info", file).out
-    assert json.loads(cli("info", file, "--json").out)["truncation"] is None
-
-
-def test_a_stripped_checkpoint_of_now_truncates(tmp_path: Path) -> None:
-    gan = make("dcgan")
-    players, ema = gan.players(), EMA(gan)
-    clock = steps(gan, players, ema, 2)
-    file = tmp_path / "x.safetensors"
-    about = dataclasses.replace(model_of(gan, "", name="dcgan").about, clock=dataclasses.asdict(clock))
-    checkpoint.save(file, about, gan, players, ema)
-    whole = chosen((load_model(opened(file)), opened(file)), 0.3, range(5))
-    checkpoint.strip(file)
-    assert torch.equal(whole, chosen((load_model(opened(file)), opened(file)), 0.3, range(5)))
-
-
-def test_part_of_a_judge_is_no_judge(of_before: tuple[Path, Any, EMA], monkeypatch: pytest.MonkeyPatch) -> None:
-    file, gan, _ = of_before
-    read = checkpoint._read
-
-    def some(path: Path, part: str) -> dict[str, Tensor]:
-        found = read(path, part)
-        one = next(key for key in gan.state_dict() if key.startswith("D."))
-        return found | {one: gan.state_dict()[one]} if part == "ema" else found
-
-    monkeypatch.setattr(checkpoint, "_read", some)
-    with pytest.raises(UserError, match="does not match its own description"):
-        load_model(opened(file))
-
-
-# ------------------------------------------------------------------------------------------ the command line
-
-
-@pytest.fixture
-def run(trained: Trained) -> Path:
-    return trained("run", "dcgan", *QUICK)
-
-
-def pixels(path: str) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image)
-
-
-def test_metadata_and_info_say_the_way_and_like_repeats_it(cli: Cli, run: Path) -> None:
-    way = "the share of samples that D rates highest"
-    assert cli("sample", run, "--seeds", "1,2", "--truncation", 0.4, "--out", "a.png").code == 0
-    assert (read_about(Path("a.png"))["truncation"], read_about(Path("a.png"))["truncated_by"]) == (0.4, way)
-    assert cli("sample", "--like", "a.png", "--out", "b.png").code == 0
-    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
-    assert json.loads(cli("info", run, "--json").out)["truncation"] == way
-    assert way in cli("info", run).out
-    assert cli("sample", run, "-n", 1, "--out", "c.png").code == 0
-    assert read_about(Path("c.png"))["truncated_by"] is None
-
-
-def test_an_image_that_was_truncated_in_another_way_is_not_repeated(cli: Cli, run: Path) -> None:
-    """Of the version before, where |z| was bounded: the same words would give another image."""
-    cli("sample", run, "--seeds", "1", "--truncation", 0.4, "--out", "a.png")
-    said = read_about(Path("a.png"))
-    del said["truncated_by"]
-    save_png(Image.new("RGB", (8, 8)), Path("old.png"), said)
-    result = cli("sample", "--like", "old.png", "--out", "b.png")
-    assert (result.code, len(result.err.splitlines())) == (2, 1)
-    assert "truncated in another way" in result.err
-    assert not Path("b.png").exists()
-
-
-def test_a_share_of_all_gives_the_same_bytes_as_none(cli: Cli, run: Path) -> None:
-    cli("sample", run, "-n", 5, "--out", "a.npz")
-    cli("sample", run, "-n", 5, "--truncation", 1, "--out", "b.npz")
-    assert np.array_equal(np.load("a.npz")["images"], np.load("b.npz")["images"])
-
-
-def test_a_walk_goes_between_what_sample_chooses(cli: Cli, run: Path) -> None:
-    seeds = ("--seeds", "3,8")
-    assert cli("sample", run, *seeds, "--truncation", 0.2, "--cols", 2, "--out", "ends.png").code == 0
-    walk = ("--frames", 2, "--strip", "--out", "walk.png")
-    assert cli("interpolate", run, *seeds, "--truncation", 0.2, *walk).code == 0
-    assert np.array_equal(pixels("walk.png"), pixels("ends.png"))
-    said = read_about(Path("walk.png"))["walk"]
-    assert (said["truncation"], said["truncated_by"]) == (0.2, "the share of samples that D rates highest")
-    assert cli("interpolate", run, *seeds, *walk).code == 0
-    assert not np.array_equal(pixels("walk.png"), pixels("ends.png"))
-
-
-def test_walks_that_truncation_has_no_part_in_are_refused(cli: Cli, trained: Trained, pictures: Path) -> None:
-    bigan = trained("bigan", "bigan", *QUICK)
-    photos = ("--images", pictures / "000.png", pictures / "001.png")
-    result = cli("interpolate", bigan, "--truncation", 0.5, *photos)
-    assert (result.code, len(result.err.splitlines())) == (2, 1)
-    assert "--images and --truncation" in result.err
-    cgan = trained("cgan", "cgan", "--data", "digits", *QUICK)
-    result = cli("interpolate", cgan, "--truncation", 0.5, "--class", "1:2")
-    assert (result.code, len(result.err.splitlines())) == (2, 1)
-    assert "give one class" in result.err
-    walk = ("--class", "1", "--truncation", 0.5, "--seeds", "3,4", "--frames", 2, "--strip", "--out", "w.png")
-    assert cli("interpolate", cgan, *walk).code == 0
-    assert (
-        cli("sample", cgan, "--class", "1", "--truncation", 0.5, "--seeds", "3,4", "--cols", 2, "--out", "s.png").code
-        == 0
-    )
-    assert np.array_equal(pixels("w.png"), pixels("s.png"))
-
-
-def test_every_class_at_once_is_each_by_itself(cli: Cli, trained: Trained) -> None:
-    cgan = trained("cgan", "cgan", "--data", "digits", *QUICK)
-    options = ("--truncation", 0.5, "--seeds", "3,4")
-    assert cli("sample", cgan, "--class", "all", *options, "--out", "all.npz").code == 0
-    assert cli("sample", cgan, "--class", "7", *options, "--out", "one.npz").code == 0
-    every, one = np.load("all.npz"), np.load("one.npz")
-    assert every["labels"].tolist() == [k for k in range(10) for _ in range(2)]
-    assert np.array_equal(every["images"][14:16], one["images"])
-
-
-@pytest.mark.parametrize("command", ["sample", "interpolate"])
-def test_a_model_without_a_judge_of_images_is_refused_in_one_line(cli: Cli, trained: Trained, command: str) -> None:
-    vae = trained("vae", "vae", *QUICK)
-    result = cli(command, vae, "--truncation", 0.7)
-    assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1)
-    assert "VAE has no discriminator to rate its images" in result.err
-    assert "none: VAE has no discriminator" in cli("info", vae).out
-
-
-def test_points_are_truncated_too(cli: Cli, trained: Trained) -> None:
-    run = trained("points", "gan", "--data", "ring8", *QUICK)
-    assert cli("sample", run, "-n", 30, "--truncation", 0.3, "--out", "a.npz").code == 0
-    assert cli("sample", run, "-n", 30, "--out", "b.npz").code == 0
-    assert not np.array_equal(np.load("a.npz")["points"], np.load("b.npz")["points"])

@@ -16,7 +16,7 @@ from gancli import registry
 from gancli.errors import UserError
 from gancli.system.untrusted import trusted_code
 from tests import children
-from tests.cli.test_strangers import PLUGIN
+from tests.cli.strangers import PLUGIN
 from tests.conftest import Cli, noise_images
 
 MINE = PLUGIN.replace('Path("ran").write_text("x")\n', "").replace("from pathlib import Path\n", "")
