@@ -131,7 +131,7 @@ def initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         _without_bias(module)
-    elif isinstance(module, BatchNorm2d | LayerNorm2d):
+    elif isinstance(module, BatchNorm2d | LayerNorm2d) and module.affine:
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
 

@@ -32,7 +32,7 @@ class EBGAN(Energetic[HParams]):
 
     purpose = "new images; D is an autoencoder with a margin"
     hparams = HParams
-    on_small: ClassVar = {**ON_SMALL, "kimg": 60.0, "decay": 0.4, "d_norm": "none"}
+    on_small: ClassVar = {**ON_SMALL, "kimg": 110.0, "decay": 0.4, "d_norm": "none"}
 
     def discriminator(self) -> nn.Module:
         """An auto-encoder."""

@@ -14,10 +14,6 @@ import pytest
 import torch
 from PIL import Image
 
-<<<<<<< HEAD
-from gancli.checkpoints.about import About
-=======
->>>>>>> tests
 from gancli.data.sources import archives, arrays
 from gancli.images import reading
 from tests import children

@@ -32,6 +32,8 @@ OPTIONS: dict[str, Sequence[dict[str, Any]]] = {  # beside the defaults: whateve
     "improved": [{"feature_matching": True}, {"history_weight": 0.5}, {"kernels": 0}],
     "sgan": [{"rule": "salimans"}],
     "unit": [{"mirror": True, "enlarge": 0.2}],
+    "rpgan": [{"stddev": True, "g_norm": "none", "mapping": 2}],
+    "wgan": [{"d_norm": "batch"}],
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     " ".join([name, *(f"{key}={value}" for key, value in options.items())]): (name, options)
