@@ -30,7 +30,7 @@ class Convolution(nn.Conv2d):
             return super().forward(input)
         if not padding and input.shape[2:] == self.weight.shape[2:]:
             return F.linear(_flat(input), _flat(self.weight), self.bias)[:, :, None, None]
-        if min(self.weight.shape[:2]) < MANY:
+        if min(self.weight.shape[:2]) < MANY or torch.is_autocast_enabled("cpu"):
             return super().forward(input)
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, [padding] * 4, self.padding_mode), 0
@@ -43,18 +43,22 @@ class Transposed(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, D, h, w) -> (N, C, H, W)."""
-        if self.bias is not None or min(self.weight.shape[:2]) < MANY or not _learns(input, self.weight):
+        if not _learns(input, self.weight):
             return super().forward(input, output_size)
         padding = int(self.padding[0])
         if not padding and not any(self.output_padding) and input.shape[2:] == (1, 1):
             _, c, *sides = self.weight.shape
-            return (input.flatten(1) @ _flat(self.weight)).view(-1, *sides, c).permute(0, 3, 1, 2)
+            y = (input.flatten(1) @ _flat(self.weight)).view(-1, *sides, c).permute(0, 3, 1, 2)
+            return y if self.bias is None else y + self.bias[:, None, None]
+        few = min(self.weight.shape[:2]) < MANY
+        if few or self.bias is not None or torch.is_autocast_enabled("cpu"):
+            return super().forward(input, output_size)
         return transposed(input, self.weight, self.stride[0], padding, self.output_padding)
 
 
 def _learns(x: Tensor, weight: Tensor) -> bool:
-    plain = not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
-    return x.device.type == "cpu" and plain and torch.is_grad_enabled() and weight.requires_grad
+    ours = x.device.type == "cpu" and not torch.compiler.is_compiling()
+    return ours and torch.is_grad_enabled() and weight.requires_grad
 
 
 def _flat(x: Tensor) -> Tensor:
