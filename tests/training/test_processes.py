@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,23 @@ def test_a_process_without_beats_is_named_to_all() -> None:
     third.look()
     assert first.look() == 1
     assert third.look() == 1
+
+
+def test_the_host_of_the_store_leaves_last_but_does_not_wait_for_the_dead() -> None:
+    _, (first, second) = watches(2)
+    first.start()
+    leaving = threading.Thread(target=first.stop, kwargs={"well": True})
+    leaving.start()
+    for _ in range(10):
+        second.look()
+        time.sleep(0.02)
+    assert leaving.is_alive()
+    second.start().stop(well=True)
+    leaving.join(5)
+    assert not leaving.is_alive()
+    _, (first, dead) = watches(2)
+    dead.look()
+    first.start().stop(well=True)  # returns
 
 
 def test_beats_keep_a_slow_process_alive_and_a_finished_one_is_not_missed() -> None:

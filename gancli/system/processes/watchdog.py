@@ -76,6 +76,19 @@ class Watch:
         if well:
             with suppress(RuntimeError):  # rank 0 has finished too, and the store with it
                 self._store.add(f"{DONE}/{self._rank}", 1)
+                if self._rank == 0:
+                    self._leave_last()
+
+    def _leave_last(self) -> None:
+        """Wait for the other ranks: this one hosts the store, and without it they would take this rank for lost."""
+        seen, since = -1, time.monotonic()
+        while waiting := [rank for rank in range(1, self._world) if not self._store.add(f"{DONE}/{rank}", 0)]:
+            beats, now = sum(self._store.add(f"gancli/beat/{rank}", 0) for rank in waiting), time.monotonic()
+            if beats != seen:
+                seen, since = beats, now
+            elif now - since > self._patience:
+                return
+            time.sleep(self._beat / 20)
 
 
 def end(lost: int, world: int) -> None:
