@@ -1,8 +1,7 @@
-"""The gallery: trains variants as a user would, and keeps a picture and the facts of each.
+"""The gallery: train variants as a user would, and keep a grid of samples and the facts of each.
 
-`python -m tests.dev.gallery --runs DIR [NAME…]` trains what is named (default: all that has no picture yet) and
-rewrites the tables of docs/gallery.md from the pictures:
-each carries its command, time and scores in its own text chunk.
+`python -m tests.dev.gallery --runs DIR [NAME…]` trains what is named (default: whatever has no image yet) and rewrites
+the tables of docs/gallery.md from the images: each carries its command, time and scores in its own text chunk.
 """
 
 import argparse
@@ -39,66 +38,84 @@ class Entry:
     unseen: str = ""  # a folder of --real whose held-out pictures are shown translated, beside the truth
 
 
-NOISE = "64 draws"
-PAIRS = "a row of sources, a row of what the code keeps of them, a row of draws"
-DEFAULTS = {  # every variant with no other word
+NOISE = "64 samples"
+PAIRS = "rows: images, their reconstructions, samples"
+DEFAULTS = {  # every variant, with its default settings
     "aae": Entry("aae", PAIRS, 206),
-    "aae-cluster": Entry("aae-cluster", "a row a cluster, one style a column: no label was read", 560),
-    "aae-labels": Entry("aae-labels", "a row a class: each is a Gaussian of the code's plane", 400),
-    "aae-semi": Entry("aae-semi", "a row a class, one style a column, from ten labels a class", 400),
-    "acgan": Entry("acgan", "a row a class, the same noise in every row", 420),
-    "began": Entry("began", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 274),
-    "bgan": Entry("bgan", "every pixel is exactly black or white; 30 of 65,536 pictures are right", 274),
+    "aae-cluster": Entry("aae-cluster", "one cluster per row, one style per column; no labels were used", 560),
+    "aae-labels": Entry("aae-labels", "one class per row; each class is a Gaussian in the plane of the code", 400),
+    "aae-semi": Entry("aae-semi", "one class per row, one style per column; ten labels per class were used", 400),
+    "acgan": Entry("acgan", "one class per row, the same noise in every row", 420),
+    "began": Entry("began", "rows: real images, their reconstructions by D, samples, their reconstructions by D", 274),
+    "bgan": Entry(
+        "bgan", "every pixel is exactly black or white; only 30 of 65,536 possible images are in the data", 274
+    ),
     "bigan": Entry("bigan", PAIRS, 206),
-    "ccgan": Entry("ccgan", "rows: what is left, what is filled in, what was there", 206),
-    "cgan": Entry("cgan", "a row a class, the same noise in every row", 420),
-    "cogan": Entry("cogan", "a row of outlines, below it the same latents filled: pairs, though it never saw one", 242),
-    "context-encoder": Entry("context-encoder", "rows: what is left, what is filled in, what was there", 206),
+    "ccgan": Entry("ccgan", "rows: the image with a hole, the hole filled in, the original", 206),
+    "cgan": Entry("cgan", "one class per row, the same noise in every row", 420),
+    "cogan": Entry(
+        "cogan",
+        "a row of outlines and, below it, filled shapes from the same latents; no pairs were seen in training",
+        242,
+    ),
+    "context-encoder": Entry("context-encoder", "rows: the image with a hole, the hole filled in, the original", 206),
+    "dcgan": Entry("dcgan", NOISE),
     "dragan": Entry("dragan", NOISE),
-    "ebgan": Entry("ebgan", "rows: reals, D's reconstruction, draws, D's reconstruction of those", 274),
+    "ebgan": Entry("ebgan", "rows: real images, their reconstructions by D, samples, their reconstructions by D", 274),
     "fgan": Entry("fgan", NOISE),
     "gan": Entry("gan", NOISE),
     "improved": Entry("improved", NOISE),
-    "infogan": Entry("infogan", "a row a value of the categorical code: no label was read", 360),
+    "infogan": Entry("infogan", "one value of the categorical code per row; no labels were used", 360),
     "lsgan": Entry("lsgan", NOISE),
     "ragan": Entry("ragan", NOISE),
     "rpgan": Entry("rpgan", NOISE),
-    "sgan": Entry("sgan", NOISE + ", from ten labels a class"),
+    "sgan": Entry("sgan", NOISE + "; ten labels per class were used"),
     "sngan": Entry("sngan", NOISE),
     "vae": Entry("vae", PAIRS, 206),
     "wgan": Entry("wgan", NOISE),
     "wgan-gp": Entry("wgan-gp", NOISE),
-    "wgan-gp-ring8": Entry("wgan-gp --data ring8", "2,500 draws (red) on 2,500 points of the data (grey)", 600),
+    "wgan-gp-ring8": Entry("wgan-gp --data ring8", "2,500 samples (red) on 2,500 points of the data (grey)", 600),
 }
-BOTH_WAYS = "rows: outlines, what became of them; filled shapes, what became of those"
-TRANSLATORS = {  # every translator with no other word
+BOTH_WAYS = "rows: outlines, their translations; filled shapes, their translations"
+TRANSLATORS = {  # every translator, with its default settings
     "cyclegan": Entry("cyclegan", BOTH_WAYS),
-    "cyclegan-no-cycle": Entry("cyclegan --cycle 0", f"the control; {BOTH_WAYS}"),
-    "cut": Entry("cut", "rows: outlines, what became of them", 206),
-    "cut-no-nce": Entry("cut --nce 0", "the control; rows: outlines, what became of them", 206),
+    "cyclegan-no-cycle": Entry("cyclegan --cycle 0", f"control without its cycle; {BOTH_WAYS}"),
+    "cut": Entry("cut", "rows: outlines, their translations", 206),
+    "cut-no-nce": Entry("cut --nce 0", "control without its contrastive loss; rows: outlines, their translations", 206),
     "discogan": Entry("discogan", BOTH_WAYS),
     "dualgan": Entry("dualgan", BOTH_WAYS),
-    "fastcut": Entry("fastcut", "rows: outlines, what became of them", 206),
-    "pix2pix": Entry("pix2pix", "rows: outlines, what became of them, the truth", 206),
+    "fastcut": Entry("fastcut", "rows: outlines, their translations", 206),
+    "pix2pix": Entry("pix2pix", "rows: outlines, their translations, the true images", 206),
     "unit": Entry("unit", BOTH_WAYS),
 }
 FASHION, EMOJI = "FASHION", "EMOJI"  # folders of --real
-REAL = {  # on real pictures
-    "fashion-acgan": Entry("acgan --data FASHION", "a row a class of Fashion-MNIST", 360),
-    "fashion-cgan": Entry("cgan --data FASHION", "a row a class of Fashion-MNIST", 360),
+REAL = {  # on real images
+    "fashion-rpgan": Entry("rpgan --data FASHION --size 32 --minutes 4", NOISE),
+    "fashion-dcgan": Entry("dcgan --data FASHION --size 32 --minutes 4", NOISE),
+    "emoji-rpgan": Entry("rpgan --data EMOJI/A --size 32 --minutes 4", NOISE),
+    "emoji-dcgan": Entry("dcgan --data EMOJI/A --size 32 --minutes 4", NOISE),
+    "emoji-64": Entry("rpgan --data EMOJI/A --size 64 --minutes 10", NOISE, 530),
+    "fashion-acgan": Entry("acgan --data FASHION", "one class of Fashion-MNIST per row", 360),
+    "fashion-cgan": Entry("cgan --data FASHION", "one class of Fashion-MNIST per row", 360),
     "fashion-infogan": Entry(
-        "infogan --data FASHION --width 32 --kimg 150", "a row a value of the categorical code, without labels", 360
+        "infogan --data FASHION --width 32 --kimg 150",
+        "one value of the categorical code per row; no labels were used",
+        360,
     ),
     "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
     "fashion-aae": Entry("aae --data FASHION --z-dim 16 --kimg 600", PAIRS, 206),
     "emoji-ccgan": Entry(
-        "ccgan --data EMOJI/by-class --size 32 --kimg 40", "what is left, what is filled in, what was there", 206
+        "ccgan --data EMOJI/by-class --size 32 --kimg 40",
+        "rows: the image with a hole, the hole filled in, the original",
+        206,
     ),
     "emoji-context-encoder": Entry(
-        "context-encoder --data EMOJI/A --size 32 --kimg 60", "what is left, what is filled in, what was there", 206
+        "context-encoder --data EMOJI/A --size 32 --kimg 60",
+        "rows: the image with a hole, the hole filled in, the original",
+        206,
     ),
 }
-TRUTH = "rows: sources that it never saw, what became of them, the truth"
+TRUTH = "rows: held-out sources, their translations, the true images"
 UNSEEN = {  # translators on real pictures; HELD is where split() puts them
     "openmoji": Entry(
         "pix2pix --data HELD/OPENMOJI --size 64 --layers 2 --lr 4e-4 --kimg 90", f"line art, coloured; {TRUTH}",
