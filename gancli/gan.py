@@ -103,9 +103,9 @@ class GAN(nn.Module, Generic[H]):
         return {}
 
     @classmethod
-    def few(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """Return what is added to either preset for few images, which D would soon memorise."""
-        del spec
+    def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
+        """Return what is added to either preset for few images, which D will see `epochs` times and may memorise."""
+        del spec, epochs
         return {}
 
     def players(self) -> Mapping[str, Optimizer]:

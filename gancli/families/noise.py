@@ -80,6 +80,7 @@ ON_SMALL: Mapping[str, Any] = {
 # without a norm D teaches G more, as long as its slope is penalised: docs/quick.md
 ON_SMALL_CONV: Mapping[str, Any] = {**ON_SMALL, "kimg": 220.0, "decay": 0.4, "d_norm": "none", "r1": 1.0}
 TINY = 16  # pixels per side
+OFTEN = 200  # times that D sees each image; on a short run augmentation only costs: docs/quick.md
 H = TypeVar("H", bound=LatentHParams)
 
 
@@ -109,11 +110,11 @@ class NoiseToImage(FromLatents[H]):
         return {name: value for name, value in quick.items() if name in options}
 
     @classmethod
-    def few(cls, spec: DataSpec) -> Mapping[str, Any]:
-        """Augment what D sees, unless images are too small to be moved; mirror colour photographs, not letters."""
+    def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
+        """Mirror colour photographs, not letters; augment what D sees so often that it could learn it by heart."""
         if min(spec.height, spec.width) <= TINY or not issubclass(cls.hparams, NoiseHParams):
             return {}
-        return {"augment": "diffaugment", "mirror": spec.channels >= 3}
+        return {"augment": "diffaugment" if epochs > OFTEN else "none", "mirror": spec.channels >= 3}
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""

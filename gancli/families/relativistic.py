@@ -14,16 +14,16 @@ from gancli.nets import dcgan
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(ConvHParams):
+class RelativisticHParams(ConvHParams):
     """Hyperparameters of every variant of the family."""
 
     stddev: bool = hparam(False, "show D how much the images of a batch differ (Karras et al. 2018, section 3)")
 
 
-class Relativistic(NoiseToImage[HParams]):
+class Relativistic(NoiseToImage[RelativisticHParams]):
     """D scores real images above fakes; G minimises the same loss with both swapped, so it uses real images too."""
 
-    hparams = HParams
+    hparams = RelativisticHParams
     on_small: ClassVar = {**NoiseToImage.on_small, "r2": 1.0, "g_norm": "none", "mapping": 2, "stddev": True}
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
 

@@ -48,16 +48,21 @@ def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: R
         check_batch(kind, hp.batch, options)
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
-    preset = _preset(kind, dataset, options.preset, device)
+    preset = _preset(kind, dataset, values, options.preset, device)
     suited = {name: value for name, value in preset.items() if name not in values}
     return Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited)
 
 
-def _preset(kind: type[GAN[Any]], dataset: Dataset[Any], asked: str, device: torch.device) -> dict[str, Any]:
+def _preset(
+    kind: type[GAN[Any]], dataset: Dataset[Any], values: Mapping[str, Any], asked: str, device: torch.device
+) -> dict[str, Any]:
     spec = dataset.spec
     quick = asked == "quick" or (asked == "auto" and (device.type == "cpu" or max(spec.height, spec.width) <= SMALL))
-    few = kind.few(spec) if len(dataset) < FEW else {}
-    return {**(kind.preset(spec) if quick else {}), **few}
+    preset = dict(kind.preset(spec)) if quick else {}
+    if len(dataset) < FEW:
+        kimg = kind.hparams(**{**preset, **values}).kimg
+        preset |= kind.few(spec, 1000 * kimg / len(dataset))
+    return preset
 
 
 def with_preset(data: Data, values: Mapping[str, Any], before: Recorded) -> Data:

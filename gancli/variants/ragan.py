@@ -1,13 +1,13 @@
 """RaGAN: Jolicoeur-Martineau 2018, "The relativistic discriminator", arXiv:1807.00734."""
 
-from gancli.families.relativistic import HParams, Relativistic
+from gancli.families.relativistic import Relativistic, RelativisticHParams
 from gancli.ops import losses
 
 
 class RaGAN(Relativistic):
     """D compares each image with the average of the other side (section 4.2)."""
 
-    hparams = HParams
+    hparams = RelativisticHParams
     contrast = losses.relativistic_average
     purpose = "new images; D compares with the average"
 

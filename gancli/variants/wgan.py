@@ -48,14 +48,9 @@ class WGAN(NoiseToImage[HParams]):
         """RMSprop: momentum makes this critic unstable (section 4.3)."""
         return {"D": RMSprop(self.D.parameters(), self.hp.lr), "G": RMSprop(self.G.parameters(), self.g_lr)}
 
-    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
-        """Clip after each turn of the critic (Algorithm 1, line 7): so the bound holds whenever anyone looks."""
-        del means
-        if player == "D":
-            self.clip_critic()
-
     @torch.no_grad()
-    def clip_critic(self) -> None:
-        """Put every weight of the critic back into the box."""
-        for weight in self.D.parameters():
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
+        """Clip after each turn of the critic (Algorithm 1, line 7), so that the bound holds whenever anyone looks."""
+        super().moved(player, means)
+        for weight in self.D.parameters() if player == "D" else ():
             weight.clamp_(-self.hp.clip, self.hp.clip)
