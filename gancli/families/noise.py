@@ -70,7 +70,7 @@ class NetHParams(LatentHParams):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvHParams(NoiseHParams, NetHParams):
-    """Both."""
+    """The same, for those of them that are trained with Adam."""
 
 
 # many small steps, in minutes on a CPU; in a small latent space fewer samples fall between the modes
