@@ -190,7 +190,10 @@ def _wrong(code: int, out: str, err: str, seconds: float) -> str:
     """Say what is wrong with what a command did; nothing, if all was well."""
     lines = err.splitlines()
     refused = len(lines) == 1 and err.startswith("gancli: ")
-    if code not in (0, 2) or (code == 2 and not refused and not (out and not err)):  # `check` says faults on stdout
+    diverged = code == 3 and refused and "training diverged" in err  # from valid weights that nothing was trained to
+    if (code not in (0, 2) and not diverged) or (
+        code == 2 and not refused and not (out and not err)
+    ):  # `check` says faults on stdout
         return f"exit code {code}, said {err!r}"
     if obeyed := [line for line in (*out.split("\n"), *err.split("\n")) if not line.isprintable()]:
         return f"a terminal would obey {obeyed[0]!r}"
