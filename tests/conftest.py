@@ -17,6 +17,7 @@ from hypothesis import settings
 from PIL import Image
 
 from gancli.engine import rates
+from gancli.system import cache
 from tests import children, forked
 
 # for the processes that tests start: one thread each, and this code, whatever is installed
@@ -119,6 +120,15 @@ def noise_images(folder: Path, count: int = 12, size: tuple[int, int] = (8, 8), 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     return noise_images(tmp_path / "pictures")
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of the test's own, with nothing in it yet."""
+    monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
+    cache.root.cache_clear()
+    yield tmp_path / "cache"
+    cache.root.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ class NoiseToImage(FromLatents[H]):
 
     @classmethod
     def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
-        """Mirror colour photographs, not letters; augment what D sees so often that it could learn it by heart."""
+        """Mirror colour photographs, not letters; augment images that D sees so often that it could memorise them."""
         if min(spec.height, spec.width) <= TINY or not issubclass(cls.hparams, NoiseHParams):
             return {}
         return {"augment": "diffaugment" if epochs > OFTEN else "none", "mirror": spec.channels >= 3}

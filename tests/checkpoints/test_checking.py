@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -223,14 +223,6 @@ def test_what_is_neither_is_one_line(cli: Cli, what: str) -> None:
 
 
 # --- the cache
-
-
-@pytest.fixture
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
-    cache.root.cache_clear()
-    yield tmp_path / "cache"
-    cache.root.cache_clear()
 
 
 def test_a_cache_is_checked(cli: Cli, own_cache: Path) -> None:
