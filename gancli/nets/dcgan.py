@@ -48,7 +48,7 @@ def _coarsest(spec: DataSpec) -> tuple[int, int]:
 class Generator(nn.Module):
     """Fractionally strided convolutions from a latent to an image; z (N, Z) -> (N, C, H, W) in [-1, 1].
 
-    With `mapping` layers, a fully connected network transforms z first, because noise lacks the gaps between the modes of
+    With `mapping` layers, a fully connected network transforms z first, as noise lacks the gaps between the modes of
     data (StyleGAN, Karras et al. 2019, arXiv:1812.04948, section 4).
     """
 
