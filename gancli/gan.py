@@ -223,6 +223,28 @@ class Classes(Protocol):
 
 
 @runtime_checkable
+class Styled(Protocol):
+    """Generates through styles w that steer the layers one by one: style mixing, truncation and editing in w."""
+
+    @property
+    def style_layers(self) -> int:
+        """Return L, how many styles steer an image; the first act on the coarsest features."""
+        ...
+
+    def styles(self, z: Tensor) -> Tensor:
+        """Map latents (N, Z) to styles (N, L, W), the same one for every layer."""
+        ...
+
+    def mean_styles(self, z: Tensor) -> Tensor:
+        """Return the mean styles (N, L, W) that truncation moves latents z towards: of their class, if there are any."""
+        ...
+
+    def synthesise(self, w: Tensor) -> Tensor:
+        """Generate images (N, C, H, W) in [-1, 1] from styles (N, L, W)."""
+        ...
+
+
+@runtime_checkable
 class Appends(Protocol):
     """Appends labels or codes to the noise of its latents: walks are arcs in the noise and straight lines in these."""
 

@@ -121,3 +121,14 @@ class Statistics:
             variance, mean = torch.var_mean(x.float(), (0, 2, 3), correction=0, keepdim=True)
             self._found = mean, variance
         return self._found
+
+
+class PixelNorm(nn.Module):
+    """Divide each pixel's features by their root mean square (Karras et al. 2018, arXiv:1710.10196, section 4.2).
+
+    Features are on axis 1; a latent (N, Z) is one pixel.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise over axis 1, in float32: the squares overflow in half."""
+        return (x.float() * (x.float().square().mean(1, keepdim=True) + 1e-8).rsqrt()).to(x.dtype)
