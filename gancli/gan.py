@@ -236,7 +236,7 @@ class Styled(Protocol):
         ...
 
     def mean_styles(self, z: Tensor) -> Tensor:
-        """Return the mean styles (N, L, W) that truncation moves latents z towards: of their class, if there are any."""
+        """Return the mean styles (N, L, W) that truncation moves latents z towards: those of their class, if any."""
         ...
 
     def synthesise(self, w: Tensor) -> Tensor:
