@@ -18,8 +18,9 @@ from torch import Tensor
 import gancli
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, Rates, Samples, Truncates
+from gancli.gan import GAN, Classes, Prepares, Rates, Samples, Truncates
 from gancli.inference.sampling.draw import latent_of
+from gancli.inference.sampling.prepare import prepare
 from gancli.system import cache
 from gancli.system.seeds import aside, seed_all
 from gancli.system.untrusted.door import held_to
@@ -65,6 +66,8 @@ def chooser(gan: GAN[Any], model: Model, truncation: float | None) -> Choose:
         raise UserError(f"--truncation: {why}; or leave --truncation out")
     if isinstance(gan, Truncates):
         own = gan.truncated
+        if isinstance(gan, Prepares):
+            prepare(gan, model, truncation)
         return lambda seed, label: latent_of(gan, seed, label, lambda n: own(n, truncation))
     if not LEAST <= truncation <= 1:
         raise UserError(f"--truncation {truncation} is not allowed: give the share of samples to keep, {LEAST} to 1")
