@@ -30,7 +30,7 @@ class BigGANDeep(Big[HParams], Projection[HParams]):
         """Give all of z and the embedding to all layers."""
         blocks = biggan_deep.layers(self.channels)
         codes = biggan_deep.WholeCodes(self.hp.z_dim, len(self.classes), self.hp.embedding, len(blocks))
-        attended = 2 * (stages(self.spec) - self.attended) if self.attended else 0  # two blocks a resolution
+        attended = 2 * max(stages(self.spec) - self.attended, 0) if self.attended else 0  # two blocks a resolution
         return biggan_deep.generator(self.spec, blocks, codes, attended)
 
     def trunk(self) -> nn.Sequential:

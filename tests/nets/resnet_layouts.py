@@ -71,7 +71,7 @@ class Theirs:
         """Give self-attention its layers."""
         for key, theirs in layers.items():
             self.layer(getattr(ours, key), f"{name}.{theirs}")
-        ours.gamma.data.copy_(self[f"{name}.{gamma}"].view(()))
+        ours.gamma.data.copy_(self[f"{name}.{gamma}"].view(1))
 
 
 def parts_of(block: Any) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ class SelfAttention(nn.Module):
         self.phi = nn.Conv2d(channels, inner, 1, bias=False)  # keys, g of eq. 1
         self.g = nn.Conv2d(channels, values, 1, bias=False)  # values, h of eq. 2
         self.o = nn.Conv2d(values, channels, 1, bias=False)  # v of eq. 2
-        self.gamma = nn.Parameter(torch.zeros(()))
+        self.gamma = nn.Parameter(torch.zeros(1))
         self.pooled = pooled
 
     def weights(self, x: Tensor) -> Tensor:
