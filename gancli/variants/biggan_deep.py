@@ -24,7 +24,7 @@ class BigGANDeep(Big[HParams], Projection[HParams]):
 
     purpose = "new images of a chosen class; deeper than biggan, with fewer weights"
     hparams = HParams
-    on_small: ClassVar = {**Projection.on_small, "width": 16, "attention": 16, "embedding": 16, "n_critic": 2}
+    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "n_critic": 2}
 
     def generator(self) -> Generator:
         """Give all of z and the embedding to all layers."""

@@ -164,7 +164,8 @@ def mimicry(name: str) -> tuple[Generator, Theirs]:
     numerics = Numerics(centre=0.0, enlarge=resnet_gan.bilinear)  # their gains are absolute
     G = resnet_gan.generator(DataSpec(3, 32, 32), channels, codes, 0, numerics)
     theirs.layer(G.linear, "l1")
-    for i, up in zip(blocks, G.blocks):
+    for i, block in zip(blocks, G.blocks):
+        up = parts_of(block)[0]
         for ours, theirs_of in (("conv1", "c1"), ("conv2", "c2"), ("shortcut", "c_sc")):
             theirs.layer(getattr(up, ours), f"block{i}.{theirs_of}")
         for k, norm in enumerate((up.norm1, up.norm2), 1):
@@ -196,7 +197,7 @@ def huggingface(name: str, config: Mapping[str, Any]) -> tuple[Generator, Theirs
     def statistics_of(norm: Any, at: str) -> None:
         norm.table.load_state_dict({ours: theirs[f"{at}.{ours}s"] for ours in RUNNING})
 
-    G.codes.embed.load_state_dict({"weight": theirs["embeddings.weight"]})
+    G.codes.get_submodule("embed").load_state_dict({"weight": theirs["embeddings.weight"]})
     c, h, w = G.coarsest
     rows = theirs.tensors  # the first layer's outputs are laid out (H, W, C)
     order = torch.arange(h * w * c).view(h, w, c).permute(2, 0, 1).flatten()
