@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gancli.nets.layers.attention import SelfAttention
 
-SIZES = st.tuples(st.integers(1, 20), st.integers(2, 9), st.integers(2, 9))
+SIZES = st.tuples(st.sampled_from([1, 20]), st.integers(2, 5), st.sampled_from([2, 7]))
 
 
 def attention(channels: int, gamma: float, pooled: bool = True) -> SelfAttention:
@@ -18,10 +18,11 @@ def attention(channels: int, gamma: float, pooled: bool = True) -> SelfAttention
     return layer
 
 
+@settings(max_examples=10)
 @given(SIZES, st.booleans())
 def test_rows_sum_to_one_and_at_the_start_it_is_the_identity(size: tuple[int, int, int], pooled: bool) -> None:
     channels, height, width = size
-    layer = attention(channels, 0.0, pooled)
+    layer = SelfAttention(channels, pooled)
     x = torch.randn(2, *size)
     keys = (height // 2) * (width // 2) if pooled else height * width
     weights = layer.weights(x * 10)
@@ -46,6 +47,7 @@ def test_a_corner_sees_the_other_corner_which_convolutions_do_not(pooled: bool) 
     assert far(nn.Sequential(*(nn.Conv2d(8, 8, 3, padding=1) for _ in range(4)))) == 0
 
 
+@settings(max_examples=10)
 @given(st.permutations(range(12)))
 def test_permuted_positions_permute_the_output_unless_they_are_pooled(order: list[int]) -> None:
     x = torch.randn(1, 8, 3, 4, generator=torch.Generator().manual_seed(1))

@@ -57,6 +57,25 @@ def test_what_is_under_spectral_norm(name: str) -> None:
     assert linear(gan.G) - normed(gan.G) == left_out
 
 
+def steepest(network: nn.Module) -> float:
+    """Return the largest singular value of any normalised weight."""
+    weights = [network.get_submodule(layer).weight.detach().flatten(1) for layer in normed(network)]
+    return max(float(torch.linalg.matrix_norm(weight, 2)) for weight in weights)
+
+
+@pytest.mark.parametrize("player", ["G", "D"])
+def test_the_spectral_norms_of_the_network_that_moved_follow_it(player: str) -> None:
+    gan: Any = make("sagan")
+    mine, other = (gan.get_submodule(name) for name in (player, "D" if player == "G" else "G"))
+    with torch.no_grad():
+        for weight in gan.parameters():
+            weight.copy_(torch.randn_like(weight))
+    for _ in range(60):
+        gan.moved(player, {})
+    assert steepest(mine) == pytest.approx(1, abs=0.02)
+    assert steepest(other) > 2
+
+
 @pytest.mark.parametrize("name", ALL)
 @torch.no_grad()
 def test_the_label_enters_d_as_a_product_with_its_features(name: str) -> None:
