@@ -1,6 +1,6 @@
 """Generators steered by styles: Karras et al. 2019, arXiv:1812.04948. z -> w by a mapping network, w -> images."""
 
-from collections.abc import Mapping as Options
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -13,8 +13,9 @@ from gancli.families.latents import FromLabels, SizeHParams
 from gancli.families.noise import TINY
 from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.hparams import AdamHParams, hparam
-from gancli.nets.mapping import Mapping, mixed
+from gancli.nets.mapping import mixed
 from gancli.ops.augment import Augmentation
+from gancli.optim import Adam
 from gancli.system import dist
 
 
@@ -33,14 +34,6 @@ class StyleHParams(SizeHParams, OptionalLabelsHParams, AdamHParams):
     mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
 
 
-class StyledNetwork(nn.Module):
-    """What the family needs of a generator."""
-
-    mapping: Mapping
-    synthesis: nn.Module  # styles (N, L, W) -> images (N, C, H, W), in float32 and mostly in [-1, 1]
-    style_layers: int  # L
-
-
 H = TypeVar("H", bound=StyleHParams)
 
 
@@ -52,14 +45,16 @@ class Styles(OptionalLabels[H], FromLabels[H]):
 
     judges: ClassVar[tuple[str, ...]] = ("D",)
     D: nn.Module  # images (N, C, H, W), labels (N, K) -> logits (N,)
-    G: Any  # a StyledNetwork; pyright takes any attribute of a module for a tensor or module
+    # a module with a `nets.mapping.Mapping`, a `synthesis` of styles (N, L, W) to images, in float32 and mostly in
+    # [-1, 1], and `style_layers`, L; Any, as pyright takes each attribute of a module for a tensor or module
+    G: Any
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         self.augmentation = Augmentation(diff=False, mirror=hp.mirror)
 
     @classmethod
-    def few(cls, spec: DataSpec, epochs: float) -> Options[str, Any]:
+    def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
         """Mirror colour photographs, not letters."""
         del epochs
         return {"mirror": spec.channels >= 3} if min(spec.height, spec.width) > TINY else {}
@@ -84,6 +79,14 @@ class Styles(OptionalLabels[H], FromLabels[H]):
     def judge(self, image: Tensor, label: Tensor) -> Tensor:
         """Return D's logits (N,) of images, augmented, with labels (N,)."""
         return self.D(self.augmentation(image), self.one_hot(label))
+
+    def lazy_adam(self, network: nn.Module, weight: float, every: int) -> Adam:
+        """Make an Adam that takes `every` + 1 steps in the time of `every` and is that much slower (appendix B)."""
+        share = every / (every + 1) if weight else 1.0
+        adam = self.adam(network, lr=self.hp.lr * share)
+        for group in adam.param_groups:
+            group["betas"] = tuple(beta**share for beta in group["betas"])
+        return adam
 
     # ------------------------------------------------------------------------------------------ in evaluation
 
