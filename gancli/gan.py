@@ -103,6 +103,12 @@ class GAN(nn.Module, Generic[H]):
         return {}
 
     @classmethod
+    def paper(cls, spec: DataSpec, batch: int) -> Mapping[str, Any]:
+        """Return what the paper preset adds to the defaults for some data, in batches of so many images."""
+        del spec, batch
+        return {}
+
+    @classmethod
     def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
         """Return what is added to either preset for few images, which D will see `epochs` times and may memorise."""
         del spec, epochs

@@ -1,5 +1,6 @@
 """Gradient penalties. Each differentiates D once more, in float32 whatever the autocast around it."""
 
+import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -58,3 +59,16 @@ def _between(rows: Tensor) -> Tensor:
     with full_precision(rows.device):
         products = rows @ rows.T
     return products.square().sum() - products.diagonal().square().sum()
+
+
+def path_lengths(synthesise: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
+    """|J^T y| for styles w (N, L, W), J of their images and y random images: (N,); Karras et al. 2020a, eq. 4.
+
+    The square is a mean over layers; y is N(0, 1 / HW), which makes lengths independent of the size of images.
+    """
+    with full_precision(w.device):
+        image = synthesise(w)
+        y = dist.rows(lambda n: torch.randn(n, *image.shape[1:], device=image.device), len(image))
+        along = (image * y).sum() / math.sqrt(image[0, 0].numel())
+        (slope,) = torch.autograd.grad(along, w, create_graph=True)
+        return slope.square().sum(2).mean(1).sqrt()
