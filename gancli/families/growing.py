@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from gancli.data.kinds.images import Images
 from gancli.families.noise import NoiseHParams, NoiseToImage
-from gancli.gan import Clock, Turn
+from gancli.gan import Clock, Pace, Turn
 from gancli.hparams import hparam
 from gancli.nets.progan import Growing as Levels
 from gancli.nets.progan import channels_of, enlarged, shrunk
@@ -89,9 +90,23 @@ class Grows(NoiseToImage[H]):
         top = len(self.channels) - 1
         if self.start == top:
             return Stage(top, 1.0)
+        return stage_at(max(clock.images - before, 0), self.phase(clock.total), self.start, top)
+
+    def phase(self, total: int) -> float:
+        """Return the images in a phase of a run."""
         given = self.hp.phase_kimg
-        phase = given * 1000 if given else self.hp.grow_share * clock.total / (2 * (top - self.start))
-        return stage_at(max(clock.images - before, 0), phase, self.start, top)
+        return given * 1000 if given else self.hp.grow_share * total / (2 * (len(self.channels) - 1 - self.start))
+
+    def paces(self, begin: int, total: int) -> list[Pace]:
+        """Return one for each level that the networks are trained at."""
+        steps = len(self.channels) - 1 - self.start
+        if not steps:
+            return super().paces(begin, total)
+        ends = [(2 * i + 1) * self.phase(total) for i in range(steps)]
+        spans = list(pairwise([0, *ends, max(float(total), ends[-1])]))
+        seen = [max(0.0, min(end, total) - max(start, begin)) for start, end in spans]
+        seen[-1] = seen[-1] if any(seen) else 1.0  # nothing is left
+        return [Pace(int((start + end) / 2), images / sum(seen)) for (start, end), images in zip(spans, seen)]
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Play a step at the level of the clock. Optimisers forget what they know when a level is added."""
