@@ -44,7 +44,7 @@ def shrunk(image: Tensor, times: int = 2) -> Tensor:
 
 
 class Growing(nn.Module):
-    """A network with a resolution per level; `level` and `alpha` say how far it has grown: a new one is complete.
+    """A network with a resolution per level, of which it uses those up to `level`, at the start only `first`.
 
     `alpha` rises from 0 to 1 while the newest level fades in. Levels below `first` have no images of their own.
     """
@@ -56,7 +56,7 @@ class Growing(nn.Module):
         super().__init__()
         self.first, self.top = first, levels - 1
         self.size = spec.height >> self.top, spec.width >> self.top  # of the coarsest level
-        self.register_buffer("level", torch.tensor(self.top))
+        self.register_buffer("level", torch.tensor(first))
         self.register_buffer("alpha", torch.ones(()))
 
     def grow(self, level: int, alpha: float) -> None:
@@ -76,9 +76,9 @@ class Growing(nn.Module):
 class GrowingGenerator(Growing):
     """What generators that grow have in common: a layer `to_rgb` per level, and images that fade."""
 
-    def __init__(self, channels: Sequence[int], spec: DataSpec, first: int, gain: float = 1.0) -> None:
+    def __init__(self, channels: Sequence[int], spec: DataSpec, first: int) -> None:
         super().__init__(len(channels), spec, first)
-        self.to_rgb = self.own(EqualisedConv2d(width, spec.channels, 1, gain=gain) for width in channels)
+        self.to_rgb = self.own(EqualisedConv2d(width, spec.channels, 1) for width in channels)
 
     def image(self, features: Sequence[Tensor]) -> Tensor:
         """Turn the features of a level, the last of all, into its image, in float32; fade from the level below."""
@@ -100,9 +100,9 @@ class Generator(GrowingGenerator):
         super().__init__(channels, spec, first)
         self.norm = PixelNorm()
         self.input = EqualisedLinear(z_dim, channels[0] * math.prod(self.size), gain=GAIN)
-        self.blocks = nn.ModuleList([nn.ModuleList([_convolution(channels[0], channels[0])])])
+        self.blocks = nn.ModuleList([nn.ModuleList([convolution(channels[0], channels[0])])])
         for below, width in pairwise(channels):
-            self.blocks.append(nn.ModuleList([_convolution(below, width), _convolution(width, width)]))
+            self.blocks.append(nn.ModuleList([convolution(below, width), convolution(width, width)]))
 
     def forward(self, z: Tensor, level: int | None = None) -> Tensor:
         """Generate images (N, C, H, W) of a level; that of `grow` by default."""
@@ -111,8 +111,8 @@ class Generator(GrowingGenerator):
         x, features = self.norm(x), []
         for at in range(last + 1):
             x = enlarged(x) if at else x
-            for convolution in self._block(at):
-                x = self.norm(activated(convolution(x)))
+            for layer in self._block(at):
+                x = self.norm(activated(layer(x)))
             features.append(x)
         return self.image(features)
 
@@ -122,7 +122,8 @@ class Generator(GrowingGenerator):
         return block
 
 
-def _convolution(inputs: int, outputs: int) -> EqualisedConv2d:
+def convolution(inputs: int, outputs: int) -> EqualisedConv2d:
+    """Build a 3 x 3 convolution that LeakyReLU follows."""
     return EqualisedConv2d(inputs, outputs, 3, gain=GAIN)
 
 
@@ -131,7 +132,7 @@ class Down(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv1, self.conv2 = _convolution(inputs, inputs), _convolution(inputs, outputs)
+        self.conv1, self.conv2 = convolution(inputs, inputs), convolution(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / 2, W / 2)."""
@@ -141,20 +142,23 @@ class Down(nn.Module):
 class Discriminator(Growing):
     """G's mirror image, with minibatch standard deviation at the coarsest level (section 3).
 
-    Images (N, C, H, W) of any level -> logits (N,); their size tells the level.
+    Images (N, C, H, W) of any level, whose size tells it, -> logits (N,). If the data have classes and are given as
+    one-hot labels (N, K), there is an output for each class.
     """
 
-    def __init__(self, channels: Sequence[int], spec: DataSpec, first: int = 0, down: type[nn.Module] = Down) -> None:
+    def __init__(
+        self, channels: Sequence[int], spec: DataSpec, first: int = 0, classes: int = 0, down: type[nn.Module] = Down
+    ) -> None:
         super().__init__(len(channels), spec, first)
         coarsest = channels[0]
         self.from_rgb = self.own(EqualisedConv2d(spec.channels, width, 1, gain=GAIN) for width in channels)
         self.blocks = nn.ModuleList(down(width, below) for below, width in pairwise(channels))
         self.stddev = MinibatchStddev()
-        self.conv = _convolution(coarsest + 1, coarsest)
+        self.conv = convolution(coarsest + 1, coarsest)
         self.linear = EqualisedLinear(coarsest * math.prod(self.size), coarsest, gain=GAIN)
-        self.head = EqualisedLinear(coarsest, 1)
+        self.head = EqualisedLinear(coarsest, max(1, classes))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Judge images."""
         level = (x.shape[2] // self.size[0]).bit_length() - 1
         features = self._features(level, x)
@@ -164,7 +168,8 @@ class Discriminator(Growing):
                 below = self._features(level - 1, shrunk(x))
                 features = torch.lerp(below.float(), features.float(), self.alpha)
         x = activated(self.conv(self.stddev(features)))
-        return self.head(activated(self.linear(x.flatten(1)))).squeeze(1)
+        logits = self.head(activated(self.linear(x.flatten(1))))
+        return logits.squeeze(1) if label is None or not label.shape[1] else (logits * label).sum(1)
 
     def _features(self, level: int, x: Tensor) -> Tensor:
         return activated(self.from_rgb[str(level)](x))

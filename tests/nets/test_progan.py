@@ -54,6 +54,7 @@ def test_a_fade_mixes_images_and_not_features(alpha: float) -> None:
 
 def test_at_alpha_1_the_layers_of_the_level_below_have_no_say() -> None:
     G, D = Generator(5, CHANNELS, SPECS[0]), Discriminator(CHANNELS, SPECS[0])
+    G.grow(2, 1.0)
     z, x = torch.randn(4, 5), torch.randn(4, 3, 16, 16)
     G(z).square().mean().backward()
     D(x).square().mean().backward()
@@ -72,6 +73,7 @@ def test_at_alpha_1_the_layers_of_the_level_below_have_no_say() -> None:
 
 def test_features_have_unit_mean_squares_in_every_pixel() -> None:
     G = Generator(5, CHANNELS, SPECS[0])
+    G.grow(2, 1.0)
     seen: list[Tensor] = []
     for layer in G.to_rgb.values():
         layer.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -99,7 +101,6 @@ def test_d_sees_no_deviation_in_a_batch_of_one_image() -> None:
 def test_levels_below_the_first_have_no_images() -> None:
     G = Generator(5, CHANNELS, SPECS[0], first=1)
     assert [*G.to_rgb] == ["1", "2"]
-    G.grow(1, 0.0)
     assert G(torch.randn(2, 5)).shape == (2, 3, 8, 8)
 
 
@@ -154,6 +155,7 @@ def test_weights_of_pytorch_gan_zoo_give_its_images(which: str) -> None:
     expected = np.load(FIXTURES / "ganzoo-pgan-32.npz", allow_pickle=False)
     G = Generator(32, [14, 14, 10, 8], DataSpec(3, 32, 32))
     G.load_state_dict(G.state_dict() | of_ganzoo(held[which]))
+    G.grow(3, 1.0)
     wanted = torch.from_numpy(expected[f"out_{which}"])
     with torch.no_grad():
         found = G(torch.from_numpy(expected["in_z"])[: len(wanted)])
