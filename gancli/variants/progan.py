@@ -38,7 +38,7 @@ class ProGAN(Grows[HParams], NoiseToImage[HParams]):
     hparams = HParams
     adversarial = losses.WASSERSTEIN
     on_small: ClassVar = {
-        "width": 64, "channel_base": 512, "z_dim": 16, "batch": 32, "kimg": 100.0, "ema_kimg": 10.0, "grow_share": 0.6
+        "width": 32, "channel_base": 256, "z_dim": 16, "batch": 32, "kimg": 100.0, "ema_kimg": 5.0, "grow_share": 0.6
     }  # fmt: skip
 
     def generator(self) -> progan.Generator:

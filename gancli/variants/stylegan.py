@@ -20,14 +20,16 @@ from gancli.ops import losses, penalties
 FASTER = {128: 1.5, 256: 2.0, 512: 3.0}  # learning rates from so many pixels per side on, in the authors' code
 ON_SMALL: Mapping[str, Any] = {
     "kimg": 100.0, "ema_kimg": 5.0, "r1": 1.0, "r1_every": 4,
-    "z_dim": 16, "w_dim": 64, "mapping": 4, "width": 64, "channel_base": 512, "grow_share": 0.6,
+    "z_dim": 16, "w_dim": 64, "mapping": 4, "width": 32, "channel_base": 256, "grow_share": 0.6,
 }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class HParams(GrowingHParams, StyleHParams):
-    """Appendix C."""
+    """Appendix C, and the authors' code."""
 
+    batch: int = 32
+    kimg: float = 25000.0
     lr: float = 1e-3  # up to 64 pixels
     r1: float = hparam(10.0, "weight of D's squared slope at real images (Mescheder et al. 2018, eq. 9)", min=0)
     r1_every: int = hparam(1, "steps between those penalties, whose weight grows by as much", min=1)

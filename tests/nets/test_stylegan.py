@@ -54,7 +54,7 @@ def test_noise_has_no_say_at_the_start_and_one_map_for_all_channels_later() -> N
     found = layer(torch.full((2, 6, 8, 8), 100.0), w[:2, 0]) - 100  # far from where LeakyReLU bends
     torch.testing.assert_close(found, found[:, 1:2] * torch.arange(6.0)[:, None, None], rtol=1e-3, atol=1e-3)
     assert not torch.equal(found[0], found[1])
-    assert found[:, 1].std() == pytest.approx(1, abs=0.2)
+    assert found[:, 1].std().item() == pytest.approx(1, abs=0.2)
 
 
 def test_in_evaluation_a_latent_gives_one_image_in_any_batch() -> None:
@@ -74,7 +74,7 @@ def test_styles_act_on_their_own_layers() -> None:
     seen: list[Tensor] = []
     layers = [module for module in G.modules() if isinstance(module, Styled)]
     for layer in layers:
-        layer.register_forward_hook(lambda _, __, out: seen.append(out))
+        layer.register_forward_hook(lambda _, __, out: seen.append(out) or None)
     one, two = torch.randn(2, 1, G.style_layers, 7)
     assert len(layers) == G.style_layers == 6
     G.synthesis(one)
