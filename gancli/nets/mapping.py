@@ -29,9 +29,9 @@ class Mapping(nn.Module):
 
     w_avg: Tensor
 
-    def __init__(self, z_dim: int, classes: int, w_dim: int, layers: int, kept: float = KEPT) -> None:
+    def __init__(self, z_dim: int, classes: int, w_dim: int, layers: int, kept: float | None = None) -> None:
         super().__init__()
-        self.z_dim, self.layers, self.kept = z_dim, layers, kept
+        self.z_dim, self.layers, self.kept = z_dim, layers, KEPT if kept is None else kept
         self.norm = PixelNorm()
         self.embed = EqualisedLinear(classes, w_dim) if classes else None
         for i in range(layers):
