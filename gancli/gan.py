@@ -5,7 +5,7 @@ Shapes: N batch, C channels, H height, W width, Z latent size, K classes.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,13 @@ class Clock:
     def opens(self, n: int) -> bool:
         """Return whether this step is the first of `n`, for actions in the very first step and every `n` then."""
         return self.step % n == 0
+
+
+class Pace(NamedTuple):
+    """A part of a run whose steps take equally long."""
+
+    images: int  # real images seen at some step of it
+    share: float  # of the images of the run
 
 
 @dataclass
@@ -154,6 +161,14 @@ class GAN(nn.Module, Generic[H]):
         """Return the optimiser options that change during training, by player: ``{"D": {"lr": 1e-4}}``."""
         del clock
         return {}
+
+    def paces(self, begin: int, total: int) -> list[Pace]:
+        """Return the parts of a run, from `begin` to `total` images, whose steps take unequally long; the longest last.
+
+        They are as many and in the same order for every run: a step of each is timed before its length is known.
+        """
+        del begin, total
+        return [Pace(0, 1.0)]
 
     @property
     def device(self) -> torch.device:

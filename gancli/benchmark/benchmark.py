@@ -93,6 +93,7 @@ class WatchedFeed:
 def prepared(data: Data, options: BenchOptions, note: Callable[[str], None]) -> tuple[Training, Choice]:
     """Build the loop of `gancli train`, which computes ticks but writes nothing; return it and its precision."""
     state = build_training(data, options.seed, total=10**12)
+    state.clock = dataclasses.replace(state.clock, images=state.gan.paces(0, 10**12)[-1].images)
     choice = choose_precision(state.gan, data, options)
     return trial(data, state, options, choice, note), choice
 
@@ -100,11 +101,11 @@ def prepared(data: Data, options: BenchOptions, note: Callable[[str], None]) -> 
 def _bare(training: Training, context: Amp) -> Callable[[], None]:
     """Return a minimal step, always on one batch: forward, backward, optimiser and what follows it, of every turn."""
     gan, players, batch = training.state.gan, training.state.players, training.feed.at(0)
-    count = 0
+    count, begin = 0, training.state.clock.images
 
     def step() -> None:
         nonlocal count
-        game = gan.play(batch, Clock(count, count * len(batch), 10**12))
+        game = gan.play(batch, Clock(count, begin + count * len(batch), 10**12))
         while True:
             with context():
                 turn = next(game, None)

@@ -50,9 +50,10 @@ def of_a_step(gan: GAN[Any], players: Mapping[str, Optimizer], batch: Any) -> fl
     weights = dict(shadow.named_parameters())
     names = {parameter: name for name, parameter in gan.named_parameters()}
     moved = {who: [weights[names[p]] for p in parameters(player)] for who, player in players.items()}
+    begin = gan.paces(0, 10**9)[-1].images
     with Counter() as counter:
         for step in range(STEPS):
-            for turn in shadow.play(batch, Clock(step, step * len(batch), 10**9)):
+            for turn in shadow.play(batch, Clock(step, begin + step * len(batch), 10**9)):
                 loss = torch.stack([term.float() for term in turn.terms.values()]).sum()
                 torch.autograd.grad(loss, moved[turn.player], allow_unused=True)
     return counter.total / STEPS

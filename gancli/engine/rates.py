@@ -56,7 +56,7 @@ def layers(gan: GAN[Any], part: Any) -> list[Layer]:
     for name, module in _heavy(shadow):
         watch(name, module)
     with suppress(NotImplementedError):  # an inference-only plug-in has no step
-        for _ in shadow.play(part, _AllDue(0, 0, 10**9)):
+        for _ in shadow.play(part, _AllDue(0, gan.paces(0, 10**9)[-1].images, 10**9)):
             pass
     counted = [Layer(at.name, at.shape, calls[like], at.work) for like, at in found.items()]
     return sorted(counted, key=lambda layer: -layer.calls * layer.work)[:MOST]

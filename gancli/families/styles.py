@@ -61,12 +61,12 @@ class Styles(OptionalLabels[H], FromLabels[H]):
 
     # ------------------------------------------------------------------------------------------ in training
 
-    def drawn_styles(self, label: Tensor) -> Tensor:
-        """Sample styles (N, L, W) of fakes with these labels (N,), some of them mixed."""
-        w = self.G.mapping(self._latent(label))
+    def drawn_styles(self, label: Tensor, layers: int | None = None) -> Tensor:
+        """Sample styles (N, L, W) of fakes with these labels (N,), some of them mixed; of the first `layers` layers."""
+        w, layers = self.G.mapping(self._latent(label)), layers or self.style_layers
         if not self.hp.mixing:
-            return w[:, None].expand(-1, self.style_layers, -1)
-        return mixed(w, self.G.mapping(self._latent(label)), self.style_layers, self.hp.mixing)
+            return w[:, None].expand(-1, layers, -1)
+        return mixed(w, self.G.mapping(self._latent(label)), layers, self.hp.mixing)
 
     def _latent(self, label: Tensor) -> Tensor:
         return torch.cat([self.noise(len(label)), self.one_hot(label)], 1)

@@ -17,7 +17,7 @@ from gancli.system.devices import full_precision
 
 SLOPE, GAIN = 0.2, math.sqrt(2)  # of LeakyReLU below 0, and what gives its output the mean square of its input
 SLOWER = 0.01  # the learning rate of the layers as a share of all others'
-KEPT = 0.998  # of the mean of w per step
+KEPT = 0.998  # of the mean of w per step, in StyleGAN2
 
 
 class Mapping(nn.Module):
@@ -29,9 +29,9 @@ class Mapping(nn.Module):
 
     w_avg: Tensor
 
-    def __init__(self, z_dim: int, classes: int, w_dim: int, layers: int) -> None:
+    def __init__(self, z_dim: int, classes: int, w_dim: int, layers: int, kept: float | None = None) -> None:
         super().__init__()
-        self.z_dim, self.layers = z_dim, layers
+        self.z_dim, self.layers, self.kept = z_dim, layers, KEPT if kept is None else kept
         self.norm = PixelNorm()
         self.embed = EqualisedLinear(classes, w_dim) if classes else None
         for i in range(layers):
@@ -66,7 +66,7 @@ class Mapping(nn.Module):
         count = label.sum(0)[:, None]
         found = label.T @ w / count.clamp_min(1)
         rows = self.w_avg.view(len(count), -1)
-        rows.lerp_(torch.where(count > 0, found, rows), 1 - KEPT)
+        rows.lerp_(torch.where(count > 0, found, rows), 1 - self.kept)
 
 
 def mixed(w: Tensor, other: Tensor, layers: int, chance: float) -> Tensor:

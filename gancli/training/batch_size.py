@@ -47,7 +47,8 @@ def _fitting_batch(data: Data, options: SetUp) -> int:
             state = build_training(trial, options.seed, total=10**12)
             rows = max(size, data.kind.least_batch)
             batch = data.dataset.at(options.seed, 0, rows, data.device)
-            play_step(state.gan, state.players, [batch], state.clock, context)
+            clock = dataclasses.replace(state.clock, images=state.gan.paces(0, 10**12)[-1].images)
+            play_step(state.gan, state.players, [batch], clock, context)
             torch.cuda.synchronize()
         except torch.cuda.OutOfMemoryError:
             return False

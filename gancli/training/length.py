@@ -8,6 +8,7 @@ import dataclasses
 import gc
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,7 @@ from gancli.engine.precision import Choice
 from gancli.engine.step import check_game
 from gancli.engine.timing import StepCost
 from gancli.errors import UserError
+from gancli.gan import Clock, Pace
 from gancli.system import dist
 from gancli.system.seeds import aside
 from gancli.training.display import Quiet
@@ -98,7 +100,8 @@ def settled(
     # without compiling: a trial is short
     training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)
     most = MANY if data.device.type == "cuda" else FEW
-    return dataclasses.replace(known, cost=timing.step_cost(training.step, data.device, most, MOST_SECONDS))
+    costs = _costs(training, known.total, data.device, most, MOST_SECONDS)
+    return dataclasses.replace(known, cost=_mean(costs, state.gan.paces(so_far.images, known.total)))
 
 
 def release() -> None:
@@ -127,6 +130,21 @@ def _ready(data: Data, state: State, options: RunOptions, choice: Choice) -> Tra
     return training
 
 
+def _costs(training: Training, total: int, device: torch.device, most: int, seconds: float) -> list[StepCost]:
+    """Measure the cost of a step at each pace of the run."""
+    state, costs = training.state, list[StepCost]()
+    paces = state.gan.paces(0, total)
+    for pace in paces:
+        state.clock = Clock(state.clock.step, pace.images, total)
+        costs.append(timing.step_cost(training.step, device, most, seconds / len(paces)))
+    return costs
+
+
+def _mean(costs: Sequence[StepCost], paces: Sequence[Pace]) -> StepCost:
+    seconds = sum(cost.seconds * pace.share for cost, pace in zip(costs, paces))
+    return StepCost(seconds, max(cost.memory for cost in costs))
+
+
 def _ignore(_text: str) -> None:
     """Print nothing."""
 
@@ -143,14 +161,29 @@ def _in_minutes(options: RunOptions, data: Data, state: State, choice: Choice, s
     training = _ready(data, state, options, choice)
     training.step()  # compiles, and allocates memory
     budget = min(ENOUGH, SHARE * minutes * 60)
-    cost = timing.step_cost(training.step, data.device, MOST_IMAGES, budget)
+    costs = _costs(training, max(round(data.hp.kimg * 1000), batch), data.device, MOST_IMAGES, budget)
     evaluation = _seconds_of_an_evaluation(training, options)
     left = minutes * 60 - so_far.seconds - (time.monotonic() - began)
-    more = affordable(left, cost.seconds / batch, evaluation, (options.eval_every or 0) * 1000)
+
+    def cost(total: int) -> StepCost:
+        return _mean(costs, state.gan.paces(so_far.images, total))
+
+    def fits(total: int) -> bool:
+        per_image, every = cost(total).seconds / batch, (options.eval_every or 0) * 1000
+        return total <= so_far.images + affordable(left, per_image, evaluation, every)
+
     least = 0 if so_far.images or not minutes else batch
-    steps = min(max(so_far.images + more, least), MOST_IMAGES) // batch
+    steps = max(_largest(fits, so_far.images, MOST_IMAGES), least) // batch
     images: int = dist.gathered(max(steps * batch, so_far.images))[0]
-    return Length(images, Measured(minutes, images), cost)
+    return Length(images, Measured(minutes, images), cost(images))
+
+
+def _largest(fits: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the largest number up to `high` that fits; `low` does, and so do all below one that does."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
 
 
 def _seconds_of_an_evaluation(training: Training, options: RunOptions) -> float:

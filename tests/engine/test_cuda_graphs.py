@@ -18,7 +18,11 @@ from tests.variants.small import feed, make
 
 TOTAL = 160
 QUICK = ("gan", "dcgan", "wgan-gp", "cyclegan", "began", "infogan", "discogan")
-CLOCKED = {"discogan": "progress"}  # what a game reads of the clock, and why it is no graph
+CLOCKED = {
+    "discogan": "progress",
+    "progan": "images",
+    "stylegan": "images",
+}  # what a game reads of the clock, and why it is no graph
 
 
 class StandIn:

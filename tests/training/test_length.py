@@ -134,6 +134,27 @@ def test_what_is_affordable_fills_the_time(seconds: float, per_image: float, eva
     assert cost(images + 1) >= seconds * (1 - length.MARGIN) * 0.999999
 
 
+@pytest.mark.parametrize(("options", "least", "most"), [((), 19, 22), (("--phase-kimg", 0.032), 26, 28)])
+def test_a_network_that_grows_takes_longer_with_every_level(
+    cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[object, ...], least: int, most: int
+) -> None:
+    """A step takes 1, 2 and 4 seconds: 2.6 on average if phases are 20 % of it; with 8 steps each, 8 + 32 and the rest.
+
+    Those of the first level alone would be 58.
+    """
+    costs = iter([1.0, 2.0, 4.0])
+
+    def step_cost(step: Callable[[], object], *_limits: Any) -> StepCost:
+        step()
+        return StepCost(next(costs), 2**30)
+
+    monkeypatch.setattr(timing, "step_cost", step_cost)
+    command = ("train", "progan", "--data", pictures, *QUICK, "--size", 16, "--grow-share", 0.8, "--dry-run")
+    told = cli(*command, *options, "--minutes", 1)
+    assert told.code == 0, told.err
+    assert least <= int(re.findall(r"([\d,]+) steps of", told.out)[0]) <= most
+
+
 def test_resuming_keeps_what_the_minutes_came_to(cli: Cli, pictures: Path, steady: Callable[[float], None]) -> None:
     """Whether they are given again or not; the machine may be another now."""
     command = ("train", "dcgan", "--data", pictures, *QUICK, "--out", "x")

@@ -50,9 +50,9 @@ def assert_same(one: str, other: str) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize(("name", "processes"), [("gan", 4), ("dcgan", 2), ("wgan-gp", 2)])
+@pytest.mark.parametrize(("name", "processes"), [("gan", 4), ("dcgan", 2), ("wgan-gp", 2), ("progan", 2)])
 def test_processes_agree_with_each_other_and_with_one(cli: Cli, pictures: Path, name: str, processes: int) -> None:
-    command = (name, "--data", pictures, *QUICK, "--steps", 5)
+    command = (name, "--data", pictures, *QUICK, "--steps", 5, "--lr", 2e-4)
     done = run(processes, *command, "--out", "many")
     assert done.returncode == 0, done.stderr[-2000:]
     assert cli("train", *command, "--out", "one").code == 0

@@ -45,7 +45,7 @@ def others(kind: type, field: "dataclasses.Field[Any]", value: Any) -> Iterator[
     """Some other values that an option may have, all of a choice."""
     said = words(kind, field.name)
     if value is None:
-        yield 0.1
+        yield from (0.1, 1.0)
     elif isinstance(value, bool):
         yield not value
     elif isinstance(value, str):

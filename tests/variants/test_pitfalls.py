@@ -31,6 +31,8 @@ PAPER = {  # what copies often set otherwise
     "bgan": {"levels": 2, "draws": 20},
     "improved": {"real_target": 0.9},
     "infogan": {"z_dim": 62, "g_lr": 1e-3, "lr": 2e-4, "info_weight": 1.0},
+    "progan": {"batch": 16, "lr": 1e-3, "beta1": 0.0, "beta2": 0.99, "gp_weight": 10.0, "drift": 1e-3, "n_critic": 1},
+    "stylegan": {"batch": 32, "kimg": 25000.0, "lr": 1e-3, "beta2": 0.99, "mapping": 8, "mixing": 0.9, "r1": 10.0},
     "context-encoder": {"rec_weight": 0.999, "adv_weight": 0.001},
 }
 STEPS_WITH: dict[str, type[Optimizer]] = {"wgan": RMSprop, "bgan": RMSprop}
