@@ -103,6 +103,12 @@ class GAN(nn.Module, Generic[H]):
         return {}
 
     @classmethod
+    def paper(cls, spec: DataSpec, batch: int) -> Mapping[str, Any]:
+        """Return what the paper preset adds to the defaults for some data, in batches of so many images."""
+        del spec, batch
+        return {}
+
+    @classmethod
     def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
         """Return what is added to either preset for few images, which D will see `epochs` times and may memorise."""
         del spec, epochs
@@ -210,7 +216,7 @@ class Classes(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Return the names of the classes; a label is an index into them."""
+        """Return the names of the classes, none if it learnt without labels; a label is an index into them."""
         ...
 
     def of_class(self, z: Tensor, label: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Gradient penalties. Each differentiates D once more, in float32 whatever the autocast around it."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -44,3 +45,16 @@ def around(critic: Critic, real: Tensor, slope: float) -> Tensor:
     far = dist.rows(lambda n: torch.rand(n, 1, 1, 1, device=real.device), len(real))
     norm = input_gradient(critic, real.float() + far * noise * spread / 2).flatten(1).norm(dim=1)
     return (norm - slope).square().mean()
+
+
+def path_lengths(synthesise: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
+    """|J^T y| for styles w (N, L, W), J of their images and y random images: (N,); Karras et al. 2020a, eq. 4.
+
+    The square is a mean over layers; y is N(0, 1 / HW), which makes lengths independent of the size of images.
+    """
+    with full_precision(w.device):
+        image = synthesise(w)
+        y = dist.rows(lambda n: torch.randn(n, *image.shape[1:], device=image.device), len(image))
+        along = (image * y).sum() / math.sqrt(image[0, 0].numel())
+        (slope,) = torch.autograd.grad(along, w, create_graph=True)
+        return slope.square().sum(2).mean(1).sqrt()

@@ -58,7 +58,8 @@ def _preset(
 ) -> dict[str, Any]:
     spec = dataset.spec
     quick = asked == "quick" or (asked == "auto" and (device.type == "cpu" or max(spec.height, spec.width) <= SMALL))
-    preset = dict(kind.preset(spec)) if quick else {}
+    batch = kind.hparams(**values).batch or kind.hparams().batch  # what `auto` will choose is not known yet
+    preset = dict(kind.preset(spec) if quick else kind.paper(spec, batch))
     if len(dataset) < FEW:
         kimg = kind.hparams(**{**preset, **values}).kimg
         preset |= kind.few(spec, 1000 * kimg / len(dataset))

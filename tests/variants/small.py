@@ -22,6 +22,7 @@ SMALL: dict[str, Any] = {
     "batch": 8,
     "width": 4,
     "z_dim": 6,
+    "w_dim": 5,
     "depth": 2,
     "blocks": 2,
     "pool": 4,

@@ -1,0 +1,122 @@
+"""Generators steered by styles: Karras et al. 2019, arXiv:1812.04948. z -> w by a mapping network, w -> images."""
+
+from collections.abc import Mapping as Options
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from gancli.data.kinds.labelled import OptionallyLabelled
+from gancli.data.spec import DataSpec
+from gancli.families.latents import FromLabels, SizeHParams
+from gancli.families.noise import TINY
+from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
+from gancli.hparams import AdamHParams, hparam
+from gancli.nets.mapping import Mapping, mixed
+from gancli.ops.augment import Augmentation
+from gancli.system import dist
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleHParams(SizeHParams, OptionalLabelsHParams, AdamHParams):
+    """Hyperparameters of every variant of the family."""
+
+    batch: int = 32
+    kimg: float = 25000.0
+    z_dim: int = 512
+    w_dim: int = hparam(512, "size of the styles w", min=1)
+    mapping: int = hparam(8, "fully connected layers between z and w", min=1)
+    mixing: float = hparam(0.9, "share of fakes whose last layers get the style of another z", min=0, max=1)
+    beta1: float = 0.0
+    beta2: float = 0.99
+    mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
+
+
+class StyledNetwork(nn.Module):
+    """What the family needs of a generator."""
+
+    mapping: Mapping
+    synthesis: nn.Module  # styles (N, L, W) -> images (N, C, H, W), in float32 and mostly in [-1, 1]
+    style_layers: int  # L
+
+
+H = TypeVar("H", bound=StyleHParams)
+
+
+class Styles(OptionalLabels[H], FromLabels[H]):
+    """A variant builds G and D, plays, and lets `w_avg` follow in `moved`; here is what uses styles.
+
+    In training, G sees random noise and styles are mixed; in evaluation a latent gives one image, in any batch.
+    """
+
+    judges: ClassVar[tuple[str, ...]] = ("D",)
+    D: nn.Module  # images (N, C, H, W), labels (N, K) -> logits (N,)
+    G: Any  # a StyledNetwork; pyright takes any attribute of a module for a tensor or module
+
+    def __init__(self, hp: H, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.augmentation = Augmentation(diff=False, mirror=hp.mirror)
+
+    @classmethod
+    def few(cls, spec: DataSpec, epochs: float) -> Options[str, Any]:
+        """Mirror colour photographs, not letters."""
+        del epochs
+        return {"mirror": spec.channels >= 3} if min(spec.height, spec.width) > TINY else {}
+
+    # ------------------------------------------------------------------------------------------ in training
+
+    def drawn_styles(self, label: Tensor) -> Tensor:
+        """Sample styles (N, L, W) of fakes with these labels (N,), some of them mixed."""
+        w = self.G.mapping(self._latent(label))
+        if not self.hp.mixing:
+            return w[:, None].expand(-1, self.style_layers, -1)
+        return mixed(w, self.G.mapping(self._latent(label)), self.style_layers, self.hp.mixing)
+
+    def _latent(self, label: Tensor) -> Tensor:
+        return torch.cat([self.noise(len(label)), self.one_hot(label)], 1)
+
+    def follow_styles(self) -> None:
+        """Let the mean of w follow G, by as many latents as a batch has: after each turn of G."""
+        with dist.alone():  # the same on all processes, and however the batch was split
+            self.G.mapping.follow(self.prior(self.hp.batch))
+
+    def judge(self, image: Tensor, label: Tensor) -> Tensor:
+        """Return D's logits (N,) of images, augmented, with labels (N,)."""
+        return self.D(self.augmentation(image), self.one_hot(label))
+
+    # ------------------------------------------------------------------------------------------ in evaluation
+
+    @property
+    def style_layers(self) -> int:
+        """Return L, how many styles steer an image."""
+        return self.G.style_layers
+
+    def styles(self, z: Tensor) -> Tensor:
+        """Map latents (N, Z) to styles (N, L, W), the same one for every layer."""
+        return self.G.mapping(z)[:, None].expand(-1, self.style_layers, -1)
+
+    def mean_styles(self, z: Tensor) -> Tensor:
+        """Return the mean styles (N, L, W): of the class of each latent, if there are classes."""
+        return self.G.mapping.mean(z)[:, None].expand(-1, self.style_layers, -1)
+
+    def synthesise(self, w: Tensor) -> Tensor:
+        """Generate images (N, C, H, W) in [-1, 1] from styles (N, L, W)."""
+        return bounded(self.G.synthesis(w).float())
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Generate images (N, C, H, W) in [-1, 1] from latents."""
+        return self.synthesise(self.styles(z))
+
+    def fakes(self, batch: OptionallyLabelled) -> Tensor:
+        """Generate an image for each label of the batch, or as many images as it has."""
+        return self.generate(self._latent(self.known(batch.label)))
+
+    def rate(self, image: Tensor, z: Tensor) -> Tensor:
+        """Rate images by how real D takes them for, given their labels."""
+        return self.D(image, z[:, self.hp.z_dim :])
+
+
+def bounded(image: Tensor) -> Tensor:
+    """Clamp to [-1, 1] with the gradient of the identity: a search for latents must be able to leave a bound again."""
+    return image.detach().clamp(-1, 1) + (image - image.detach())

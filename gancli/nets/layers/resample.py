@@ -1,0 +1,102 @@
+"""Filtered resampling: FIR filters between pixels, as in Zhang 2019, arXiv:1904.11486, and StyleGAN.
+
+What the authors' `upfirdn2d` computes: insert zeros, pad, convolve, keep every second pixel. Depthwise convolutions are
+the fastest spelling on a CPU with channels last: for 32 images of 16 channels and 64 x 64 pixels, forwards and
+backwards, 8 ms; separably 8, as sums of shifted images 64, as products with band matrices 42, as pooling 21. Folding
+the filter into the convolution beside it (6 x 6 kernels) takes twice as long as the two of them.
+
+torch differentiates a depthwise convolution as if its filter learnt too, and the second derivative then takes twice as
+long. The gradient of a fixed filter is the filter turned round, so here it is.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn import functional as F
+
+from gancli.system.devices import full_precision
+
+TAPS = (1.0, 3.0, 3.0, 1.0)  # StyleGAN2's, and R3GAN's
+
+
+def fir(taps: Sequence[float] = TAPS) -> Tensor:
+    """Return the filter (K, K) of separable taps, which sum to 1: a buffer for a layer."""
+    line = torch.tensor(taps, dtype=torch.get_default_dtype())
+    line = line / line.sum()
+    return torch.outer(line, line)
+
+
+def upsample(x: Tensor, taps: Tensor) -> Tensor:
+    """Double the sides of images (N, C, H, W): zeros between pixels, then the filter (K, K) times four."""
+    kernel = _even(taps)
+    return _Up.apply(x, kernel * 4, 2, len(kernel) // 2 - 1, (0, 0))  # pyright: ignore[reportReturnType]  apply is untyped
+
+
+def downsample(x: Tensor, taps: Tensor) -> Tensor:
+    """Halve the sides of images (N, C, H, W): the filter (K, K), then every second pixel."""
+    kernel = _even(taps)
+    return _Down.apply(x, kernel.flip(0, 1), 2, len(kernel) // 2 - 1)  # pyright: ignore[reportReturnType]
+
+
+def blur(x: Tensor, taps: Tensor, padding: int | tuple[int, int]) -> Tensor:
+    """Filter images (N, C, H, W) with zeros around them: as many on all sides, or before and behind."""
+    before, behind = (padding, padding) if isinstance(padding, int) else padding
+    if before != behind:
+        x, before = F.pad(x, [before, behind, before, behind]), 0
+    return _Down.apply(x, taps.flip(0, 1), 1, before)  # pyright: ignore[reportReturnType]
+
+
+def _even(taps: Tensor) -> Tensor:
+    """Put a zero before an odd number of taps, which changes nothing and leaves equal margins on both sides."""
+    return F.pad(taps, [1, 0, 1, 0]) if len(taps) % 2 else taps
+
+
+class _Down(Function):
+    """Correlate each channel with a kernel (K, K), at every stride-th pixel."""
+
+    @staticmethod
+    def forward(x: Tensor, kernel: Tensor, stride: int, padding: int) -> Tensor:
+        channels = x.shape[1]
+        with full_precision(x.device):  # in the precision of x, whatever the autocast around it
+            return F.conv2d(x, _depthwise(kernel, x), None, stride, padding, groups=channels)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        x, kernel, stride, padding = inputs
+        ctx.save_for_backward(kernel)
+        ctx.how = stride, padding, tuple((side + 2 * padding - len(kernel)) % stride for side in x.shape[2:])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return _Up.apply(gradients[0], *ctx.saved_tensors, *ctx.how), None, None, None
+
+
+class _Up(Function):
+    """The same transposed, to `extra` rows and columns more."""
+
+    @staticmethod
+    def forward(x: Tensor, kernel: Tensor, stride: int, padding: int, extra: tuple[int, int]) -> Tensor:
+        channels, margin = x.shape[1], len(kernel) - 1 - padding
+        with full_precision(x.device):
+            if stride == 1 and margin >= 0:
+                return F.conv2d(x, _depthwise(kernel.flip(0, 1), x), None, 1, margin, groups=channels)
+            return F.conv_transpose2d(x, _depthwise(kernel, x), None, stride, padding, extra, channels)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        _, kernel, stride, padding, _ = inputs
+        ctx.save_for_backward(kernel)
+        ctx.how = stride, padding
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return _Down.apply(gradients[0], *ctx.saved_tensors, *ctx.how), None, None, None, None
+
+
+def _depthwise(kernel: Tensor, x: Tensor) -> Tensor:
+    return kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
