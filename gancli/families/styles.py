@@ -15,6 +15,7 @@ from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParam
 from gancli.hparams import AdamHParams, hparam
 from gancli.nets.mapping import Mapping, mixed
 from gancli.ops.augment import Augmentation
+from gancli.optim import Adam
 from gancli.system import dist
 
 
@@ -84,6 +85,14 @@ class Styles(OptionalLabels[H], FromLabels[H]):
     def judge(self, image: Tensor, label: Tensor) -> Tensor:
         """Return D's logits (N,) of images, augmented, with labels (N,)."""
         return self.D(self.augmentation(image), self.one_hot(label))
+
+    def lazy_adam(self, network: nn.Module, weight: float, every: int) -> Adam:
+        """Make an Adam that takes `every` + 1 steps in the time of `every` and is that much slower (appendix B)."""
+        share = every / (every + 1) if weight else 1.0
+        adam = self.adam(network, lr=self.hp.lr * share)
+        for group in adam.param_groups:
+            group["betas"] = tuple(beta**share for beta in group["betas"])
+        return adam
 
     # ------------------------------------------------------------------------------------------ in evaluation
 

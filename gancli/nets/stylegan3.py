@@ -18,6 +18,8 @@ from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.nets.layers.equalised import EqualisedLinear
 from gancli.nets.layers.filtered import filtered_lrelu, lowpass, radial_lowpass
+from gancli.nets.layers.modulation import demodulation, projected
+from gancli.nets.mapping import Mapping
 from gancli.system import dist
 from gancli.system.devices import full_precision
 
@@ -26,7 +28,7 @@ LAST_STOPBAND = 2**0.3  # times the last cutoff
 CRITICAL = 2  # layers at the end that use all frequencies of their grid
 MARGIN = 10  # points beyond each side of the image, so that nothing within it depends on the edges
 TAPS = 6  # of a filter, per factor of resampling
-GAIN, CLAMP = math.sqrt(2), 256.0  # of the leaky ReLUs
+CLAMP = 256.0  # of features
 OUTPUT_SCALE = 0.25
 MAGNITUDE_IMAGES = 20_000  # half-life of the features' magnitudes
 TINY = 1e-30  # keeps a style of zeros finite
@@ -59,7 +61,7 @@ class Shape:
     w_dim: int = 512
     mapping: int = 2  # fully connected layers before w
     layers: int = 14  # without the one that gives the colours
-    base: float = 32768  # channels times cycles per image, times 2
+    base: int = 32768  # channels times cycles per image, times 2
     most: int = 512  # channels
     kernel: int = 3  # of the convolutions; 1 for config R
     radial: bool = False  # config R: filters that pass all directions alike
@@ -88,11 +90,11 @@ def _band(shape: Shape, spec: DataSpec, full: int, progress: float) -> Band:
 
 
 class Generator(nn.Module):
-    """Latents (N, Z) to images (N, C, H, W) that are not bounded; labels, if any, are the tail of a latent."""
+    """Latents (N, z_dim + K), noise and a one-hot label, to images, through styles."""
 
-    def __init__(self, shape: Shape, spec: DataSpec, classes: int = 0) -> None:
+    def __init__(self, shape: Shape, spec: DataSpec) -> None:
         super().__init__()
-        self.mapping = Mapping(shape, classes)
+        self.mapping = Mapping(shape.z_dim, len(spec.classes), shape.w_dim, shape.mapping)
         self.synthesis = Synthesis(shape, spec)
 
     @property
@@ -100,37 +102,9 @@ class Generator(nn.Module):
         """Return L, how many styles steer an image."""
         return len(self.synthesis.names) + 1
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Generate images without truncation."""
-        return self.synthesis(self.mapping(z)[:, None].expand(-1, self.style_layers, -1))
-
-
-class Mapping(nn.Module):
-    """Latents (N, Z) to w (N, W) (Karras et al. 2019, section 2)."""
-
-    w_avg: Tensor
-
-    def __init__(self, shape: Shape, classes: int) -> None:
-        super().__init__()
-        self.z_dim, self.depth, w_dim = shape.z_dim, shape.mapping, shape.w_dim
-        self.embed = EqualisedLinear(classes, w_dim) if classes else None
-        for i in range(self.depth):
-            inputs = w_dim if i else self.z_dim + (w_dim if classes else 0)
-            self.add_module(f"fc{i}", EqualisedLinear(inputs, w_dim, lr_multiplier=0.01))
-        self.register_buffer("w_avg", torch.zeros(w_dim))
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Map latents to w."""
-        x = _unit(z[:, : self.z_dim])
-        if self.embed is not None:
-            x = torch.cat([x, _unit(self.embed(z[:, self.z_dim :]))], 1)
-        for i in range(self.depth):
-            x = F.leaky_relu(self.get_submodule(f"fc{i}")(x), 0.2) * GAIN
-        return x
-
-
-def _unit(x: Tensor) -> Tensor:
-    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+    def forward(self, latent: Tensor) -> Tensor:
+        """Generate images (N, C, H, W) that are mostly in [-1, 1]."""
+        return self.synthesis(self.mapping(latent)[:, None].expand(-1, self.style_layers, -1))
 
 
 class Synthesis(nn.Module):
@@ -153,7 +127,7 @@ class Synthesis(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         """Generate images from styles."""
-        w = w.to(self.input.freqs.dtype)  # the few numbers that steer all others are not in bf16
+        w = w.float()  # the few numbers that steer all others are not in bf16
         x = self.input(w[:, 0])
         for layer, style in zip(self.layers(), w.unbind(1)[1:], strict=True):
             x = layer(x, style)
@@ -161,7 +135,7 @@ class Synthesis(nn.Module):
 
     @torch.no_grad()
     def follow_magnitudes(self, images: int) -> None:
-        """Move the running magnitudes towards those of the images generated in this turn of `images` images."""
+        """Let the running magnitudes follow those in the fakes that D has seen in a turn, `images` in all processes."""
         layers = list(self.layers())
         seen = dist.mean_over_ranks(torch.stack([layer.seen for layer in layers]))
         kept = 0.5 ** (images / MAGNITUDE_IMAGES)
@@ -188,6 +162,7 @@ class Input(nn.Module):
         self.affine = EqualisedLinear(w_dim, 4)
         with torch.no_grad():
             self.affine.weight.zero_()
+            assert self.affine.bias is not None
             self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))  # no rotation, no shift
         self.register_buffer("transform", torch.eye(3))  # of the whole image, by the user
         self.register_buffer("freqs", freqs)
@@ -204,7 +179,9 @@ class Input(nn.Module):
         freqs = self.freqs @ turned[:, :2, :2]  # (N, C, 2)
         band = self.band
         above = (freqs.norm(dim=2) - band.cutoff) / (band.rate / 2 - band.cutoff)  # what the grid cannot hold fades
-        waves = torch.sin(2 * math.pi * (self._places() @ freqs.mT + phases[:, None])) * (1 - above).clamp(0, 1)[:, None]
+        waves = (
+            torch.sin(2 * math.pi * (self._places() @ freqs.mT + phases[:, None])) * (1 - above).clamp(0, 1)[:, None]
+        )
         mixed = waves @ (self.weight / math.sqrt(band.channels)).T
         return mixed.unflatten(1, band.size).permute(0, 3, 1, 2)
 
@@ -238,12 +215,12 @@ class _Modulated(nn.Module):
         self.register_buffer("magnitude_ema", torch.ones(()))
         self.register_buffer("seen", torch.zeros(2), persistent=False)  # of this turn: sum of magnitudes, how many
 
-    def enter(self, x: Tensor, style: Tensor) -> Tensor:
-        """Scale features (N, C, H, W) by a style (N, C) and to unit magnitude; note their magnitude in training."""
-        if self.training:
-            magnitude = x.detach().to(self.magnitude_ema.dtype).square().mean()
+    def factors(self, x: Tensor, style: Tensor) -> Tensor:
+        """Return what to scale features by (N, C): a style (N, C), and to unit magnitude; note theirs in training."""
+        if self.training and not torch.is_grad_enabled():  # the fakes that D sees, as the authors do
+            magnitude = x.detach().float().square().mean()
             self.seen += torch.stack([magnitude, torch.ones_like(magnitude)])
-        return x * (style * self.magnitude_ema.rsqrt()).to(x.dtype)[:, :, None, None]
+        return style * self.magnitude_ema.rsqrt()
 
 
 class Layer(_Modulated):
@@ -261,8 +238,12 @@ class Layer(_Modulated):
         self.register_buffer("up_filter", lowpass(up_taps, old.cutoff, 2 * old.half_width, rate))
         self.register_buffer("down_filter", design(down_taps, new.cutoff, 2 * new.half_width, rate))
         self.pad = shape.kernel - 1
-        sides = zip(old.size, new.size)
-        self.crop = tuple(((n + self.pad - 1) * self.up + up_taps - (m - 1) * self.down - down_taps) // 2 for n, m in sides)
+        height, width = (self._spare(*sides, up_taps, down_taps) for sides in zip(old.size, new.size))
+        self.crop = height // 2, width // 2
+
+    def _spare(self, old: int, new: int, up_taps: int, down_taps: int) -> int:
+        """Return how many points more the interpolated side has than the new one needs; it is even."""
+        return (old + self.pad - 1) * self.up + up_taps - (new - 1) * self.down - down_taps
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """(N, C, H, W) and (N, W) -> (N, outputs, H', W')."""
@@ -271,10 +252,10 @@ class Layer(_Modulated):
             style = self.affine(w)
             # this cancels in demodulation but for its 1e-8, so it may be done an image, not a batch as the authors do
             style = style * (style.square().mean(1, keepdim=True) + TINY).rsqrt()
-            scale = (style.square() @ weight.square().sum((2, 3)).T + 1e-8).rsqrt()  # demodulation
-        x = F.conv2d(self.enter(x, style), weight, padding=self.pad)
-        x = torch.addcmul(self.bias.to(x.dtype)[:, None, None], x, scale.to(x.dtype)[:, :, None, None])
-        return filtered_lrelu(x, self.up_filter, self.down_filter, self.up, self.down, self.crop, GAIN, CLAMP)
+        scale = demodulation(style, weight)[:, :, None, None]
+        x = F.conv2d(x * self.factors(x, style).to(x.dtype)[:, :, None, None], weight, padding=self.pad)
+        x = torch.addcmul(self.bias.to(x.dtype)[:, None, None], x, scale.to(x.dtype))
+        return filtered_lrelu(x, self.up_filter, self.down_filter, self.up, self.down, self.crop, CLAMP)
 
 
 class ToColours(_Modulated):
@@ -288,4 +269,4 @@ class ToColours(_Modulated):
         """(N, C, H, W) and (N, W) -> (N, colours, H, W)."""
         with full_precision(w.device):
             style = self.affine(w) * self.scale
-        return F.conv2d(self.enter(x, style), self.weight, self.bias).clamp(-CLAMP, CLAMP)
+        return projected(x, self.weight, self.factors(x, style), self.bias).float().clamp(-CLAMP, CLAMP)

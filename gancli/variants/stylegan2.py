@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from gancli.data.kinds.labelled import OptionallyLabelled
@@ -15,7 +15,6 @@ from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import stylegan2
 from gancli.ops import losses, penalties
-from gancli.optim import Adam
 from gancli.system import dist
 
 LARGE = 512  # pixels per side from which on the authors double the channels
@@ -74,14 +73,6 @@ class StyleGAN2(Styles[HParams]):
         """Return an Adam each."""
         hp = self.hp
         return {"D": self.lazy_adam(self.D, hp.r1, hp.r1_every), "G": self.lazy_adam(self.G, hp.path, hp.path_every)}
-
-    def lazy_adam(self, network: nn.Module, weight: float, every: int) -> Adam:
-        """Make an Adam that takes `every` + 1 steps in the time of `every` and is that much slower (appendix B)."""
-        share = every / (every + 1) if weight else 1.0
-        adam = self.adam(network, lr=self.hp.lr * share)
-        for group in adam.param_groups:
-            group["betas"] = tuple(beta**share for beta in group["betas"])
-        return adam
 
     def play(self, batch: OptionallyLabelled, clock: Clock) -> Iterator[Turn]:
         """Play both, and the lazy regularisation of both in turns of its own (section 3.1)."""

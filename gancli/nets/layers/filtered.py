@@ -6,14 +6,13 @@ authors' CUDA sources.
 """
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LINEAR, SLOPE = 1.0, 0.2  # slopes below zero: of a filter alone, and of leaky ReLUs
-
+from gancli.nets.layers.resample import Pair, gather, spread
+from gancli.nets.mapping import GAIN, SLOPE
 
 # ------------------------------------------------------------------------------------------------ design of filters
 
@@ -57,74 +56,25 @@ def kaiser_beta(taps: int, width: float, rate: float) -> float:
 # ------------------------------------------------------------------------------------------------ application
 
 
-Pair = tuple[int, int]  # along height and width
-
-
 def filtered_lrelu(
-    x: Tensor, up_filter: Tensor, down_filter: Tensor, up: int, down: int, crop: Pair, gain: float, clamp: float
+    x: Tensor, up_filter: Tensor, down_filter: Tensor, up: int, down: int, crop: Pair, clamp: float
 ) -> Tensor:
-    """Interpolate x (N, C, H, W) `up` times, apply a leaky ReLU times `gain`, clamp, and filter down by `down`.
+    """Interpolate x (N, C, H, W) `up` times, apply a leaky ReLU that keeps its mean square, and filter down by `down`.
 
-    `crop` points are cut off each side of the interpolated map. Filters are (taps,), or (taps, taps) to filter down.
+    `crop` points are cut off each side of the interpolated map, whose values are clamped. Filters are symmetric,
+    (taps,), or (taps, taps) to filter down.
     """
     # a leaky ReLU of gain * x is gain times that of x, so the gain joins that of interpolation, which zeros dilute
-    x = upsample(x, up_filter * (up * math.sqrt(gain)), up, crop)
-    return downsample(F.hardtanh(F.leaky_relu(x, SLOPE), -clamp, clamp), down_filter, down)
+    x = _up(x, up_filter * (up * math.sqrt(GAIN)), up, crop)
+    return _down(F.hardtanh(F.leaky_relu(x, SLOPE), -clamp, clamp), down_filter, down)
 
 
-def upsample(x: Tensor, filter: Tensor, factor: int, crop: Pair = (0, 0)) -> Tensor:
-    """Put `factor` - 1 zeros between points and filter, without padding: the transpose of `downsample`."""
-    return _Up.apply(x, filter, factor, crop)  # pyright: ignore[reportReturnType]
+def _up(x: Tensor, taps: Tensor, factor: int, crop: Pair) -> Tensor:
+    x = spread(x, taps[:, None], (factor, 1), (crop[0], 0))
+    return spread(x, taps[None], (1, factor), (0, crop[1]))
 
 
-def downsample(x: Tensor, filter: Tensor, factor: int, pad: Pair = (0, 0)) -> Tensor:
-    """Filter and keep every `factor`-th point of those where the filter lies within the map padded by zeros.
-
-    The map must end where the last of them does; raise ValueError otherwise.
-    """
-    if any((size + 2 * edge - len(filter)) % factor for size, edge in zip(x.shape[2:], pad)):
-        raise ValueError(f"a map of {tuple(x.shape[2:])} has points left over at stride {factor}")
-    return _Down.apply(x, filter, factor, pad)  # pyright: ignore[reportReturnType]
-
-
-class _Up(torch.autograd.Function):
-    """Its gradient is `_Down` and the other way round: twice as fast as torch's gradients of depthwise convolutions."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, filter: Tensor, factor: int, crop: Pair) -> Tensor:
-        ctx.save_for_backward(filter)
-        ctx.sizes = factor, crop
-        for kernel, stride, cut in _passes(filter, factor, crop):
-            x = F.conv_transpose2d(x, _depthwise(kernel, x), stride=stride, padding=cut, groups=x.shape[1])
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return _Down.apply(grad, *ctx.saved_tensors, *ctx.sizes), None, None, None
-
-
-class _Down(torch.autograd.Function):
-    """See `_Up`. The filters are symmetric, so that torch's convolutions, which do not flip them, are convolutions."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, filter: Tensor, factor: int, pad: Pair) -> Tensor:
-        ctx.save_for_backward(filter)
-        ctx.sizes = factor, pad
-        for kernel, stride, cut in _passes(filter, factor, pad):
-            x = F.conv2d(x, _depthwise(kernel, x), stride=stride, padding=cut, groups=x.shape[1])
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return _Up.apply(grad, *ctx.saved_tensors, *ctx.sizes), None, None, None
-
-
-def _passes(filter: Tensor, factor: int, edge: Pair) -> list[tuple[Tensor, Pair, Pair]]:
-    """List kernels with their strides and paddings: one along each axis if the filter is separable."""
-    if filter.dim() == 2:
-        return [(filter, (factor, factor), edge)]
-    return [(filter[:, None], (factor, 1), (edge[0], 0)), (filter[None], (1, factor), (0, edge[1]))]
-
-
-def _depthwise(kernel: Tensor, x: Tensor) -> Tensor:
-    return kernel.to(x.dtype).expand(x.shape[1], 1, *kernel.shape)
+def _down(x: Tensor, taps: Tensor, factor: int) -> Tensor:
+    if taps.dim() == 2:
+        return gather(x, taps, (factor, factor), (0, 0))
+    return gather(gather(x, taps[:, None], (factor, 1), (0, 0)), taps[None], (1, factor), (0, 0))
