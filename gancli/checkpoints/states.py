@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from gancli.gan import GAN
 
+STEPS = "step"  # the field that counts an optimiser's steps
 Players = Mapping[str, Optimizer]
 
 
@@ -48,7 +49,7 @@ def fitting(gan: GAN[Any], players: Players, tensors: Mapping[str, Tensor], *, t
         own = _first(player, group, parameter)
         given = {field: left.pop(f"{who}.{field}.{names[parameter]}", None) for field in own}
         fields = {field: tensor for field, tensor in given.items() if tensor is not None}
-        if fields and (wrong := [f for f, tensor in given.items() if not _fits(tensor, own[f])]):
+        if fields and (wrong := [f for f, tensor in given.items() if not _fits(f, tensor, own[f])]):
             raise ValueError(f"{who}.{wrong[0]}.{names[parameter]}")
         missing += [f"{who}.{field}.{names[parameter]}" for field in own if not fields]
         if fields:
@@ -75,10 +76,10 @@ def _first(player: Optimizer, group: dict[str, Any], parameter: nn.Parameter) ->
     return {field: torch.as_tensor(value) for field, value in alike.state[probe].items()}
 
 
-def _fits(given: Tensor | None, own: Tensor) -> bool:
+def _fits(field: str, given: Tensor | None, own: Tensor) -> bool:
     if given is None or given.shape != own.shape or given.dtype != own.dtype or not given.isfinite().all():
         return False
-    return given.dim() > 0 or 0 <= given.item() <= 2**53  # a scalar counts steps
+    return field != STEPS or 0 <= given.item() <= 2**53
 
 
 def put(players: Players, found: list[Fitted]) -> None:

@@ -30,6 +30,7 @@ OPTIONS: dict[str, Sequence[dict[str, Any]]] = {  # beside the defaults: whateve
     "cyclegan": [{"mirror": True, "enlarge": 0.2}],
     "dualgan": [{"dropout": 0.0}],
     "improved": [{"feature_matching": True}, {"history_weight": 0.5}, {"kernels": 0}],
+    "stylegan2": [{"labels": False}, {"mixing": 0.0, "mirror": True, "r1_every": 1, "path_every": 1}],
     "sgan": [{"rule": "salimans"}],
     "unit": [{"mirror": True, "enlarge": 0.2}],
     "rpgan": [{"stddev": True, "g_norm": "none", "mapping": 2}],
