@@ -19,6 +19,7 @@ from gancli.errors import UserError
 from gancli.nets.layers.equalised import EqualisedLinear
 from gancli.nets.layers.filtered import filtered_lrelu, lowpass, radial_lowpass
 from gancli.nets.layers.modulation import demodulation, projected
+from gancli.nets.layers.resample import gather
 from gancli.nets.mapping import Mapping
 from gancli.system import dist
 from gancli.system.devices import full_precision
@@ -270,3 +271,17 @@ class ToColours(_Modulated):
         with full_precision(w.device):
             style = self.affine(w) * self.scale
         return projected(x, self.weight, self.factors(x, style), self.bias).float().clamp(-CLAMP, CLAMP)
+
+
+def blurred(image: Tensor, sigma: float) -> Tensor:
+    """Filter D's images (N, C, H, W) by 2^-(x / sigma)^2, sigma in pixels: at the start of config R (appendix G).
+
+    From a third of a pixel down they stay as they are.
+    """
+    reach = int(3 * sigma)
+    if not reach:
+        return image
+    reach = min(reach, max(image.shape[2:]) - 1)  # nothing is farther away than the other edge
+    taps = torch.arange(-reach, reach + 1, device=image.device).div(sigma).square().neg().exp2()
+    taps = taps / taps.sum()
+    return gather(gather(image, taps[:, None], (1, 1), (reach, 0)), taps[None], (1, 1), (0, reach))

@@ -15,12 +15,11 @@ from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import stylegan2, stylegan3
 from gancli.ops import losses, penalties
-from gancli.ops.blur import blurred
 
 SMALL = 512  # pixels per side below which the authors halve the channels
 ON_SMALL: Mapping[str, Any] = {
     "kimg": 40.0, "ema_kimg": 3.0, "lr": 2.5e-3, "r1": 0.1, "r1_every": 8, "blur": 1.0, "blur_kimg": 4.0,
-    "z_dim": 16, "w_dim": 64, "g_layers": 6, "width": 32, "channel_base": 512,
+    "z_dim": 16, "w_dim": 64, "g_layers": 6, "width": 32, "channel_base": 256,
 }  # fmt: skip
 
 
@@ -45,7 +44,7 @@ class HParams(StyleHParams):
 class StyleGAN3(Styles[HParams]):
     """No layer of G can tell where its sampling grid lies, so details do not stick to pixels (section 2)."""
 
-    purpose = "details that move with objects; slow without the authors' CUDA kernels"
+    purpose = "details that move with objects; slow to train"
     hparams = HParams
     adversarial = losses.NONSATURATING
 
@@ -88,13 +87,15 @@ class StyleGAN3(Styles[HParams]):
         sigma = self.sigma(clock)
         with torch.no_grad():
             fake = self.fake(label)
-        real = self.judge(blurred(batch.image, sigma), label)
-        terms = {"adversarial": self.adversarial.d(real, self.judge(blurred(fake, sigma), label))}
+        real = self.judge(stylegan3.blurred(batch.image, sigma), label)
+        terms = {"adversarial": self.adversarial.d(real, self.judge(stylegan3.blurred(fake, sigma), label))}
         yield Turn("D", terms)
         if hp.r1 and clock.opens(hp.r1_every):
-            r1 = penalties.zero_centred(lambda x: self.judge(blurred(x, sigma), label), batch.image)
+            r1 = penalties.zero_centred(lambda x: self.judge(stylegan3.blurred(x, sigma), label), batch.image)
             yield Turn("D", {"r1": hp.r1 * hp.r1_every * r1})
-        yield Turn("G", {"adversarial": self.adversarial.g(self.judge(blurred(self.fake(label), sigma), label))})
+        yield Turn(
+            "G", {"adversarial": self.adversarial.g(self.judge(stylegan3.blurred(self.fake(label), sigma), label))}
+        )
 
     def sigma(self, clock: Clock) -> float:
         """Return the blur of D's images, in pixels."""
