@@ -67,9 +67,9 @@ class SynthesisLayer(nn.Module):
         y = modulated(x, self.weight, style, self.resample_filter if self.up else None)
         scale = (demodulation(style, self.weight) * GAIN).to(y.dtype)
         y = y * scale[:, :, None, None]
-        y = y + (self.noise(len(y)) * (self.noise_strength * GAIN)).to(y.dtype)
-        y = y + (self.bias * GAIN).to(y.dtype)[:, None, None]
-        return F.leaky_relu(y, SLOPE)
+        y += (self.noise(len(y)) * (self.noise_strength * GAIN)).to(y.dtype)  # in place: new memory takes time
+        y += (self.bias * GAIN).to(y.dtype)[:, None, None]
+        return F.leaky_relu(y, SLOPE, inplace=True)
 
     def noise(self, n: int) -> Tensor:
         """Return one map for all channels: for each image another (n, 1, H, W); in evaluation one for all (H, W)."""
@@ -183,7 +183,7 @@ class Layer(nn.Module):
             before, behind = (len(taps) - 1) // 2 + margin, (len(taps) - 2) // 2 + margin
             x, margin = blur(x, taps, (before, behind)), 0
         y = F.conv2d(x, weight, self.bias * self.gain, stride=1 + self.down, padding=margin)
-        return F.leaky_relu(y, SLOPE)
+        return F.leaky_relu(y, SLOPE, inplace=True)
 
 
 class Skip(nn.Module):

@@ -20,7 +20,7 @@ from gancli.system import dist
 LARGE = 512  # pixels per side from which on the authors double the channels
 ON_SMALL: Mapping[str, Any] = {
     "kimg": 100.0, "ema_kimg": 3.0, "lr": 2.5e-3, "r1": 0.1, "r1_every": 8, "path_every": 8,
-    "z_dim": 16, "w_dim": 64, "mapping": 2, "width": 64, "channel_base": 512,
+    "z_dim": 16, "w_dim": 64, "mapping": 2, "width": 64, "channel_base": 256,
 }  # fmt: skip
 
 
