@@ -89,12 +89,12 @@ class _Filtered(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Any:
+    def backward(ctx: Any, *gradients: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         x, up_filter, down_filter = ctx.saved_tensors
         up, down, crop, clamp = ctx.how
         n = _together(x, up)
         found = []
-        for part, gradient in zip(x.split(n), grad.split(n)):
+        for part, gradient in zip(x.split(n), gradients[0].split(n)):
             wide = _up(part, up_filter, up, crop)
             with torch.enable_grad():
                 bent = _bent(wide.requires_grad_(), clamp)
