@@ -51,7 +51,7 @@ def tell_plan(
     if about["suited"]:
         said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
         display.note(
-            f"preset    {said} (for this data and device; options override it, --preset paper gives the paper's)"
+            f"preset    {said} (for this data and device; options override it, --preset chooses quick or the paper's)"
         )
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")

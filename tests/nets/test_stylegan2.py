@@ -161,6 +161,42 @@ def test_the_place_of_the_change_is_uniform_and_the_first_layer_is_never_another
     assert (mixed(w, other, layers, 0.0) == 0).all()
 
 
+def test_the_discriminator_is_the_papers() -> None:
+    """Written out: weights over the root of their fan in, activations times root 2, both branches over root 2."""
+    D = Discriminator(2, [8, 6, 4], DataSpec(3, 16, 16, ("a", "b"))).eval()
+    held = {name: value.detach() for name, value in [*D.named_parameters(), *D.named_buffers()]}
+    for name, value in D.named_parameters():
+        if name.endswith("bias"):
+            nn.init.normal_(value)
+
+    def layer(x: Tensor, name: str, down: bool = False, active: bool = True, slower: float = 1.0) -> Tensor:
+        weight = held[f"{name}.weight"] * slower
+        weight = weight / math.sqrt(weight[0].numel())
+        bias = held[f"{name}.bias"] * slower if f"{name}.bias" in held else None
+        if x.dim() == 2:
+            y = F.linear(x, weight, bias)
+        elif down:
+            # filtered with a margin so that the convolution, at every second pixel, ends at half of the sides
+            margin = weight.shape[-1] // 2 + 1
+            y = F.conv2d(blur(x, fir(), margin), weight, bias, stride=2)
+        else:
+            y = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+        return F.leaky_relu(y, 0.2) * math.sqrt(2) if active else y
+
+    image, label = torch.randn(3, 3, 16, 16), F.one_hot(torch.tensor([0, 1, 1]), 2).float()
+    x = layer(image, "b16.fromrgb")
+    for block in ("b16", "b8"):
+        branch = layer(layer(x, f"{block}.conv0"), f"{block}.conv1", down=True)
+        x = (branch + layer(x, f"{block}.skip", down=True, active=False)) / math.sqrt(2)
+    x = layer(torch.cat([x, held["b4.mbstd.running"].expand(3, 1, 4, 4)], 1), "b4.conv")
+    x = layer(layer(x.flatten(1), "b4.fc"), "b4.out", active=False)
+    y = layer(label, "mapping.embed", active=False)
+    y = y * (y.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+    for i in range(2):
+        y = layer(y, f"mapping.fc{i}", slower=0.01)
+    torch.testing.assert_close(D(image, label), (x * y).sum(1) / math.sqrt(8), rtol=1e-4, atol=1e-5)
+
+
 @in_double()
 def test_second_derivatives_of_both_networks() -> None:
     G, D = generator().eval(), Discriminator(2, [8, 6, 4], SQUARE)

@@ -79,6 +79,15 @@ def test_the_mean_of_w_follows_the_mapping(labels: bool, monkeypatch: pytest.Mon
         assert ((mapping.w_avg.view(-1, 5)[k] - of_class.mean(0)).abs() < error).all()
 
 
+def test_the_mean_of_a_class_stays_where_none_of_it_was_drawn() -> None:
+    gan = noisy(make("stylegan2"))
+    mapping, z = gan.G.mapping, gan.prior(8)
+    before = mapping.w_avg.clone()
+    mapping.follow(gan.of_class(z, torch.zeros(8, dtype=torch.int64)))
+    assert torch.equal(mapping.w_avg[1:], before[1:])
+    assert not torch.equal(mapping.w_avg[0], before[0])
+
+
 def test_fakes_have_the_labels_of_the_batch_and_d_is_told_them() -> None:
     gan: Any = make("stylegan2")
     seen: list[Tensor] = []

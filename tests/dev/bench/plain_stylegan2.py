@@ -215,6 +215,11 @@ class Discriminator(nn.Module):
         return self.final_linear(out.view(batch, -1))
 
 
+def networks() -> tuple[nn.Module, nn.Module]:
+    """G and D."""
+    return Generator(), Discriminator()
+
+
 def requires_grad(model: nn.Module, flag: bool) -> None:
     """Switch a network's gradients."""
     for p in model.parameters():
