@@ -21,7 +21,7 @@ from gancli.evaluation.extractors import extractor_table
 from gancli.evaluation.generated import generated_by, generated_by_class, halves, reference_of
 from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet, open_images
 from gancli.evaluation.translations import Translation, open_domains
-from gancli.gan import GAN, Fills, Translates
+from gancli.gan import GAN, Fills, Samples, Translates
 from gancli.images.sizes import parse_size
 from gancli.metrics import table
 
@@ -55,6 +55,11 @@ class Options:
         return [*found, *(["copies"] if self.neighbours else [])]
 
     @property
+    def paths(self) -> str:
+        """Return the score that needs a model's latent space, if it is asked for."""
+        return next((name for name in self.metrics if table.of_paths(name)), "")
+
+    @property
     def of_truth(self) -> list[str]:
         """List the scores that compare each image with its ground truth."""
         return [name for name in self.metrics if table.of_pairs(name)]
@@ -66,7 +71,7 @@ class Trial:
 
     fake: ImageSet
     real: ImageSet | None
-    gan: GAN[Any] | None = None  # set for a translator, with the `direction` that is scored
+    gan: GAN[Any] | None = None  # set for a model; for a translator, with the `direction` that is scored
     direction: str = ""
     halved: bool = False  # `real` is the half of the data that the model does not fill
     matched: bool = False  # image i of `real` is the ground truth of image i of `fake`
@@ -105,7 +110,18 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
         raise UserError(f"--metrics {options.of_truth[0]} needs a translator as MODEL and matched pairs as --data")
     if PER_CLASS in options.metrics:
         _check_labels(trials)
+    if options.paths:
+        _check_sampling(trials, options.paths)
     return trials
+
+
+def _check_sampling(trials: list[Trial], score: str) -> None:
+    for trial in trials:
+        if not isinstance(trial.gan, Samples) or trial.gan.spec.points:
+            raise UserError(
+                f"--metrics {score} needs a model that generates images from latents, which {trial.fake.name} is not: "
+                "leave it out"
+            )
 
 
 def _check_labels(trials: list[Trial]) -> None:
@@ -141,7 +157,7 @@ def _drawn(name: str, model: Model, gan: GAN[Any], options: Options) -> Trial:
     make = generated_by_class if PER_CLASS in options.metrics else generated_by
     drawn = make(gan, dataset, name, options.n or min(DEFAULT, most), options.seed, model.fingerprint)
     real = reference_of(gan, dataset, options.split, options.reals) if options.data else None
-    return Trial(drawn, real, halved=isinstance(gan, Fills))
+    return Trial(drawn, real, gan, halved=isinstance(gan, Fills))
 
 
 def _dataset(options: Options, kind: type[Any], gan: GAN[Any]) -> Dataset[Any]:

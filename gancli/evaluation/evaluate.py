@@ -9,7 +9,7 @@ import torch
 from gancli.data.sources import builtin
 from gancli.data.synthetic.shapes import PRESETS
 from gancli.errors import UserError
-from gancli.evaluation import extract, neighbour_sheet, stats_files
+from gancli.evaluation import extract, neighbour_sheet, path_lengths, stats_files
 from gancli.evaluation.comparisons import Options, Trial, open_trials
 from gancli.evaluation.extract import Tell
 from gancli.evaluation.extractors.extractor import Extractor
@@ -39,7 +39,8 @@ def evaluate(options: Options, device: torch.device, tell: Tell, note: Callable[
     if options.fast and not has_bf16(device):
         note("--fast: this device has no native bf16, so --fast makes evaluation slower")
     sides = [*(trial.fake for trial in trials), *filter(None, _reals(trials))]
-    for text in [*_copying(results), *cautions(next(iter(against.values())), sides)]:
+    reference = next(iter(against.values())) if options.names else None
+    for text in [*_copying(results), *cautions(reference, sides)]:
         note(text)
     return results
 
@@ -50,9 +51,11 @@ def _reals(trials: list[Trial]) -> list[ImageSet | None]:
 
 
 def _against(options: Options, real: ImageSet | None, device: torch.device, tell: Tell) -> Against | None:
-    if not options.names:
+    if not options.names and not options.paths:
         return None
     extractor = make_extractor(options.extractor, real, device, weights=options.weights, fast=options.fast)
+    if not options.names:
+        return Against(extractor, None, real.about() if real else {})
     return Against(extractor, *_reference(options, real, extractor, tell))
 
 
@@ -65,12 +68,24 @@ def _result(trial: Trial, against: Against | None, options: Options, tell: Tell)
     if against is None:
         by = table.KNOWN_TRUTH if table.KNOWN_TRUTH in options.metrics else "none"
         return Result(fake.name, found, protocol_of({"extractor": by}, fake, real.about() if real else {}))
-    features = extract.collect(fake, against.extractor, options.names, tell)
+    said = protocol_of(extractor_facts(against.extractor), fake, against.about)
+    if against.features is not None:
+        found |= _of_features(fake, real, against.extractor, against.features, options, tell)
+    if options.paths and trial.gan is not None:
+        found |= path_lengths.path_lengths(trial.gan, against.extractor, fake.name, fake.count, options.seed, tell)
+        said["paths"] = path_lengths.PROTOCOL
+    return Result(fake.name, found, said)
+
+
+def _of_features(
+    fake: ImageSet, real: ImageSet | None, extractor: Extractor, reference: Features, options: Options, tell: Tell
+) -> dict[str, float]:
+    features = extract.collect(fake, extractor, options.names, tell)
     wanted = [name for name in options.metrics if table.of_features(name)]
-    found |= scores.measure(wanted, features, against.features, inception=against.extractor.inception)
+    found = scores.measure(wanted, features, reference, inception=extractor.inception)
     if options.neighbours:
-        found |= _show_neighbours(options.neighbours, fake, real, features, against.features)
-    return Result(fake.name, found, protocol_of(extractor_facts(against.extractor), fake, against.about))
+        found |= _show_neighbours(options.neighbours, fake, real, features, reference)
+    return found
 
 
 def _shapes(trial: Trial, data: str | None) -> dict[str, float]:

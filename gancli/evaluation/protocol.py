@@ -25,10 +25,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Against:
-    """The reference: extractor and features that every input is compared with."""
+    """The reference: extractor and features that every input is compared with; none if no score needs them."""
 
     extractor: Extractor
-    features: Features
+    features: Features | None
     about: dict[str, Any]
 
 

@@ -47,8 +47,12 @@ def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
 
 
 def grey_to_colour(images: Tensor) -> Tensor:
-    """Convert images (N, C, H, W) of 1, 3 or 4 channels to (N, 3, H, W); alpha is composited on white."""
+    """Convert images (N, C, H, W) of 1, 3 or 4 channels to (N, 3, H, W); alpha is composited on white.
+
+    They are uint8, or of any other type with values in [0, 255], which are not rounded.
+    """
     if images.shape[1] == 4:
         colour, alpha = images[:, :3].float(), images[:, 3:].float() / 255
-        return (colour * alpha + 255 * (1 - alpha) + 0.5).to(torch.uint8)
+        blend = colour * alpha + 255 * (1 - alpha)
+        return blend if images.is_floating_point() else (blend + 0.5).to(torch.uint8)
     return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images

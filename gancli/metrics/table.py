@@ -22,6 +22,7 @@ SHAPES = "the built-in shapes"
 POINTS = "the built-in points"
 DOMAINS = "the two built-in domains"
 HELD_OUT = "labels that were held out of training"
+PATHS = "a model that samples"
 OF_FEATURES, OF_KNOWN_TRUTH = {MOMENTS, ROWS, LOGITS}, {SHAPES, POINTS, DOMAINS, HELD_OUT}
 
 KNOWN_TRUTH = "shapes"  # the --metrics name of all scores that need no features, because the ground truth is known
@@ -67,6 +68,10 @@ METRICS = (
         "feature_distance", "feature-distance", "down", "mean distance to the features of the ground truth",
         (ROWS, PAIRS),
     ),
+    Metric("ppl_z_full", "ppl", "down", "path length in z by the extractor's distance, not LPIPS: all along", (PATHS,)),
+    Metric("ppl_z_end", "ppl", "down", "path length in z, where paths begin", (PATHS,)),
+    Metric("ppl_w_full", "ppl", "down", "path length in w, for models with styles: all along", (PATHS,)),
+    Metric("ppl_w_end", "ppl", "down", "path length in w, where paths begin", (PATHS,)),
     Metric("valid_share", KNOWN_TRUTH, "up", "images with a valid shape", (SHAPES,), True, times="mode_coverage"),
     Metric("mode_coverage", KNOWN_TRUTH, "up", "modes that valid images cover", (SHAPES,), True),
     Metric("mode_kl", KNOWN_TRUTH, "down", "KL divergence of the modes from uniform, in nats", (SHAPES,)),
@@ -112,6 +117,11 @@ def of_pairs(score: str) -> bool:
     return PAIRS in needs_of(score)
 
 
+def of_paths(score: str) -> bool:
+    """Return whether a score needs a model's latent space."""
+    return PATHS in needs_of(score)
+
+
 def parse(text: str) -> list[str]:
     """Parse names of scores such as `fid,is`; raise UserError for an unknown one."""
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -126,8 +136,11 @@ def parse(text: str) -> list[str]:
 def listed() -> str:
     """Return the names of all scores for a help text."""
     known = [name for name in SCORES if of_features(name) and not of_pairs(name)]
-    pairs = [name for name in SCORES if of_pairs(name)]
-    return f"{', '.join(known)}; for translators with pairs: {', '.join(pairs)}; for the built-in data: {KNOWN_TRUTH}"
+    paths, pairs = ([name for name in SCORES if of(name)] for of in (of_paths, of_pairs))
+    return (
+        f"{', '.join(known)}; for models that sample: {', '.join(paths)} (by the extractor's distance, not LPIPS); "
+        f"for translators with pairs: {', '.join(pairs)}; for the built-in data: {KNOWN_TRUTH}"
+    )
 
 
 def shown(name: str, value: float) -> str:

@@ -70,7 +70,7 @@ def _features(metrics: str, gan: GAN[Any], feed: Feed[Any], note: Callable[[str]
     names = ["fid"] if metrics in EXTRACTORS else table.parse(metrics)  # an extractor's name means its Frechet distance
     if table.KNOWN_TRUTH in names:
         raise UserError("--metrics shapes cannot be combined with other metrics: give it by itself")
-    if of_truth := [name for name in names if table.needs_of(name) & {table.PAIRS, table.LABELS}]:
+    if of_truth := [name for name in names if table.needs_of(name) & {table.PAIRS, table.LABELS, table.PATHS}]:
         raise UserError(f"--metrics {of_truth[0]} is not available during training: use gancli eval")
     if not table.judging(names):
         raise UserError(

@@ -71,3 +71,23 @@ def test_a_checkpoint_is_scored_and_batches_do_not_matter(
     other = report(cli, "run", "--data", real, "-n", 130, "--metrics", "fid,kid", "--seed", 1)
     assert other["metrics"] != again["metrics"]
     assert other["metrics"]["frechet"] == pytest.approx(again["metrics"]["frechet"], rel=0.2)
+
+
+def test_path_lengths_need_no_images_of_the_model_and_say_how_they_are_measured(
+    cli: Cli, trained: Trained, real: Path
+) -> None:
+    trained("run", "dcgan", "--batch", 4, "--width", 4, "--z-dim", 6, "--steps", 3)
+    found = report(cli, "run", "--data", real, "--metrics", "ppl", "-n", 8)
+    assert list(found["metrics"]) == ["ppl_z_full", "ppl_z_end"]
+    assert found["protocol"]["extractor"] == "local"
+    assert found["protocol"]["paths"]["step"] == 1e-4
+    both = report(cli, "run", "--data", real, "--metrics", "ppl,fid", "-n", 8)["metrics"]
+    assert list(both) == ["frechet", "ppl_z_full", "ppl_z_end"]
+    assert both["ppl_z_full"] == found["metrics"]["ppl_z_full"]
+
+
+def test_path_lengths_of_a_folder_are_refused(cli: Cli, real: Path) -> None:
+    result = cli("eval", real, "--data", real, "--metrics", "ppl", "--extractor", "local")
+    assert result.code == 2
+    assert len(result.err.splitlines()) == 1
+    assert "--metrics ppl needs a model that generates images from latents, which real is not" in result.err

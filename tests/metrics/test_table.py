@@ -23,6 +23,7 @@ from gancli.evaluation.known_truth import accuracy, domains, points, shapes
 from gancli.metrics import scores, table
 from gancli.metrics.features import Features
 from tests.conftest import Cli
+from tests.metrics import test_ppl
 
 Numbers = Mapping[str, float]
 CPU = torch.device("cpu")
@@ -95,11 +96,16 @@ def of_pixels() -> Numbers:
     return dict.fromkeys(scores.PIXELS, 0.0)
 
 
+def of_paths() -> Numbers:
+    return test_ppl.lengths(test_ppl.Styles(), 3)
+
+
 @pytest.fixture
 def emitted(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """All numbers that there are: each score is taken of something small."""
     found: dict[str, float] = {}
-    for part in (of_shapes(), of_domains(monkeypatch), of_points(), of_labels(), of_features(), of_pixels()):
+    known = (of_shapes(), of_domains(monkeypatch), of_points(), of_labels())
+    for part in (*known, of_features(), of_pixels(), of_paths()):
         found |= part
     return found
 
@@ -115,7 +121,7 @@ def test_every_row_is_a_number_that_there_is(emitted: dict[str, float]) -> None:
 
 
 def test_every_score_is_in_the_table() -> None:
-    assert {*scores.SCORES, *scores.PIXELS, table.KNOWN_TRUTH} == set(table.SCORES)
+    assert {*scores.SCORES, *scores.PIXELS, table.KNOWN_TRUTH, "ppl"} == set(table.SCORES)
     assert set(scores.SCORES) == {name for name in table.SCORES if table.of_features(name)}
 
 
@@ -189,6 +195,8 @@ def of_good_and_bad_others() -> Iterator[tuple[Numbers, Numbers]]:
     centres = np.asarray(ring.centres, np.float32)
     yield points.score(ring, centres), points.score(ring, np.concatenate([centres[:1], 9 * centres[:1]]))
     yield {"accuracy": 0.9}, {"accuracy": 0.1}
+    good, bad = (test_ppl.lengths(test_ppl.Styles(size), 20) for size in (0.01, 0.1))
+    yield good, bad
 
 
 def test_what_is_plainly_better_is_better_by_every_number() -> None:

@@ -24,6 +24,7 @@ SMALL: dict[str, Any] = {
     "width": 4,
     "z_dim": 6,
     "w_dim": 5,
+    "g_layers": 4,
     "depth": 2,
     "blocks": 2,
     "pool": 4,

@@ -31,6 +31,8 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {  # the options without which an
     ("", "r1"): {"penalty_every": 1},
     ("", "r2"): {"penalty_every": 1},
     ("", "orthogonal"): {"n_critic": 1},
+    ("stylegan3", "blur"): {"kind": "r"},
+    ("stylegan3", "blur_kimg"): {"kind": "r"},
 }
 CASES = [
     (name, field.name)

@@ -167,4 +167,6 @@ def _small_print(said: dict[str, Any], columns: list[str]) -> list[str]:
     lines = [f"{network} {said['weights']}, {said['precision']}, {said['resize']}; against {data}"]
     if any(name.startswith("frechet") for name in columns):
         lines.insert(0, f"frechet: {network} Frechet distance, not FID")
+    if "paths" in said:
+        lines.insert(0, f"ppl: squared distances of {network} features, not LPIPS")
     return lines

@@ -1,6 +1,7 @@
 """Networks that turn images into features, one file each.
 
 An extractor maps uint8 images (N, 3, H, W) of any single size to features (N, D), and logits (N, K) if it has classes.
+It also takes float32 images in [0, 255]: where a level is too coarse, as for path lengths.
 """
 
 from typing import Protocol

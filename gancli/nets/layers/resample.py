@@ -32,13 +32,15 @@ def fir(taps: Sequence[float] = TAPS) -> Tensor:
 def upsample(x: Tensor, taps: Tensor) -> Tensor:
     """Double the sides of images (N, C, H, W): zeros between pixels, then the filter (K, K) times four."""
     kernel = _even(taps)
-    return _Up.apply(x, kernel * 4, 2, len(kernel) // 2 - 1, (0, 0))  # pyright: ignore[reportReturnType]  apply is untyped
+    margin = len(kernel) // 2 - 1
+    return spread(x, kernel * 4, (2, 2), (margin, margin))
 
 
 def downsample(x: Tensor, taps: Tensor) -> Tensor:
     """Halve the sides of images (N, C, H, W): the filter (K, K), then every second pixel."""
     kernel = _even(taps)
-    return _Down.apply(x, kernel.flip(0, 1), 2, len(kernel) // 2 - 1)  # pyright: ignore[reportReturnType]
+    margin = len(kernel) // 2 - 1
+    return gather(x, kernel.flip(0, 1), (2, 2), (margin, margin))
 
 
 def blur(x: Tensor, taps: Tensor, padding: int | tuple[int, int]) -> Tensor:
@@ -46,7 +48,7 @@ def blur(x: Tensor, taps: Tensor, padding: int | tuple[int, int]) -> Tensor:
     before, behind = (padding, padding) if isinstance(padding, int) else padding
     if before != behind:
         x, before = F.pad(x, [before, behind, before, behind]), 0
-    return _Down.apply(x, taps.flip(0, 1), 1, before)  # pyright: ignore[reportReturnType]
+    return gather(x, taps.flip(0, 1), (1, 1), (before, before))
 
 
 def _even(taps: Tensor) -> Tensor:
@@ -54,11 +56,24 @@ def _even(taps: Tensor) -> Tensor:
     return F.pad(taps, [1, 0, 1, 0]) if len(taps) % 2 else taps
 
 
+Pair = tuple[int, int]  # along height and width
+
+
+def gather(x: Tensor, kernel: Tensor, stride: Pair, padding: Pair) -> Tensor:
+    """Correlate each channel of (N, C, H, W) with a kernel (K, L), at every stride-th pixel; zeros are around it."""
+    return _Down.apply(x, kernel, stride, padding)  # pyright: ignore[reportReturnType]  apply is untyped
+
+
+def spread(x: Tensor, kernel: Tensor, stride: Pair, crop: Pair) -> Tensor:
+    """Add each pixel of (N, C, H, W) times a kernel (K, L) to a map, `stride` apart: `gather` transposed."""
+    return _Up.apply(x, kernel, stride, crop, (0, 0))  # pyright: ignore[reportReturnType]
+
+
 class _Down(Function):
-    """Correlate each channel with a kernel (K, K), at every stride-th pixel."""
+    """See `gather`."""
 
     @staticmethod
-    def forward(x: Tensor, kernel: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(x: Tensor, kernel: Tensor, stride: Pair, padding: Pair) -> Tensor:
         channels = x.shape[1]
         with full_precision(x.device):  # in the precision of x, whatever the autocast around it
             return F.conv2d(x, _depthwise(kernel, x), None, stride, padding, groups=channels)
@@ -68,7 +83,8 @@ class _Down(Function):
         del output
         x, kernel, stride, padding = inputs
         ctx.save_for_backward(kernel)
-        ctx.how = stride, padding, tuple((side + 2 * padding - len(kernel)) % stride for side in x.shape[2:])
+        sides = zip(x.shape[2:], kernel.shape, stride, padding)
+        ctx.how = stride, padding, tuple((side + 2 * edge - taps) % step for side, taps, step, edge in sides)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -76,13 +92,13 @@ class _Down(Function):
 
 
 class _Up(Function):
-    """The same transposed, to `extra` rows and columns more."""
+    """See `spread`; to `extra` rows and columns more."""
 
     @staticmethod
-    def forward(x: Tensor, kernel: Tensor, stride: int, padding: int, extra: tuple[int, int]) -> Tensor:
-        channels, margin = x.shape[1], len(kernel) - 1 - padding
+    def forward(x: Tensor, kernel: Tensor, stride: Pair, padding: Pair, extra: Pair) -> Tensor:
+        channels, margin = x.shape[1], tuple(taps - 1 - edge for taps, edge in zip(kernel.shape, padding))
         with full_precision(x.device):
-            if stride == 1 and margin >= 0:
+            if stride == (1, 1) and min(margin) >= 0:
                 return F.conv2d(x, _depthwise(kernel.flip(0, 1), x), None, 1, margin, groups=channels)
             return F.conv_transpose2d(x, _depthwise(kernel, x), None, stride, padding, extra, channels)
 
