@@ -73,13 +73,13 @@ def _flat(x: Tensor) -> Tensor:
 def convolved(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
     """Convolve x (N, C, H, W) with a weight (D, C, K, K)."""
     y = _Down.apply(x, weight, stride, padding)
-    return _Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), True, stride, padding))  # pyright: ignore[reportReturnType]  apply is untyped
+    return Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), True, stride, padding))  # pyright: ignore[reportReturnType]  apply is untyped
 
 
 def transposed(x: Tensor, weight: Tensor, stride: int, padding: int, extra: tuple[int, ...]) -> Tensor:
     """Convolve x (N, D, h, w), transposed, with a weight (D, C, K, K), to `extra` rows and columns more."""
     y = _Up.apply(x, weight, stride, padding, extra)
-    return _Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), False, stride, padding))  # pyright: ignore[reportReturnType]
+    return Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), False, stride, padding))  # pyright: ignore[reportReturnType]
 
 
 class _Down(Function):
@@ -138,7 +138,7 @@ class _Weight(Function):
         return _correlation(fine, coarse, *ctx.how), None, None, None, None, None
 
 
-class _Joined(Function):
+class Joined(Function):
     """y, which hands its gradient on to both."""
 
     @staticmethod
