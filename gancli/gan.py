@@ -210,7 +210,7 @@ class Classes(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Return the names of the classes; a label is an index into them."""
+        """Return the names of the classes, none if it learnt without labels; a label is an index into them."""
         ...
 
     def of_class(self, z: Tensor, label: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ class _Share:
 
     def _threshold_of(self, z: Tensor) -> Tensor:
         """Return the least ratings (N,) that samples of latents (N, Z) must have."""
-        labels = self.gan.label_of(z).tolist() if isinstance(self.gan, Classes) else [0] * len(z)
+        labels = self.gan.label_of(z).tolist() if isinstance(self.gan, Classes) and self.gan.classes else [0] * len(z)
         for label in {*labels} - self._thresholds.keys():
             ratings = _ratings(self.gan, self.model, label)
             self._thresholds[label] = ratings[-max(1, round(self.share * len(ratings)))]
@@ -152,6 +152,6 @@ def _measured(gan: GAN[Any], label: int) -> list[float]:
     for start in range(0, RATED, BATCH):
         with aside("truncation", label, start):
             z = cast(Samples, gan).prior(BATCH)
-        of_class = gan.of_class(z, torch.full((BATCH,), label)) if isinstance(gan, Classes) else z
+        of_class = gan.of_class(z, torch.full((BATCH,), label)) if isinstance(gan, Classes) and gan.classes else z
         found.append(rated(gan, of_class))
     return torch.cat(found).sort().values.tolist()
