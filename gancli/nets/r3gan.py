@@ -8,7 +8,7 @@ At 64 x 64 x 3, z 64 and width 768, G has 22,413,312 parameters.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan
 from gancli.nets.layers.bilinear import doubled, halved
+from gancli.nets.layers.convolution import learns
 from gancli.nets.layers.grouped import Grouped
 
 SLOPE = 0.2  # of the leaky ReLU below 0
@@ -26,17 +27,29 @@ EXPANSION = 2  # hidden channels of a block per channel of its stage
 WIDE = 4  # the paper's stages of full width: 4 to 32 pixels
 
 
-def widths(width: int, spec: DataSpec, wide: int = WIDE, patch: int = 1) -> list[int]:
-    """Return the channels of each stage, from the coarsest; after `wide` stages they halve at each doubling."""
+class Stage(NamedTuple):
+    """What a network does at one resolution."""
+
+    channels: int
+    blocks: int = 2
+    group: int = 16  # channels per group of the 3x3 convolutions; fewer if it does not divide the hidden channels
+
+
+def stages(
+    width: int, spec: DataSpec, wide: int = WIDE, patch: int = 1, blocks: int = 2, group: int = 16
+) -> list[Stage]:
+    """Return all stages from the coarsest; after `wide` ones channels halve at each doubling."""
     count = dcgan.stages(spec) + 1 - int(math.log2(patch))
-    return [max(width >> max(i + 1 - wide, 0), 1) for i in range(count)]
+    return [Stage(max(width >> max(i + 1 - wide, 0), 1), blocks, group) for i in range(count)]
 
 
 class Pointwise(nn.Conv2d):
-    """A 1x1 convolution as a matrix product, which differentiates twice faster; its bias is the activation's after it."""
+    """A 1x1 convolution, on a CPU a matrix product, which differentiates twice faster."""
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, D, H, W)."""
+        if not learns(input, self.weight):
+            return super().forward(input)
         return F.linear(input.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
@@ -60,9 +73,9 @@ def _initialised(layer: Layer, gain: float) -> Layer:
 class Block(nn.Module):
     """x + f(x), f: expand, grouped 3x3 convolution, contract; f is 0 at the start (section 4.2 and appendix)."""
 
-    def __init__(self, channels: int, group: int, blocks: int) -> None:
+    def __init__(self, channels: int, group: int, total: int) -> None:
         super().__init__()
-        hidden, gain = channels * EXPANSION, GAIN * blocks**-0.25  # Fixup (Zhang et al. 2019): L^(-1 / (2m - 2)), m = 3
+        hidden, gain = channels * EXPANSION, GAIN * total**-0.25  # Fixup (Zhang et al. 2019): L^(-1 / (2m - 2)), m = 3
         self.expand = _pointwise(channels, hidden, gain, bias=True)
         self.grouped = _initialised(Grouped(hidden, hidden // math.gcd(hidden, group)), gain)
         self.contract = _pointwise(hidden, channels, 0.0)
@@ -75,6 +88,24 @@ class Block(nn.Module):
 
 
 # ----------------------------------------------------------------------------------------------- networks
+
+
+def _coarsest(spec: DataSpec) -> tuple[int, int]:
+    count = dcgan.stages(spec)
+    return spec.height >> count, spec.width >> count
+
+
+def _residual(stages: Sequence[Stage]) -> nn.ModuleList:
+    total = sum(stage.blocks for stage in stages)
+    return nn.ModuleList(
+        nn.Sequential(*(Block(stage.channels, stage.group, total) for _ in range(stage.blocks))) for stage in stages
+    )
+
+
+def _changes(stages: Sequence[Stage]) -> nn.ModuleList:
+    """Build the layers between stages: none where the width stays."""
+    widths = pairwise(stage.channels for stage in stages)
+    return nn.ModuleList(nn.Identity() if a == b else _pointwise(a, b) for a, b in widths)
 
 
 class Basis(nn.Module):
@@ -93,26 +124,14 @@ class Basis(nn.Module):
 class Generator(nn.Module):
     """Latents (N, Z) -> images (N, C, H, W) without bounds; with `classes`, Z ends in the one-hot label."""
 
-    def __init__(
-        self,
-        z_dim: int,
-        channels: Sequence[int],
-        blocks: int,
-        group: int,
-        spec: DataSpec,
-        patch: int = 1,
-        classes: int = 0,
-    ) -> None:
+    def __init__(self, z_dim: int, stages: Sequence[Stage], spec: DataSpec, patch: int = 1, classes: int = 0) -> None:
         super().__init__()
-        self.z_dim, total, halvings = z_dim, blocks * len(channels), dcgan.stages(spec)
+        self.z_dim = z_dim
         self.label = _linear(classes, z_dim) if classes else None
-        coarsest = spec.height >> halvings, spec.width >> halvings
-        self.basis = Basis(z_dim * (2 if classes else 1), channels[0], coarsest)
-        self.narrow = nn.ModuleList(nn.Identity() if a == b else _pointwise(a, b) for a, b in pairwise(channels))
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(Block(width, group, total) for _ in range(blocks))) for width in channels
-        )
-        self.image = _pointwise(channels[-1], spec.channels * patch**2)
+        self.basis = Basis(z_dim * (2 if classes else 1), stages[0].channels, _coarsest(spec))
+        self.narrow = _changes(stages)
+        self.stages = _residual(stages)
+        self.image = _pointwise(stages[-1].channels, spec.channels * patch**2)
         self.patch = nn.PixelShuffle(patch)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -128,21 +147,14 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images (N, C, H, W) -> logits (N,): G's stages in the reverse order; with `classes`, by projection of a label."""
 
-    def __init__(
-        self, channels: Sequence[int], blocks: int, group: int, spec: DataSpec, patch: int = 1, classes: int = 0
-    ) -> None:
+    def __init__(self, stages: Sequence[Stage], spec: DataSpec, patch: int = 1, classes: int = 0) -> None:
         super().__init__()
-        total, halvings = blocks * len(channels), dcgan.stages(spec)
-        coarsest = spec.height >> halvings, spec.width >> halvings
+        width, order = stages[0].channels, stages[::-1]
         self.patch = nn.PixelUnshuffle(patch)
-        self.image = _pointwise(spec.channels * patch**2, channels[-1])
-        order = list(reversed(channels))
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(Block(width, group, total) for _ in range(blocks))) for width in order
-        )
-        self.widen = nn.ModuleList(nn.Identity() if a == b else _pointwise(a, b) for a, b in pairwise(order))
-        width = order[-1]
-        self.basis = _initialised(nn.Conv2d(width, width, coarsest, groups=width, bias=False), 1.0)
+        self.image = _pointwise(spec.channels * patch**2, stages[-1].channels)
+        self.stages = _residual(order)
+        self.widen = _changes(order)
+        self.basis = _initialised(nn.Conv2d(width, width, _coarsest(spec), groups=width, bias=False), 1.0)
         self.linear = _linear(width, width if classes else 1)
         self.label = _linear(classes, width, 1 / math.sqrt(width)) if classes else None
 

@@ -25,20 +25,24 @@ def halved(x: Tensor) -> Tensor:
 class _Doubled(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
+        del ctx
         return _doubled(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        del ctx
         return halved(gradients[0]) * 4
 
 
 class _Halved(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
+        del ctx
         return _halved(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        del ctx
         return doubled(gradients[0]) / 4
 
 

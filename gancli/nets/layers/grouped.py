@@ -25,7 +25,8 @@ class Grouped(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W), unchanged in shape."""
-        if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        learns = torch.is_grad_enabled() and self.weight.requires_grad
+        if not learns or torch.compiler.is_compiling():
             return super().forward(input)
         y = convolved(input, self.weight, self.groups)
         return y if self.bias is None else y + self.bias.to(y.dtype)[:, None, None]
@@ -47,7 +48,9 @@ def transposed(y: Tensor, weight: Tensor, groups: int) -> Tensor:
 def _as_autocast(x: Tensor) -> Tensor:
     """Cast as autocast casts the operands of a convolution: it does not reach into the backward of ours."""
     kind = x.device.type
-    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return x
+    return x.to(torch.get_autocast_dtype(kind))
 
 
 class _Down(Function):
@@ -62,7 +65,8 @@ class _Down(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         wanted = ctx.needs_input_grad[0]
-        return transposed(gradients[0], *ctx.saved_tensors, ctx.groups) if wanted else None, None, None
+        (weight,) = ctx.saved_tensors
+        return transposed(gradients[0], weight, ctx.groups) if wanted else None, None, None
 
 
 class _Up(Function):
@@ -77,7 +81,8 @@ class _Up(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         wanted = ctx.needs_input_grad[0]
-        return convolved(gradients[0], *ctx.saved_tensors, ctx.groups) if wanted else None, None, None
+        (weight,) = ctx.saved_tensors
+        return convolved(gradients[0], weight, ctx.groups) if wanted else None, None, None
 
 
 class _Weight(Function):
