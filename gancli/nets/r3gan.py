@@ -2,7 +2,7 @@
 
 Residual stages without any norm, in which each block is the identity at the start. In the form of the authors' code:
 convolutions have no bias, activations do, and a stage of another width has its 1x1 convolution at the coarser side.
-At 64 x 64 x 3, z 64 and width 768, G has 22,413,312 parameters.
+At 64 x 64 x 3, z 64 and width 768, G has 22,429,824 parameters.
 """
 
 import math
