@@ -2,9 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
 from gancli.families.annealed import Annealed, AnnealedHParams
+from gancli.families.augmented import AugmentHParams, Groups, augmentation
 from gancli.families.latents import FromLabels
+from gancli.families.noise import OFTEN, TINY
 from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
@@ -21,7 +23,7 @@ from gancli.ops import losses, penalties
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(OptionalLabelsHParams, AnnealedHParams):
+class HParams(OptionalLabelsHParams, AugmentHParams, AnnealedHParams):
     """The authors' settings for FFHQ."""
 
     labels: bool = False
@@ -40,6 +42,11 @@ class HParams(OptionalLabelsHParams, AnnealedHParams):
     beta1: float = 0.0
     beta2: float = 0.9
     ema_kimg: float = 500.0
+    augment: Literal["none", "diffaugment", "ada"] = "ada"
+    ada: Groups = "r3gan"
+    ada_p: float = hparam(
+        0.3, "probability of each of ada's changes once annealing is done; it starts at 0", min=0, max=1
+    )
 
 
 class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
@@ -50,11 +57,22 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
     data = OptionallyLabelled
     on_small: ClassVar = {
         "width": 64, "wide": 1, "blocks": 1, "patch": 2, "z_dim": 16, "batch": 32, "kimg": 220.0, "ema_kimg": 10.0,
-        "lr": 1e-3, "beta2": 0.99, "gamma": 1.0, "anneal": 1.0,
+        "lr": 1e-3, "beta2": 0.99, "gamma": 1.0, "anneal": 1.0, "augment": "none",
     }  # fmt: skip
     on_points: ClassVar = {
         **Annealed.on_points, "width": 64, "z_dim": 16, "beta2": 0.99, "gamma": 1.0, "ema_kimg": 10.0
     }  # fmt: skip
+
+    def __init__(self, hp: HParams, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        self.augmentation = augmentation(hp, spec)
+
+    @classmethod
+    def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
+        """Mirror colour photographs, not letters; augment images that D sees so often that it could memorise them."""
+        if min(spec.height, spec.width) <= TINY:
+            return {}
+        return {"mirror": spec.channels >= 3, **({"augment": "ada"} if epochs > OFTEN else {})}
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""
@@ -81,6 +99,12 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
         pixels = spec.height * spec.width
         return 0.05 if pixels <= 32 * 32 else 2 * (pixels / 64**2) ** math.log(75, 16)
 
+    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
+        """Set how much is augmented, too."""
+        if self.augmentation.ada:
+            self.augmentation.ada.p.fill_(self.hp.ada_p * self.annealed(clock))
+        return super().schedule(clock)
+
     def play(self, batch: OptionallyLabelled, clock: Clock) -> Iterator[Turn]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Play D, then G, with the labels of the batch; the penalties are part of each of D's turns (eq. 2 and 3)."""
         label = self.known(batch.label)
@@ -93,7 +117,7 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
     def d_terms(self, real: Tensor, fake: Tensor, label: Tensor) -> dict[str, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Score reals above fakes, and hold D's slope at both."""
         both, labels = torch.cat([real, fake]), torch.cat([label, label])
-        logits, slopes = penalties.judged(lambda x: self.logit(x, labels), both)
+        logits, slopes = penalties.judged(lambda x: self.logit(self.seen(x, 2), labels), both)
         (high, low), (r1, r2) = logits.chunk(2), slopes.chunk(2)
         half = self.gamma / 2
         return {"adversarial": losses.relativistic_pairs(high, low), "r1": half * r1.mean(), "r2": half * r2.mean()}
@@ -101,8 +125,12 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
     def g_terms(self, fake: Tensor, real: Tensor, label: Tensor) -> dict[str, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Score fakes above reals."""
         with torch.no_grad():
-            high = self.logit(real, label)
-        return {"adversarial": losses.relativistic_pairs(self.logit(fake, label), high)}
+            high = self.logit(self.seen(real), label)
+        return {"adversarial": losses.relativistic_pairs(self.logit(self.seen(fake), label), high)}
+
+    def seen(self, x: Tensor, sides: int = 1) -> Tensor:
+        """Return images as D is given them: augmented, each side of the game by itself, whichever processes hold it."""
+        return torch.cat([self.augmentation(side) for side in x.chunk(sides)]) if self.augmentation.changes else x
 
     def logit(self, image: Tensor, label: Tensor) -> Tensor:
         """Return D's logits (N,) of images with labels (N,)."""

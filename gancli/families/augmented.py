@@ -1,0 +1,36 @@
+"""Options to augment what D sees, for GANs that generate images."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gancli.data.spec import DataSpec
+from gancli.hparams import HParams, hparam
+from gancli.ops.ada import AdaptiveAugmentation
+from gancli.ops.augment import Augmentation
+
+Groups = Literal["blit", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc", "r3gan"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentHParams(HParams):
+    """Which augmentation."""
+
+    augment: Literal["none", "diffaugment", "ada"] = hparam(
+        "none",
+        "augment the images that D sees: diffaugment changes colour, moves, and cuts out (Zhao et al. 2020); "
+        "ada changes each image with a probability (Karras et al. 2020a)",
+    )
+    ada: Groups = hparam(
+        "bgc",
+        "what ada does: b flips, quarter turns and whole pixels, g scale, rotation and fractions of pixels, c colour, "
+        "f filters, n noise, c cutout; r3gan: bg, cutout, and colour half as often",
+    )
+    mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
+
+
+def augmentation(hp: AugmentHParams, spec: DataSpec) -> Augmentation:
+    """Build what the options ask for; points stay as they are."""
+    if spec.points:
+        return Augmentation(diff=False, mirror=False)
+    ada = AdaptiveAugmentation(hp.ada) if hp.augment == "ada" else None
+    return Augmentation(hp.augment == "diffaugment", hp.mirror, ada)
