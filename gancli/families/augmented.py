@@ -8,7 +8,7 @@ from gancli.hparams import HParams, hparam
 from gancli.ops.ada import AdaptiveAugmentation
 from gancli.ops.augment import Augmentation
 
-Groups = Literal["blit", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc", "r3gan"]
+Groups = Literal["blit", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc", "mild"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class AugmentHParams(HParams):
     ada: Groups = hparam(
         "bgc",
         "what ada does: b flips, quarter turns and whole pixels, g scale, rotation and fractions of pixels, c colour, "
-        "f filters, n noise, c cutout; r3gan: bg, cutout, and colour half as often",
+        "f filters, n noise, c cutout; mild: bg, cutout, and colour half as often, as for R3GAN",
     )
     mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
 

@@ -27,7 +27,7 @@ GROUPS: Mapping[str, Mapping[str, float]] = {  # each choice: how likely a chang
     "bgcf": dict.fromkeys(ALL[:13], 1.0),
     "bgcfn": dict.fromkeys(ALL[:14], 1.0),
     "bgcfnc": dict.fromkeys(ALL, 1.0),
-    "r3gan": {**dict.fromkeys((*BLIT, *GEOM, "cutout"), 1.0), **dict.fromkeys(COLOR, 0.5)},  # of its authors
+    "mild": {**dict.fromkeys((*BLIT, *GEOM, "cutout"), 1.0), **dict.fromkeys(COLOR, 0.5)},  # of R3GAN's authors
 }
 SHIFT = 0.125  # most of a shift in whole pixels, as a share of the side
 SCALE = STRETCH = 0.2  # deviations of the logarithms (base 2) of factors

@@ -1,10 +1,9 @@
 """R3GAN: Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline", arXiv:2501.05441."""
 
 import dataclasses
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +11,8 @@ from torch import Tensor, nn
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
 from gancli.families.annealed import Annealed, AnnealedHParams
-from gancli.families.augmented import AugmentHParams, Groups, augmentation
+from gancli.families.augmented import Groups
 from gancli.families.latents import FromLabels
-from gancli.families.noise import OFTEN, TINY
 from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
@@ -23,7 +21,7 @@ from gancli.ops import losses, penalties
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(OptionalLabelsHParams, AugmentHParams, AnnealedHParams):
+class HParams(OptionalLabelsHParams, AnnealedHParams):
     """The authors' settings for FFHQ."""
 
     labels: bool = False
@@ -31,22 +29,15 @@ class HParams(OptionalLabelsHParams, AugmentHParams, AnnealedHParams):
     kimg: float = 100_000.0
     z_dim: int = 64
     width: int = hparam(768, "channels of the coarsest stages; for points: half the units of each hidden layer", min=1)
-    wide: int = hparam(
-        4, "stages of that width, from the coarsest; then it halves at each doubling of the sides", min=1
-    )
+    wide: int = hparam(4, "stages of that width, from the coarsest; each one after them has half as many", min=1)
     blocks: int = hparam(2, "residual blocks per stage", min=1)
     group: int = hparam(16, "channels per group of the 3x3 convolutions", min=1)
-    patch: int = hparam(
-        1, "side of the pixel patch that is one position of the finest stage; 2 is faster", min=1, max=2
-    )
+    patch: int = hparam(1, "side of the patch of pixels at each place of the finest stage; 2 is faster", min=1, max=2)
     beta1: float = 0.0
     beta2: float = 0.9
     ema_kimg: float = 500.0
     augment: Literal["none", "diffaugment", "ada"] = "ada"
-    ada: Groups = "r3gan"
-    ada_p: float = hparam(
-        0.3, "probability of each of ada's changes once annealing is done; it starts at 0", min=0, max=1
-    )
+    ada: Groups = "mild"
 
 
 class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
@@ -62,17 +53,6 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
     on_points: ClassVar = {
         **Annealed.on_points, "width": 64, "z_dim": 16, "beta2": 0.99, "gamma": 1.0, "ema_kimg": 10.0
     }  # fmt: skip
-
-    def __init__(self, hp: HParams, spec: DataSpec) -> None:
-        super().__init__(hp, spec)
-        self.augmentation = augmentation(hp, spec)
-
-    @classmethod
-    def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
-        """Mirror colour photographs, not letters; augment images that D sees so often that it could memorise them."""
-        if min(spec.height, spec.width) <= TINY:
-            return {}
-        return {"mirror": spec.channels >= 3, **({"augment": "ada"} if epochs > OFTEN else {})}
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""
@@ -93,17 +73,6 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
         """Return what the networks do at each resolution, from the coarsest."""
         hp = self.hp
         return r3gan.stages(hp.width, self.spec, hp.wide, hp.patch, hp.blocks, hp.group)
-
-    def usual_gamma(self, spec: DataSpec) -> float:
-        """Return the authors': .05 for CIFAR-10; 2 and 150 for FFHQ at 64 and 256 pixels, and the power law of both."""
-        pixels = spec.height * spec.width
-        return 0.05 if pixels <= 32 * 32 else 2 * (pixels / 64**2) ** math.log(75, 16)
-
-    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
-        """Set how much is augmented, too."""
-        if self.augmentation.ada:
-            self.augmentation.ada.p.fill_(self.hp.ada_p * self.annealed(clock))
-        return super().schedule(clock)
 
     def play(self, batch: OptionallyLabelled, clock: Clock) -> Iterator[Turn]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Play D, then G, with the labels of the batch; the penalties are part of each of D's turns (eq. 2 and 3)."""
@@ -127,10 +96,6 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
         with torch.no_grad():
             high = self.logit(self.seen(real), label)
         return {"adversarial": losses.relativistic_pairs(self.logit(self.seen(fake), label), high)}
-
-    def seen(self, x: Tensor, sides: int = 1) -> Tensor:
-        """Return images as D is given them: augmented, each side of the game by itself, whichever processes hold it."""
-        return torch.cat([self.augmentation(side) for side in x.chunk(sides)]) if self.augmentation.changes else x
 
     def logit(self, image: Tensor, label: Tensor) -> Tensor:
         """Return D's logits (N,) of images with labels (N,)."""

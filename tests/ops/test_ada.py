@@ -55,7 +55,7 @@ def test_each_image_is_changed_with_probability_p(only, way: str) -> None:
     assert kinds > 1
 
 
-@pytest.mark.parametrize("groups", ["bgcfnc", "r3gan"])
+@pytest.mark.parametrize("groups", ["bgcfnc", "mild"])
 def test_gradients_differentiate_again(groups: str) -> None:
     x = torch.randn(2, 3, 4, 5, dtype=torch.double, requires_grad=True)
     augmentation = AdaptiveAugmentation(groups, 0.7)
