@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from gancli.data.kinds.labelled import OptionallyLabelled
-from gancli.data.spec import DataSpec
 from gancli.families.annealed import Annealed, AnnealedHParams
 from gancli.families.augmented import Groups
 from gancli.families.latents import FromLabels
