@@ -1,6 +1,7 @@
 """ADA: bit for bit nothing at p = 0, gradients of gradients, the same for reals and fakes, and a p that adapts."""
 
 import math
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from gancli.data.spec import DataSpec
+from gancli.families.augmented import AdaptiveHParams, Groups, augmentation
 from gancli.ops import ada, warp, wavelets
 from gancli.ops.ada import GROUPS, AdaptiveAugmentation
 
@@ -208,3 +211,26 @@ def test_p_is_a_probability_and_is_saved() -> None:
         augmentation.adapt(torch.tensor(1.0), 300)
     assert augmentation.p == 1
     assert augmentation.state_dict()["p"] == 1
+
+
+def test_options_choose_the_augmentation() -> None:
+    photograph = DataSpec(3, 16, 16)
+    assert augmentation(AdaptiveHParams(), photograph).changes == []
+    cases: list[dict[str, Any]] = [{"augment": "diffaugment"}, {"augment": "ada"}, {"mirror": True}]
+    for options in cases:
+        assert len(augmentation(AdaptiveHParams(**options), photograph).changes) == 1
+        assert augmentation(AdaptiveHParams(**options), DataSpec(2, 1, 1)).changes == []
+    found = augmentation(
+        AdaptiveHParams(augment="ada", ada="blit", ada_p=0.5, ada_target=0.4, ada_kimg=100), photograph
+    )
+    assert found.ada
+    assert (found.ada.p, found.ada.target, found.ada.kimg) == (0.5, 0.4, 100)
+    assert set(found.ada.likely) == set(ada.BLIT)
+    x = torch.rand(64, 3, 16, 16)
+    assert not torch.equal(found(x), x)
+
+
+@pytest.mark.parametrize("groups", get_args(Groups))
+def test_every_choice_of_the_option_is_a_group(groups: str) -> None:
+    assert AdaptiveAugmentation(groups).likely == GROUPS[groups]
+    assert set(get_args(Groups)) == set(GROUPS)

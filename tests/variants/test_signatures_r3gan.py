@@ -108,7 +108,8 @@ def test_the_settings_follow_the_authors_cosine() -> None:
 
 
 def test_gamma_is_that_of_the_authors_for_the_resolution() -> None:
-    usual = registry.load("r3gan").usual_gamma
+    kind: Any = registry.load("r3gan")
+    usual = kind.usual_gamma
     found = [usual(None, DataSpec(3, side, side)) for side in (32, 64, 256)]
     assert found == pytest.approx([0.05, 2, 150])
 
