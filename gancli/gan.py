@@ -18,6 +18,8 @@ from gancli.errors import UserError
 from gancli.hparams import HParams
 from gancli.optim import Adam
 
+EMA_RAMP = 0.05  # the EMA's half-life is at most this share of the images seen: the first weights are soon forgotten
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -169,6 +171,10 @@ class GAN(nn.Module, Generic[H]):
         """
         del begin, total
         return [Pace(0, 1.0)]
+
+    def ema_half_life(self, clock: Clock) -> float:
+        """Return the half-life of the EMA of the weights, in images: at most a share of those seen; 0: no EMA."""
+        return min(self.hp.ema_kimg * 1000, EMA_RAMP * clock.images)
 
     @property
     def device(self) -> torch.device:

@@ -10,8 +10,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gancli.gan import GAN
 
-RAMP = 0.05  # the half-life is at most this share of the images seen, so that the first weights are soon forgotten
-
 
 class EMA:
     """Exponential moving average of the served networks: weights and batch statistics; other buffers are copied."""
@@ -32,9 +30,8 @@ class EMA:
         self._copied = _pairs(mine, live, copied)
 
     @torch.no_grad()
-    def update(self, half_life: float, batch: int, images: int) -> None:
+    def update(self, half_life: float, batch: int) -> None:
         """Update towards the current weights after a step on `batch` images; a half-life of 0 images copies them."""
-        half_life = min(half_life, RAMP * images)
         kept = 0.5 ** (batch / half_life) if half_life else 0.0
         torch._foreach_lerp_(*self._averaged, 1 - kept)  # pyright: ignore[reportPrivateImportUsage]
         if self._copied[0]:

@@ -3,11 +3,13 @@
 All differentiate twice, as gradient penalties need. Images are (N, C, H, W) in [-1, 1]; what is outside of them is 0.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gancli.ops.ada import AdaptiveAugmentation
 from gancli.system import dist
 
 SHIFT = 0.125  # most of a translation, as a share of the side
@@ -68,13 +70,20 @@ def mirrored(x: Tensor) -> Tensor:
     return torch.where(_uniform(x, 1).view(-1, 1, 1, 1) < 0.5, x.flip(3), x)
 
 
-class Augmentation:
+class Augmentation(nn.Module):
     """Changes of images, to call or to put before a network."""
 
-    def __init__(self, diff: bool, mirror: bool) -> None:
-        self.changes = [*([mirrored] if mirror else []), *([diffaugment] if diff else [])]
+    def __init__(self, diff: bool, mirror: bool, ada: AdaptiveAugmentation | None = None) -> None:
+        super().__init__()
+        self.ada = ada
+        chosen = ((mirror, mirrored), (diff, diffaugment), (ada is not None, self._adaptive))
+        self.changes: list[Callable[[Tensor], Tensor]] = [change for asked, change in chosen if asked]
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def _adaptive(self, x: Tensor) -> Tensor:
+        assert self.ada
+        return self.ada(x)
+
+    def forward(self, x: Tensor) -> Tensor:
         """Change images (N, C, H, W)."""
         for change in self.changes:
             x = change(x)

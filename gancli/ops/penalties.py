@@ -22,6 +22,23 @@ def input_gradient(critic: Critic, x: Tensor) -> Tensor:
         return torch.autograd.grad(critic(x).sum(), x, create_graph=True)[0]
 
 
+def judged(critic: Critic, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the logits (N,) of images x, and their squared slopes |dD/dx|^2 (N,) from the same pass of the critic."""
+    x = x.detach().float()
+    with full_precision(x.device):
+        if torch.compiler.is_compiling():
+            slope, logits = torch.func.grad(lambda at: _summed(critic(at).float()), has_aux=True)(x)
+        else:
+            x.requires_grad_(True)
+            logits = critic(x)
+            slope = torch.autograd.grad(logits.sum(), x, create_graph=True)[0]
+    return logits, slope.flatten(1).square().sum(1)
+
+
+def _summed(logits: Tensor) -> tuple[Tensor, Tensor]:
+    return logits.sum(), logits
+
+
 def zero_centred(critic: Critic, x: Tensor) -> Tensor:
     """|dD/dx|^2 / 2 at images x: R1 at reals, R2 at fakes (Mescheder et al. 2018, arXiv:1801.04406, eq. 9 and 10)."""
     return input_gradient(critic, x).flatten(1).square().sum(1).mean() / 2

@@ -32,7 +32,7 @@ class State:
     def advance(self, batch: int) -> None:
         """Advance the clock and the EMA after a step on `batch` images over all ranks."""
         self.clock = Clock(self.clock.step + 1, self.clock.images + batch, self.clock.total)
-        self.ema.update(self.gan.hp.ema_kimg * 1000, batch, self.clock.images)
+        self.ema.update(self.gan.ema_half_life(self.clock), batch)
 
     def finite(self) -> bool:
         """Return whether this rank's weights and buffers are all finite."""

@@ -36,6 +36,7 @@ OPTIONS: dict[str, Sequence[dict[str, Any]]] = {  # beside the defaults: whateve
     "sgan": [{"rule": "salimans"}],
     "sngan-proj": [{"labels": False, "n_critic": 1}, {"n_critic": 1, "rotation": 1.0, "labels_per_class": 2}],
     "unit": [{"mirror": True, "enlarge": 0.2}],
+    "r3gan": [{"labels": False, "anneal": 0.0, "ada_p": 0.8, "ada": "bgcfnc"}],
     "rpgan": [{"stddev": True, "g_norm": "none", "mapping": 2}],
     "wgan": [{"d_norm": "batch"}],
 }
@@ -50,6 +51,9 @@ class Plain(SGD):
     """Steps by the gradient, which it keeps: Adam would hide its size, and blow rounding up to a whole step."""
 
     kept: ClassVar[list[list[Tensor]]] = []
+
+    def __init__(self, weights: Sequence[nn.Parameter], lr: float) -> None:
+        super().__init__([{"params": weights, "betas": (0.0, 0.0)}], lr)  # a schedule may set Adam's
 
     def step(self, closure: Any = None) -> Any:
         self.kept.append([p.grad.clone() for p in parameters(self) if p.grad is not None])

@@ -73,5 +73,5 @@ def steps(gan: GAN[Any], players: Mapping[str, Optimizer], ema: EMA, count: int,
         gan.train()
         play_step(gan, players, [data.at(clock.images)], clock)
         clock = Clock(clock.step + 1, clock.images + data.batch, clock.total)
-        ema.update(gan.hp.ema_kimg * 1000, data.batch, clock.images)
+        ema.update(gan.ema_half_life(clock), data.batch)
     return clock

@@ -57,7 +57,7 @@ def train(
         gan.train()
         logs.append(play_step(gan, players, [feed.at(clock.images)], clock))
         clock = Clock(step + 1, clock.images + hp.batch, clock.total)
-        ema.update(hp.ema_kimg * 1000, hp.batch, clock.images)
+        ema.update(gan.ema_half_life(clock), hp.batch)
     seed_all("judged")
     late: dict[str, list[float]] = {}
     for log in logs[-kept:]:

@@ -26,7 +26,7 @@ class Convolution(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, D, h, w)."""
         stride, padding = self.stride[0], int(self.padding[0])
-        if not _learns(input, self.weight):
+        if not learns(input, self.weight):
             return super().forward(input)
         if not padding and input.shape[2:] == self.weight.shape[2:]:
             return F.linear(_flat(input), _flat(self.weight), self.bias)[:, :, None, None]
@@ -43,7 +43,7 @@ class Transposed(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, D, h, w) -> (N, C, H, W)."""
-        if not _learns(input, self.weight):
+        if not learns(input, self.weight):
             return super().forward(input, output_size)
         padding = int(self.padding[0])
         if not padding and not any(self.output_padding) and input.shape[2:] == (1, 1):
@@ -56,7 +56,8 @@ class Transposed(nn.ConvTranspose2d):
         return transposed(input, self.weight, self.stride[0], padding, self.output_padding)
 
 
-def _learns(x: Tensor, weight: Tensor) -> bool:
+def learns(x: Tensor, weight: Tensor) -> bool:
+    """Return whether a layer is trained on a CPU, uncompiled."""
     ours = x.device.type == "cpu" and not torch.compiler.is_compiling()
     return ours and torch.is_grad_enabled() and weight.requires_grad
 
@@ -73,13 +74,13 @@ def _flat(x: Tensor) -> Tensor:
 def convolved(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
     """Convolve x (N, C, H, W) with a weight (D, C, K, K)."""
     y = _Down.apply(x, weight, stride, padding)
-    return _Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), True, stride, padding))  # pyright: ignore[reportReturnType]  apply is untyped
+    return Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), True, stride, padding))  # pyright: ignore[reportReturnType]  apply is untyped
 
 
 def transposed(x: Tensor, weight: Tensor, stride: int, padding: int, extra: tuple[int, ...]) -> Tensor:
     """Convolve x (N, D, h, w), transposed, with a weight (D, C, K, K), to `extra` rows and columns more."""
     y = _Up.apply(x, weight, stride, padding, extra)
-    return _Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), False, stride, padding))  # pyright: ignore[reportReturnType]
+    return Joined.apply(y, _Weight.apply(weight, x.detach(), y.detach(), False, stride, padding))  # pyright: ignore[reportReturnType]
 
 
 class _Down(Function):
@@ -138,17 +139,19 @@ class _Weight(Function):
         return _correlation(fine, coarse, *ctx.how), None, None, None, None, None
 
 
-class _Joined(Function):
+class Joined(Function):
     """y, which hands its gradient on to both."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, zeros: Tensor) -> Tensor:
+        """Return y."""
         del zeros
         ctx.mark_dirty(y)
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradient twice."""
         del ctx
         return gradients * 2
 

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gancli.data.dataset import Dataset
+from gancli.data.kinds.labelled import OptionallyLabelled
+from gancli.data.spec import DataSpec
 from gancli.data.synthetic import shapes
 from gancli.data.synthetic.points import MIXTURES
 from gancli.evaluation.known_truth import points
@@ -34,6 +37,43 @@ def modes_with_a_penalty(seed: int, control: bool) -> float:
 def modes_with_discrimination(seed: int, control: bool) -> float:
     options: dict[str, Any] = {"width": 8, "lr": 2e-3, "z_dim": 2, "batch": 64}
     return modes(*train("improved", "ring8", 800, seed, kernels=0 if control else 16, **options)[:2])
+
+
+@table.signature("r3gan", "modes of ring8 after 1,000 steps", "no penalties", 6)
+def modes_with_two_penalties(seed: int, control: bool) -> float:
+    options: dict[str, Any] = {"width": 32, "batch": 128, "gamma": 0.0 if control else 0.1}
+    return modes(*train("r3gan", "ring8", 1000, seed, **options)[:2])
+
+
+def corners(count: int = 2000) -> Dataset[OptionallyLabelled]:
+    """Pictures whose upper left quarter is bright, more or less."""
+    brightness = torch.randint(150, 256, (count, 1, 1, 1), generator=torch.Generator().manual_seed(0))
+    pixels = torch.zeros(count, 1, 8, 8, dtype=torch.uint8)
+    pixels[:, :, :4, :4] = brightness.to(torch.uint8)
+    columns = OptionallyLabelled.columns_of(pixels)
+    return Dataset("corners", DataSpec(1, 8, 8), OptionallyLabelled, columns)
+
+
+def reals_alone(gan: Any) -> None:
+    """Augment real images and leave fakes, which alone have a gradient to pass on to G, as they are."""
+    change = gan.augmentation
+
+    def seen(x: Tensor, sides: int = 1) -> Tensor:
+        if sides == 2:
+            return torch.cat([change(x[: len(x) // 2]), x[len(x) // 2 :]])
+        return x if x.requires_grad else change(x)
+
+    gan.seen = seen
+
+
+@table.signature("r3gan", "upright share of fakes under ADA's flips, turns and shifts, p = 0.5", "reals alone", 0.9)
+def augmentations_do_not_leak(seed: int, control: bool) -> float:
+    options: dict[str, Any] = {"augment": "ada", "ada": "blit", "ada_p": 0.5, "anneal": 0.0, "final_lr": 1.0}
+    options |= {"width": 16, "wide": 4, "patch": 1, "batch": 64, "final_gamma": 1.0}
+    gan = train("r3gan", corners(), 400, seed, reals_alone if control else None, **options)[0]
+    with torch.no_grad():
+        quarters = torch.nn.functional.avg_pool2d(gan.generate(gan.prior(500)), 4).flatten(1)
+    return float((quarters[:, 0] > quarters[:, 1:].max(1).values + 0.5).float().mean())
 
 
 @torch.no_grad()
