@@ -163,6 +163,16 @@ def test_a_direction_is_named_and_used_by_its_name(cli: Cli, once: Once, tmp_pat
     assert "one of: smile" in unknown.err
 
 
+def test_a_run_folder_of_others_does_not_lead_elsewhere(cli: Cli, tmp_path: Path) -> None:
+    train(cli, tmp_path)
+    Path("elsewhere").mkdir()
+    Path("run/directions").symlink_to(Path("elsewhere").resolve())
+    result = cli("interpolate", "run", "--direction", 1, "--name", "smile", "--out", "x.gif")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "is a link" in result.err
+    assert not list(Path("elsewhere").iterdir())
+
+
 def test_models_without_styles_have_directions_too(cli: Cli, trained: Trained) -> None:
     dcgan = trained("dcgan", "dcgan", "--batch", 4, "--width", 4, "--z-dim", 6, "--steps", 3)
     for by in ("sefa", "pca"):

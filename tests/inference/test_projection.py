@@ -183,7 +183,13 @@ def test_a_model_without_styles_or_encoder_projects_into_z(cli: Cli, trained: Tr
 
 def test_images_that_a_command_then_refuses_are_not_projected(cli: Cli, run: Path, pictures: Path) -> None:
     photo = next(pictures.glob("*.png"))
-    for words in ((photo,), (photo, photo, "--grid"), (photo, "--axis", 9), (photo, "--direction", "smile")):
+    for words in (
+        (photo,),
+        (photo, photo, "--grid"),
+        (photo, "--axis", 9),
+        (photo, "--direction", "smile"),
+        (photo, photo, "--out", "x.jpg"),
+    ):
         result = cli("interpolate", run, "--images", *words)
         assert (result.code, len(result.err.splitlines())) == (2, 1)
     assert not list(Path().glob("*.latent"))

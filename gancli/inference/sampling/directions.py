@@ -20,6 +20,7 @@ from gancli.gan import GAN, Appends, Samples
 from gancli.inference.sampling import latents
 from gancli.inference.sampling.styles import is_styled, parse_layers, styled, styles_of
 from gancli.system.seeds import aside
+from gancli.system.untrusted.door import check_folder
 
 FOLDER, SUFFIX = "directions", ".direction"
 EXTRA = 8  # components beyond those wanted, for precision
@@ -188,12 +189,18 @@ def named(gan: GAN[Any], model: Model, name: str, how: Finder) -> Tensor:
 
 def keep(model: Model, name: str, direction: Tensor, source: str) -> Path:
     """Save a direction under a name, in the run folder or beside the model's file; never replace another one."""
-    path = _file(model, name)
-    if path.exists():
-        raise UserError(f"--name {name}: {path} exists; give another name, or remove it")
+    path = check_new(model, name)
     space: latents.Space = "z" if direction.dim() == 1 else "w+"
     about = latents.SavedAbout(space, model.about.variant, model.fingerprint, "direction", source)
     latents.save(path, direction, about)
+    return path
+
+
+def check_new(model: Model, name: str) -> Path:
+    """Return where a direction is saved; raise UserError if its name is taken, or none."""
+    path = _file(model, name)
+    if path.exists():
+        raise UserError(f"--name {name}: {path} exists; give another name, or remove it")
     return path
 
 
@@ -202,6 +209,7 @@ def _file(model: Model, name: str) -> Path:
     folder = folder.parent / FOLDER if folder.name == CHECKPOINTS else folder / f"{model.path.stem}.{FOLDER}"
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,60}", name):
         raise UserError(f"the name of a direction has letters, digits, - and _, and begins with a letter; not '{name}'")
+    check_folder(folder)  # a link in a run folder of others would lead elsewhere
     return folder / f"{name}{SUFFIX}"
 
 

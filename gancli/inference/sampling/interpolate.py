@@ -11,7 +11,7 @@ from gancli.checkpoints.find import Model
 from gancli.errors import UserError
 from gancli.gan import GAN, Appends, Classes, Samples
 from gancli.images import scatter
-from gancli.images.animation import save_frames
+from gancli.images.animation import check_suffix, save_frames
 from gancli.images.pixels import grid, to_picture
 from gancli.images.writing import save_png
 from gancli.inference.sampling import directions, latents, paths
@@ -69,6 +69,8 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     out = out or Path("walk.png" if still else "walk.gif")
     if still and out.suffix.lower() != ".png":
         raise UserError(f"--out {out}: a grid, a strip or a walk of a point model is written as .png: give a .png file")
+    if not still:
+        check_suffix(out)
     place = choose_device(device)
     path, columns = _path(walk, gan, model, place, out)
     gan = gan.to(place)
@@ -121,6 +123,8 @@ def _check(walk: Walk, gan: GAN[Any], model: Model, stops: int) -> None:
     several = walk.classes is not None and len(_labels(walk, classes_of(gan, model))) > 1
     if walk.direction is not None:
         _direction(walk, gan, model)
+        if walk.name is not None:
+            directions.check_new(model, walk.name)
     elif walk.axis is not None:
         with aside("axis"):
             size = cast(Samples, gan).prior(1).shape[1]
