@@ -16,7 +16,7 @@ from safetensors.torch import save, save_file
 from gancli.checkpoints.find import Model, find_model
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
-from gancli.inference.sampling import latents
+from gancli.inference.sampling import latents, stops
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.latents import SavedAbout
 from gancli.inference.sampling.stops import parse_stops
@@ -149,8 +149,8 @@ def test_every_command_takes_it_as_a_seeds_latent(cli: Cli, run: Path, model: Mo
             values = {"z": z[0], "w": gan.styles(z)[0, :1], "w+": gan.styles(z)[0]}[space]
         latents.save(Path(f"{seed}.latent"), values, SavedAbout(space, "bands", model.fingerprint))
     walk = ("--frames", 3, "--strip", "--out", "a.png")
-    for stops in (("--seeds", 3, "4.latent"), ("3.latent", "4.latent"), ("--images", "3.latent", "4.latent")):
-        assert cli("interpolate", run, *stops, *walk).code == 0
+    for given_stops in (("--seeds", 3, "4.latent"), ("3.latent", "4.latent"), ("--images", "3.latent", "4.latent")):
+        assert cli("interpolate", run, *given_stops, *walk).code == 0
         found = Path("a.png").read_bytes()
         assert cli("interpolate", run, "--seeds", "3,4", "--frames", 3, "--strip", "--out", "b.png").code == 0
         assert pixels(found) == pixels(Path("b.png").read_bytes())
@@ -172,3 +172,10 @@ def pixels(png: bytes) -> bytes:
 
     with Image.open(io.BytesIO(png)) as image:
         return image.tobytes()
+
+
+def test_images_of_one_name_get_files_of_their_own() -> None:
+    paths = [Path(name) for name in ("a/x.png", "b/x.png", "x.jpg", "y.png", "x-2.png")]
+    names = [place.name for place in stops._places(Path("out/walk.gif"), paths)]
+    assert names == ["walk-x.latent", "walk-x-2.latent", "walk-x-3.latent", "walk-y.latent", "walk-x-2-2.latent"]
+    assert stops._places(Path("frames"), paths[:1]) == [Path("frames/x.latent")]

@@ -19,10 +19,11 @@ from gancli.inference.sampling import interpolate
 from gancli.inference.sampling.draw import draw, latent_of
 from gancli.inference.sampling.mixing import table
 from gancli.inference.sampling.styles import MOST_PSI, check_psi, parse_layers, steered, styles_of
-from gancli.inference.sampling.truncation import way_of
+from gancli.inference.sampling.truncation import refusal, way_of
 from tests.conftest import Cli, Once, Trained
-from tests.inference.bands import bands, train
+from tests.inference.bands import SPEC, bands, train
 from tests.inference.test_paths import walk_of
+from tests.inference.tiny_styled import HParams, TinyStyled
 
 MODEL = cast(Model, None)  # only errors name it
 LAYERS = 4
@@ -110,6 +111,21 @@ def test_each_latent_has_the_mean_of_its_own(gan: Any, monkeypatch: pytest.Monke
 def test_other_psi_are_refused(psi: float) -> None:
     with pytest.raises(UserError, match="give psi, from 0"):
         check_psi(psi)
+
+
+def test_a_model_with_styles_needs_no_d_and_a_way_of_its_own_comes_first() -> None:
+    assert (way_of(TinyStyled), refusal(TinyStyled, ["G"])) == ("w towards its mean", None)
+
+    class Bounded(TinyStyled):
+        truncates_by = "latents with |z| <= T"
+
+        def truncated(self, n: int, truncation: float) -> torch.Tensor:
+            return self.prior(n).clamp(-truncation, truncation)
+
+    own = Bounded(HParams(), SPEC)
+    assert way_of(Bounded) == "latents with |z| <= T"
+    z = latents(own)
+    assert steered(own, z, 0.5) is z
 
 
 def test_metadata_and_info_say_the_way_and_like_repeats_it(cli: Cli, run: Path) -> None:

@@ -232,6 +232,14 @@ def test_a_run_that_has_saved_nothing_starts_over_from_its_parent(cli: Cli, pare
     assert "the model that this run started from is missing" in result.err
 
 
+def test_a_command_that_always_resumes_starts_from_the_parent_too(cli: Cli, parent: Path, other: Path) -> None:
+    assert cli(*words(other, "--steps", 3, "--out", "whole")).code == 0
+    for steps in (2, 3):
+        assert cli(*words(other, "--steps", steps, "--out", "parts", "--resume")).code == 0
+    assert final("whole") == final("parts")
+    assert about("parts")["start"]["model"] == "parent"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [(("--from", "grandparent"), "from was parent, now grandparent"), (("--freeze-d", 1), "freeze-d was 0, now 1")],
