@@ -238,6 +238,17 @@ def _read(path: Path, part: str) -> dict[str, Tensor]:
     return found
 
 
+def part(path: Path, name: str) -> dict[str, Tensor]:
+    """Read the tensors of a part, gan or ema; empty if the file lacks it. Raise UserError if they are damaged."""
+    return _read(path, name)
+
+
+def names(path: Path, part: str) -> list[str]:
+    """Return the names of the tensors of a part, gan or ema."""
+    with _opened(path) as file:
+        return [name.removeprefix(f"{part}.") for name in _names(file) if name.startswith(f"{part}.")]
+
+
 def _below(tensors: Mapping[str, Tensor], head: str) -> dict[str, Tensor]:
     return {name.removeprefix(head): tensor for name, tensor in tensors.items() if name.startswith(head)}
 

@@ -45,6 +45,15 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Started:
+    """The checkpoint that a run started from: its name as given, its file and the first digits of its sha256."""
+
+    model: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Recorded:
     """The fields of run.json that are read again; older versions did not write all of them."""
 
@@ -59,6 +68,8 @@ class Recorded:
     source: str | None = None
     suited: dict[str, Any] = field(default_factory=dict)  # the preset
     measured: Measured | None = None  # set if the length was given in minutes
+    start: Started | None = None  # set if it did not start from random weights
+    freeze_d: Annotated[int, Meta(ge=0, le=1000)] = 0
 
     def __post_init__(self) -> None:
         held_to(self.hparams, _HParams)

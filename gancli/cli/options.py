@@ -23,7 +23,8 @@ def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -
     limits: dict[str, Any] = {key: stated[key] for key in ("min", "max") if stated[key] is not None}
     if stated.get("auto"):
         limits = {"parser": _number_or_auto, "metavar": "INTEGER|auto"}
-    option = typer.Option(help=stated["help"], rich_help_panel=stated["panel"] or panel, **limits)
+    reserved = [f"--{field.name.rstrip('_')}"] if field.name.endswith("_") else []  # a word of Python's, such as from
+    option = typer.Option(*reserved, help=stated["help"], rich_help_panel=stated["panel"] or panel, **limits)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[hint, option], default=field.default
     )

@@ -23,14 +23,19 @@ def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
     Raise UserError for other extensions, and for video if no encoder is installed.
     """
     suffix = path.suffix.lower()
+    check_suffix(path)
     if not suffix:
         for i, frame in enumerate(frames):
             save_png(frame, path / f"frame{i:05d}.png", {**about, "frame": i})
     elif suffix in ANIMATED:
         _save_animation(frames, path, about, fps)
-    elif suffix in VIDEO:
-        _save_video(frames, path, about, fps)
     else:
+        _save_video(frames, path, about, fps)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise UserError for the name of a file that cannot be an animation."""
+    if path.suffix and path.suffix.lower() not in ANIMATED + VIDEO:
         raise UserError(f"--out {path}: an animation is written as {', '.join(ANIMATED + VIDEO)} or a folder")
 
 

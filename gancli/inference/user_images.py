@@ -1,6 +1,6 @@
 """Convert the user's own images into a model's input."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +26,17 @@ def read_image(item: Item, spec: DataSpec) -> Tensor:
         return to_floats(torch.from_numpy(np.array(pixels)))
 
 
-def read(paths: Sequence[Path], spec: DataSpec) -> Tensor:
-    """Read the files of --images: (N, C, H, W) in [-1, 1]; raise UserError if one is missing or not an image."""
-    return torch.stack([read_image(_item(path.expanduser()), spec) for path in paths])
+def images_at(path: Path, spec: DataSpec, option: str) -> Iterator[tuple[Path, Tensor]]:
+    """Yield the path of each image of an option's file, folder or archive, and the image (C, H, W) in [-1, 1].
 
-
-def _item(path: Path) -> Item:
-    if not path.is_file():  # a pipe is refused too: it could block forever
-        raise UserError(f"--images {path}: no such file")
-    return Item(f"--images {path}", -1, lambda: open_picture(path))
+    Raise UserError, which names the option, if one cannot be read or there are none.
+    """
+    try:
+        items = pictures_in(path.expanduser())
+    except UserError as error:
+        raise UserError(f"{option} {error}") from None
+    for item in items:
+        yield Path(item.name), read_image(item._replace(name=f"{option} {item.name}"), spec)
 
 
 def pictures_in(path: Path) -> list[Item]:

@@ -5,15 +5,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from gancli.checkpoints import checkpoint
-from gancli.checkpoints.run_folder import seen
+from gancli.checkpoints import checkpoint, fine_tuning
+from gancli.checkpoints.fine_tuning import Start
+from gancli.checkpoints.run_folder import Folder, seen
 from gancli.checkpoints.trust import source_hash, trust
 from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
 from gancli.engine.step import apart_in_parts, slow_down
-from gancli.gan import Clock
+from gancli.gan import GAN, Clock
 from gancli.system import dist
 from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import stoppable
@@ -45,11 +46,12 @@ def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
 
 def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: Quiet, holding: ExitStack) -> int:
     trust(variant)
-    data = open_data(variant, values, options, display.decoded)
+    data = open_data(variant, values, options, display.decoded, resuming.start_of(variant, options))
     folder = holding.enter_context(resuming.held(variant, data.dataset.name, options))
     before = folder.read_about()
     if before:
         data = with_preset(data, values, before)
+    data = dataclasses.replace(data, start=resuming.start_again(folder, before, variant, options))
     data = with_batch(data, options, before and before.hparams)
     known = length.asked(options, data, "kimg" in values, before and before.measured)
     state = build_training(data, options.seed, length.MOST_IMAGES)
@@ -67,18 +69,34 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     state.clock, state.seconds = Clock(0, 0, found.total), so_far.seconds
     about |= {"measured": dataclasses.asdict(found.measured)} if found.measured else {}
     tell_plan(display, about, choice, state, data.dataset, folder, newest, found)
+    for note in fine_tuning.notes(data.start, state.gan) if data.start else ():
+        display.note(f"{'':<10}{note}")
     if options.dry_run:
         return 0
     if newest:
         _restore(newest, state)
     training = _training(data, state, options, choice, display)
-    training.go_back = lambda: resuming.go_back(folder, state, lambda: fresh(data, options.seed))
+    training.go_back = lambda: _go_back(folder, data, state, options)
     if dist.rank() == 0:
         grids = Grids(state.ema.gan, training.feed, options.seed)
         training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
     with stoppable() as training.stop, display:
         training.train()
     return finish(training, folder, options, display)
+
+
+def _go_back(folder: Folder, data: Data, state: State, options: RunOptions) -> None:
+    """Return to the newest checkpoint, or to the start of the run."""
+
+    def begin() -> GAN[Any]:
+        return fresh(dataclasses.replace(data, start=start()), options.seed)
+
+    def start() -> Start | None:
+        return data.start and fine_tuning.again(data.start.said, data.start.frozen)
+
+    resuming.go_back(folder, state, begin)
+    if state.clock.step == 0 and (known := start()):
+        fine_tuning.begin_average(known, state.ema)
 
 
 def _restore(newest: Path, state: State) -> None:
@@ -131,4 +149,6 @@ def _about(variant: str, data: Data, options: RunOptions, choice: Choice) -> dic
         "options": given,
         "folder": str(Path.cwd()),  # relative paths start from it
         "suited": data.suited,
+        "start": data.start and dataclasses.asdict(data.start.said),
+        "freeze_d": data.start.frozen if data.start else 0,
     }

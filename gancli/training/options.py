@@ -76,6 +76,15 @@ class RunOptions(SetUp):
         None, "training length in minutes, evaluations included, instead of --kimg: the speed is measured first",
         min=0, max=10**7, panel=BUDGET,
     )  # fmt: skip
+    from_: str | None = hparam(
+        None,
+        "MODEL to start from, with its weights and hyperparameters: fine-tunes a checkpoint of this variant on new "
+        "data",
+        panel=RUN,
+    )
+    freeze_d: int | None = hparam(
+        None, "with --from: layers of D, counted from the image, that do not learn", min=0, max=1000, panel=RUN
+    )
     gpus: int | None = hparam(
         None, "number of GPUs on this machine to split the batch over, as with torchrun", min=1, panel=RUN
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gancli import registry
-from gancli.checkpoints import checkpoint
+from gancli.checkpoints import checkpoint, fine_tuning
 from gancli.checkpoints.checkpoint import is_text
+from gancli.checkpoints.fine_tuning import Start
 from gancli.checkpoints.run_folder import Folder, Recorded, newest_folder, next_folder, seen
 from gancli.data.sources import builtin
 from gancli.data.sources.torchvision import NAMED
@@ -118,6 +119,37 @@ def go_back(folder: Folder, state: State, fresh: Callable[[], GAN[Any]]) -> None
         state.clock = Clock(0, 0, state.clock.total)
     if dist.rank() == 0:
         folder.rewind(state.clock.step)
+
+
+def start_of(variant: str, options: RunOptions) -> Start | None:
+    """Find the checkpoint of --from; None without it, or if a resumed run may not need it any more."""
+    if options.freeze_d is not None and options.from_ is None and not options.resume:
+        raise UserError(f"--freeze-d {options.freeze_d} freezes layers of a trained D: give --from MODEL too")
+    if options.from_ is None:
+        return None
+    try:
+        return fine_tuning.named(options.from_, variant, options.freeze_d or 0)
+    except UserError:
+        if options.resume:
+            return None
+        raise
+
+
+def start_again(folder: Folder, before: Recorded | None, variant: str, options: RunOptions) -> Start | None:
+    """Return the checkpoint that a run starts from, or has started from; raise UserError if that differs."""
+    if before is None:
+        return fine_tuning.named(options.from_, variant, options.freeze_d or 0) if options.from_ else None
+    was, now = before.start.model if before.start else None, options.from_
+    changed = [f"from was {_said(was)}, now {_said(now)}"] if now is not None and now != was else []
+    if options.freeze_d is not None and options.freeze_d != before.freeze_d:
+        changed.append(f"freeze-d was {before.freeze_d}, now {options.freeze_d}")
+    if changed:
+        raise UserError(f"--resume: settings differ from the saved run {folder.path}: {'; '.join(changed)}")
+    if before.start is None:
+        return None
+    if newest(folder):
+        return Start(before.start, None, before.freeze_d)
+    return fine_tuning.again(before.start, before.freeze_d)
 
 
 def set_aside_newer(folder: Folder, than: Path | None, note: Note) -> None:

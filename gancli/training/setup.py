@@ -8,7 +8,9 @@ from typing import Any, get_type_hints
 import torch
 
 from gancli import registry
+from gancli.checkpoints import fine_tuning
 from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.fine_tuning import Start
 from gancli.checkpoints.run_folder import Recorded
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
@@ -37,20 +39,38 @@ class Data:
     dataset: Dataset[Any]
     device: torch.device
     suited: Mapping[str, Any]  # hyperparameters preset for the data
+    start: Start | None = None  # the checkpoint that training starts from
 
 
-def open_data(variant: str, values: Mapping[str, Any], options: SetUp, report: Report) -> Data:
-    """Read the data; hyperparameters that are not in `values` get the variant's preset for such data."""
+def open_data(
+    variant: str, values: Mapping[str, Any], options: SetUp, report: Report, start: Start | None = None
+) -> Data:
+    """Read the data; hyperparameters that are not in `values` get the variant's preset for such data.
+
+    With a checkpoint to start from, they are the checkpoint's, except for the length and what is preset for few images.
+    """
     device = choose_device(options.device)
     kind = registry.load(variant)
-    hp = kind.hparams(**values)  # report invalid values before reading any data
+    theirs = fine_tuning.hyperparameters(start, kind) if start else {}
+    hp = kind.hparams(**{**theirs, **values})  # report invalid values before reading any data
     if "batch" in values and hp.batch != AUTO:
         check_batch(kind, hp.batch, options)
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
     preset = _preset(kind, dataset, values, options.preset, device)
+    if start:
+        fine_tuning.check_data(start, dataset.spec)
+        kimg = kind.hparams(**{**preset, **values}).kimg
+        preset = {**theirs, fine_tuning.LENGTH: kimg, **_few(kind, dataset, kimg)}
     suited = {name: value for name, value in preset.items() if name not in values}
-    return Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited)
+    data = Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited, start)
+    if start:
+        fine_tuning.check_options(start, kind, data.hp, values)
+    return data
+
+
+def _few(kind: type[GAN[Any]], dataset: Dataset[Any], kimg: float) -> Mapping[str, Any]:
+    return kind.few(dataset.spec, 1000 * kimg / len(dataset)) if len(dataset) < FEW else {}
 
 
 def _preset(
@@ -60,10 +80,7 @@ def _preset(
     quick = asked == "quick" or (asked == "auto" and (device.type == "cpu" or max(spec.height, spec.width) <= SMALL))
     batch = kind.hparams(**values).batch or kind.hparams().batch  # what `auto` will choose is not known yet
     preset = dict(kind.preset(spec) if quick else kind.paper(spec, batch))
-    if len(dataset) < FEW:
-        kimg = kind.hparams(**{**preset, **values}).kimg
-        preset |= kind.few(spec, 1000 * kimg / len(dataset))
-    return preset
+    return preset | dict(_few(kind, dataset, kind.hparams(**{**preset, **values}).kimg))
 
 
 def with_preset(data: Data, values: Mapping[str, Any], before: Recorded) -> Data:
@@ -91,9 +108,12 @@ def check_batch(kind: type[GAN[Any]], batch: int, options: SetUp) -> None:
 
 
 def fresh(data: Data, seed: int) -> GAN[Any]:
-    """Build the networks with their initial weights."""
+    """Build the networks with their initial weights, or those of the checkpoint to start from."""
     seed_all("init", seed)
-    return data.kind(data.hp, data.dataset.spec)
+    gan = data.kind(data.hp, data.dataset.spec)
+    if data.start:
+        fine_tuning.begin(data.start, gan)
+    return gan
 
 
 def build_training(data: Data, seed: int, total: int) -> State:
@@ -101,7 +121,11 @@ def build_training(data: Data, seed: int, total: int) -> State:
     gan = fresh(data, seed)
     gan = gan.to(data.device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     dist.broadcast([*gan.parameters(), *gan.buffers()])
-    return State(gan, gan.players(), EMA(gan), Clock(0, 0, total))
+    players, ema = gan.players(), EMA(gan)
+    if data.start:
+        fine_tuning.freeze(data.start, gan, players)
+        fine_tuning.begin_average(data.start, ema)
+    return State(gan, players, ema, Clock(0, 0, total))
 
 
 def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | None = None) -> Choice:

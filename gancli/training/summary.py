@@ -48,7 +48,9 @@ def tell_plan(
     size = "points" if spec.points else f"{spec.width}x{spec.height}"
     display.note(f"image     {size}, {spec.channels} channel{'s' * (spec.channels > 1)}")
     display.note(f"networks  {sizes} parameters")
-    if about["suited"]:
+    if about["start"]:
+        display.note(f"from      {about['start']['path']}, with its hyperparameters{_frozen(about['freeze_d'])}")
+    elif about["suited"]:
         said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
         display.note(
             f"preset    {said} (for this data and device; options override it, --preset chooses quick or the paper's)"
@@ -64,6 +66,10 @@ def tell_plan(
         said = f"; {apart}" if (apart := apart_in_parts(gan)) else ""
         display.note(f"batch     {parts} micro-batches of {gan.hp.batch // (parts * dist.world())}{said}")
     display.note(f"out       {folder.path}{start}")
+
+
+def _frozen(layers: int) -> str:
+    return f"; the first {layers} layer{'s' * (layers > 1)} of D stay as they are" if layers else ""
 
 
 def _asked(length: Length) -> str:

@@ -11,6 +11,7 @@ from gancli.checkpoints.load import load_model
 from gancli.gan import Encodes
 from gancli.images.writing import read_about
 from gancli.inference.sampling.draw import draw, plane
+from gancli.inference.user_images import images_at
 from tests.conftest import Cli, Trained
 from tests.variants.small import make
 
@@ -31,9 +32,7 @@ def test_a_walk_between_pictures_begins_and_ends_at_their_reconstructions(
     frames = sorted((tmp_path / "frames").glob("*.png"))
     gan = load_model(find_model(str(run)))
     assert isinstance(gan, Encodes)
-    from gancli.inference import user_images as reading
-
-    codes = gan.encode(reading.read(photos, gan.spec))
+    codes = gan.encode(torch.stack([image for photo in photos for _, image in images_at(photo, gan.spec, "--images")]))
     drawn = draw(gan, codes)
     for frame, expected in ((frames[0], drawn[0]), (frames[-1], drawn[1])):
         with Image.open(frame) as picture:
@@ -68,16 +67,18 @@ def test_what_is_wrong_with_pictures_is_said(
     assert result.err.count("\n") == 1
 
 
-def test_a_model_without_an_encoder_refuses_and_names_those_that_have_one(
-    cli: Cli, trained: Trained, pictures: Path
-) -> None:
-    gan = trained("gan", "gan", "--width", 4, "--batch", 4, "--z-dim", 6, "--steps", 1, "--metrics", "none")
-    photo = next(pictures.glob("*.png"))
-    result = cli("interpolate", gan, "--images", photo, photo)
-    assert result.code == 2
-    assert "bigan" in result.err
-    assert "vae" in result.err
-    assert "dcgan" not in result.err
+def test_what_an_encoder_finds_is_saved_and_its_error_is_said(cli: Cli, run: Path, pictures: Path) -> None:
+    photos = sorted(pictures.glob("*.png"))[:2]
+    result = cli("interpolate", run, "--images", *photos, "--frames", 2, "--strip", "--out", "walk.png")
+    assert [line.split(" (")[0].split()[:2] for line in result.err.splitlines()] == [
+        ["000.png:", "error"],
+        ["001.png:", "error"],
+    ]
+    with Image.open("walk.png") as encoded:
+        before = encoded.tobytes()
+    assert cli("interpolate", run, "walk-000.latent", "walk-001.latent", "--frames", 2, "--strip").code == 0
+    with Image.open("walk.png") as read:
+        assert read.tobytes() == before
 
 
 def test_the_grid_of_a_2d_latent_is_its_plane(cli: Cli, run: Path, tmp_path: Path) -> None:

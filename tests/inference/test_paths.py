@@ -19,7 +19,7 @@ MODEL = cast(Model, None)  # only errors name it
 
 def walk_of(**options: Any) -> interpolate.Walk:
     given = {"seeds": (0, 1, 2, 3), "photos": (), "frames": 60, "mode": "slerp", "axis": None, "reach": 3.0}
-    given |= {"grid": False, "strip": False, "loop": False, "fps": 20.0}
+    given |= {"grid": False, "strip": False, "loop": False, "fps": 20.0, "space": "z"}
     return interpolate.Walk(**(given | options))  # pyright: ignore[reportArgumentType]
 
 

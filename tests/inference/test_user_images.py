@@ -46,7 +46,9 @@ def test_all_commands_read_an_image_to_the_same_bits(tmp_path: Path) -> None:
     (item,) = user_images.pictures_in(tmp_path / "x.png")
     one = user_images.read_image(item, SPEC)
     (frame,) = roundtrip.load(tmp_path / "x.png").frames
-    assert torch.equal(user_images.read([tmp_path / "x.png"], SPEC)[0], one)
+    ((path, image),) = user_images.images_at(tmp_path / "x.png", SPEC, "--images")
+    assert path == tmp_path / "x.png"
+    assert torch.equal(image, one)
     assert torch.equal(roundtrip.to_tensor(frame, 3)[0], one)
     assert torch.equal(one, torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1)
 
@@ -60,7 +62,7 @@ def test_whatever_a_reader_raises_is_one_line(
     Image.new("RGB", (4, 4)).save(path)
     monkeypatch.setattr(Image, "open", raising(error))
     with pytest.raises(UserError, match=r"^--images .*x\.png cannot be read: "):
-        user_images.read([path], SPEC)
+        list(user_images.images_at(path, SPEC, "--images"))
     with pytest.raises(UserError, match=r"^--mask .*x\.png cannot be read: .*x,y,w,h"):
         roundtrip.hole(str(path), (4, 4))
     with pytest.raises(UserError, match="is not a PNG that gancli sample wrote"):
@@ -72,7 +74,7 @@ def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
     with pytest.raises(UserError, match="no such file"):
-        user_images.read([pipe], SPEC)
+        list(user_images.images_at(pipe, SPEC, "--images"))
     with pytest.raises(UserError, match="is a pipe"):
         roundtrip.hole(str(pipe), (4, 4))
     with pytest.raises(UserError, match="is a pipe"):

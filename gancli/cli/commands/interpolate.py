@@ -1,5 +1,7 @@
 """`gancli interpolate MODEL`: walk through the latent space."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,13 +14,18 @@ from gancli.system.untrusted.terminal import say, say_json
 
 def command(
     model: Annotated[str, MODEL],
-    more: Annotated[list[Path] | None, typer.Argument(metavar="IMAGE", help="More images for --images.")] = None,
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="IMAGE|LATENT", help="More images for --images, and .latent files.")
+    ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds to interpolate between, in this order.", show_default="0,1,2,3")
     ] = None,
     images: Annotated[
         list[Path] | None,
-        typer.Option(help="Images to interpolate between, for models with an encoder: --images a.png b.png."),
+        typer.Option(
+            help="Images to interpolate between: --images a.png b.png, or a folder. Their latents are encoded, or "
+            "found by optimisation, and saved beside the output."
+        ),
     ] = None,
     frames: Annotated[int, typer.Option(help="Number of frames in total.", min=2)] = 60,
     mode: Annotated[
@@ -28,7 +35,39 @@ def command(
     axis: Annotated[
         int | None, typer.Option(help="Change only this latent axis, starting from the first seed.", min=0)
     ] = None,
-    reach: Annotated[float, typer.Option(help="How far to move along --axis in both directions.", min=0)] = 3.0,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|NAME",
+            help="Move along a direction that gancli sample --directions shows, counted from 0, or along a named one, "
+            "through the first seed or image.",
+        ),
+    ] = None,
+    by: Annotated[
+        Literal["sefa", "pca"],
+        typer.Option(help="How directions are found: sefa, from weights; pca, from activations (GANSpace)."),
+    ] = "sefa",
+    name: Annotated[
+        str | None, typer.Option(help="Save the direction in the run folder under this name, for --direction NAME.")
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="coarse|middle|fine|4-7",
+            help="Style layers that --direction, or else --truncation, moves; default: all.",
+        ),
+    ] = None,
+    reach: Annotated[
+        float,
+        typer.Option(
+            help="How far to move both ways: along --axis, or along --direction in standard deviations.", min=0
+        ),
+    ] = 3.0,
+    space: Annotated[
+        Literal["z", "w", "w+"] | None,
+        typer.Option(help="Where to walk, and where images are projected; default: w for style models, else z."),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Optimisation steps to project an image.", min=0)] = 300,
     of_class: Annotated[
         str | None,
         typer.Option(
@@ -69,13 +108,30 @@ def command(
     from gancli.inference.sampling.draw import parse_seeds
     from gancli.inference.sampling.interpolate import Walk, interpolate
 
-    if more and not images:
-        raise UserError(f"{more[0]}: interpolate takes one MODEL; give images after --images")
+    # an option takes one value, so further images arrive as arguments
+    photos, saved = _images_and_latents([*(images or ()), *(more or ())], named=bool(images))
+    if axis is not None and direction is not None:
+        raise UserError("--axis and --direction cannot be combined: give one of them")
+    if name is not None and direction is None:
+        raise UserError(f"--name {name} names a direction: give --direction NUMBER too")
     stops = None if seeds is None else parse_seeds(seeds, 0)
-    photos = (*(images or ()), *(more or ()))  # an option takes one value, so further images arrive as arguments
     path = Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class, truncation)
+    path = replace(path, saved=saved, space=space, layers=layers, direction=direction, by=by, name=name, steps=steps)
     written = interpolate(model, path, out, device, best=best)
     if json:
         say_json({"files": [str(written)], "frames": frames})
     else:
         say(written)
+
+
+def _images_and_latents(paths: Sequence[Path], *, named: bool) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return images, among which there may be saved latents, or else saved latents alone, which may follow seeds.
+
+    Raise UserError for images without --images.
+    """
+    from gancli.inference.sampling.latents import SUFFIX
+
+    photos = [path for path in paths if path.suffix != SUFFIX]
+    if photos and not named:
+        raise UserError(f"{photos[0]}: interpolate takes one MODEL; give images after --images")
+    return (tuple(paths), ()) if photos else ((), tuple(paths))

@@ -1,7 +1,8 @@
 """`gancli sample MODEL`: generate images from a checkpoint, one per seed."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,12 +23,56 @@ def command(
         float | None,
         typer.Option(
             help="Trade diversity for quality: keep this share of samples, those that the discriminator rates highest; "
-            "1: all. gancli info shows if a model truncates in another way."
+            "1: all. Style models move w towards its mean: 0 is the mean, 1 off. gancli info shows how a model "
+            "truncates."
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="coarse|middle|fine|4-7",
+            help="Style layers that --mix takes from the columns (default: coarse), or that --truncation or "
+            "--directions moves (default: all).",
         ),
     ] = None,
     of_class: Annotated[
         str | None, typer.Option("--class", metavar="NAME|all", help="Class to generate, or all (one row per class).")
     ] = None,
+    mix: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="ROWS COLS",
+            help="Mix styles in a table: the rows' images with layers of the columns'. Both are seeds, such as 0-3, or "
+            ".latent files, separated by commas.",
+        ),
+    ] = None,
+    near: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="IMAGE|DIR|LATENT",
+            help="Generate variations of an image, of each in a folder, or of a .latent file. The latent of an image "
+            "is encoded, or found by optimisation, and saved beside the output; repeatable.",
+        ),
+    ] = None,
+    spread: Annotated[
+        float, typer.Option(help="With --near: 0 gives the image itself, 1 unrelated samples.", min=0, max=1)
+    ] = 0.3,
+    space: Annotated[
+        Literal["z", "w", "w+"] | None,
+        typer.Option(help="With --near: where images are projected; default: w for style models, else z."),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="With --near: optimisation steps per image.", min=0)] = 300,
+    directions: Annotated[
+        int | None,
+        typer.Option(help="Show so many directions of the latent space, a row each, through the first seed.", min=1),
+    ] = None,
+    by: Annotated[
+        Literal["sefa", "pca"],
+        typer.Option(help="How directions are found: sefa, from weights; pca, from activations (GANSpace)."),
+    ] = "sefa",
+    reach: Annotated[
+        float, typer.Option(help="With --directions: how far to go, in standard deviations of the latents.", min=0)
+    ] = 3.0,
     out: Annotated[
         Path, typer.Option(help="Output: a .png (one grid), an .npz, or a folder/ (one file per seed).")
     ] = Path("samples.png"),
@@ -41,19 +86,46 @@ def command(
 
     A seed gives the same image however many images are generated.
     """
+    from gancli.inference.sampling import editing, mixing
     from gancli.inference.sampling.draw import ALL, parse_seeds
     from gancli.inference.sampling.like import repeat
     from gancli.inference.sampling.sample import SampleRequest, sample
 
-    if like is not None:
-        request = repeat(like, model, best=best)
-    elif model is None:
+    asked = _only({"--like": like, "--mix": mix, "--near": near, "--directions": directions})
+    if like is None and model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
-    else:
-        drawn = parse_seeds(seeds, n or (8 if of_class == ALL else 64))
-        request = SampleRequest(model, drawn, truncation, cols, of_class=of_class)
-    written = sample(request, out, device, best=best)
+    drawn = parse_seeds(seeds, n or (8 if of_class == ALL or near else 64))
+    name = str(model)
+    match asked:
+        case "--mix" if mix:
+            _refuse(asked, {"--seeds": seeds, "-n": n, "--cols": cols})
+            table = mixing.MixRequest(name, *mix, layers or mixing.COLUMN_LAYERS, truncation, of_class)
+            written, drawn = [mixing.mix(table, out, device, best=best)], ()
+        case "--near" if near:
+            _refuse(asked, {"--truncation": truncation, "--layers": layers})
+            close = editing.NearRequest(name, tuple(near), drawn, spread, space, steps, cols, of_class)
+            written = [editing.sample_near(close, out, device, best=best)]
+        case "--directions" if directions:
+            rows = editing.DirectionsRequest(name, directions, by, reach, drawn[0], layers, cols, truncation, of_class)
+            written, drawn = [editing.show_directions(rows, out, device, best=best)], drawn[:1]
+        case _:
+            request = SampleRequest(name, drawn, truncation, cols, of_class=of_class, layers=layers)
+            request = repeat(like, model, best=best) if like else request
+            written, drawn = sample(request, out, device, best=best), request.seeds
     if json:
-        say_json({"files": [str(path) for path in written], "seeds": list(request.seeds)})
+        say_json({"files": [str(path) for path in written], "seeds": list(drawn)})
     else:
         say(out if len(written) > 1 else written[0])
+
+
+def _only(options: Mapping[str, object]) -> str | None:
+    """Return the option that was given; raise UserError for several, which cannot be combined."""
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} cannot be combined: give one of them")
+    return given[0] if given else None
+
+
+def _refuse(option: str, others: Mapping[str, object]) -> None:
+    if given := [name for name, value in others.items() if value is not None]:
+        raise UserError(f"{option} and {given[0]} cannot be combined: leave {given[0]} out")

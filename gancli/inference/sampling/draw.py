@@ -14,6 +14,7 @@ from gancli.errors import UserError
 from gancli.gan import GAN, Classes, Samples
 from gancli.images import scatter
 from gancli.images.pixels import Pixels, to_pixels
+from gancli.inference.sampling.styles import generated
 from gancli.system.seeds import seed_all
 
 MOST_SEEDS = 1_000_000
@@ -80,13 +81,12 @@ def label_named(gan: Classes, name: str) -> int:
 
 
 @torch.inference_mode()
-def draw(gan: GAN[Any], z: Tensor) -> Pixels:
-    """Generate the image of each latent (N, Z) separately, as uint8 (N, H, W, C).
+def draw(gan: GAN[Any], latents: Tensor) -> Pixels:
+    """Generate the image of each latent (N, Z), or of its styles (N, L, W), separately: uint8 (N, H, W, C).
 
     Rounding in a batch depends on its size; one image at a time, a seed gives the same bytes in any batch.
     """
-    generate = cast(Samples, gan).generate
-    return np.concatenate([to_pixels(generate(row[None].to(gan.device))) for row in z])
+    return np.concatenate([to_pixels(generated(gan, row[None].to(gan.device))) for row in latents])
 
 
 def plane(gan: GAN[Any], side: int) -> Tensor:

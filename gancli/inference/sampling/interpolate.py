@@ -2,21 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from gancli import registry
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Appends, Classes, Encodes
+from gancli.gan import GAN, Appends, Classes, Samples
 from gancli.images import scatter
-from gancli.images.animation import save_frames
+from gancli.images.animation import check_suffix, save_frames
 from gancli.images.pixels import grid, to_picture
 from gancli.images.writing import save_png
-from gancli.inference import user_images
-from gancli.inference.sampling import paths
+from gancli.inference.sampling import directions, latents, paths
 from gancli.inference.sampling.draw import (
     ALL,
     classes_of,
@@ -27,10 +25,16 @@ from gancli.inference.sampling.draw import (
     plane,
     points_of,
 )
+from gancli.inference.sampling.projection import STEPS, Projecting
+from gancli.inference.sampling.stops import Finding, in_styles, read_files
+from gancli.inference.sampling.stops import found as stops_of
+from gancli.inference.sampling.styles import is_styled, steered, styled
 from gancli.inference.sampling.truncation import chooser, truncated
 from gancli.system.devices import choose_device
+from gancli.system.seeds import aside
 
 SEEDS = (0, 1, 2, 3)  # of a walk, by default
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,13 @@ class Walk:
     fps: float
     classes: str | None = None  # NAME, NAME:NAME:…, or ALL
     truncation: float | None = None  # of the stops that come from seeds
+    saved: tuple[Path, ...] = ()  # latents that the walk passes after its seeds or photos
+    space: latents.Space | None = None  # where it walks, and where photos are projected; None: w if there are styles
+    layers: str | None = None  # that a direction or truncation moves
+    direction: str | None = None  # a number or a name
+    by: directions.By = "sefa"
+    name: str | None = None  # given to the direction
+    steps: int = STEPS  # of projection
 
 
 def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False) -> Path:
@@ -58,20 +69,153 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
     out = out or Path("walk.png" if still else "walk.gif")
     if still and out.suffix.lower() != ".png":
         raise UserError(f"--out {out}: a grid, a strip or a walk of a point model is written as .png: give a .png file")
-    z, columns = _path(walk, gan, model)
-    gan = gan.to(choose_device(device))
-    said = {name: value for name, value in vars(walk).items() if name != "fps"}
-    said |= {"photos": [path.name for path in walk.photos], **truncated(gan, walk.truncation)}
-    about = origin_of(model) | {"walk": said}
+    if not still:
+        check_suffix(out)
+    place = choose_device(device)
+    path, columns = _path(walk, gan, model, place, out)
+    gan = gan.to(place)
+    about = origin_of(model) | {"walk": _said(walk, path) | truncated(gan, walk.truncation)}
     if gan.spec.points:
-        save_png(scatter.plot(path=points_of(gan, z)), out, about)
+        save_png(scatter.plot(path=points_of(gan, path)), out, about)
         return out
-    pixels = draw(gan, z)
+    pixels = draw(gan, path)
     if still:
         save_png(grid(pixels, columns), out, about)
     else:
         save_frames([to_picture(image) for image in pixels], out, about, walk.fps)
     return out
+
+
+def _said(walk: Walk, path: Tensor) -> dict[str, Any]:
+    """Return the entries about a walk in an image's metadata."""
+    said = {name: value for name, value in vars(walk).items() if name != "fps"}
+    files = {name: [path.name for path in said[name]] for name in ("photos", "saved")}
+    return said | files | {"space": "w" if path.dim() == 3 else "z"}
+
+
+# --------------------------------------------------------------------------------------------------- the path
+
+
+def _path(
+    walk: Walk, gan: GAN[Any], model: Model, device: torch.device = CPU, out: Path = Path()
+) -> tuple[Tensor, int | None]:
+    """Return the latents of all frames, (T, Z) or (T, L, W), and the number of columns of a still image of them."""
+    if walk.space not in (None, "z"):
+        styled(gan, f"--space {walk.space}")
+    seeds = _chosen(walk, gan, model)
+    if _is_plane(walk, seeds):
+        return plane(gan, _side(walk)), _side(walk)
+    given = read_files(gan, model, (*walk.photos, *walk.saved), "--images")
+    _check(walk, gan, model, len(given) + (0 if seeds is None else len(seeds)))
+    how = Projecting(walk.space, walk.steps, label=_label(walk, gan))
+    found = stops_of(gan, model, given, Finding(how, device, out))
+    if walk.classes is not None and (seeds is not None or all(latent.dim() == 2 for latent in found)):
+        seeds, found = _over_classes(walk, classes_of(gan, model), seeds, found)
+    moved = [] if seeds is None else [steered(gan, seeds, walk.truncation, _truncated_layers(walk))]
+    if _in_styles(walk, gan, found):
+        return _between(walk, gan, model, torch.cat([in_styles(gan, latent) for latent in [*moved, *found]]))
+    path, columns = _between(walk, gan, model, torch.cat([*([] if seeds is None else [seeds]), *found]))
+    return (path if seeds is None else steered(gan, path, walk.truncation, _truncated_layers(walk))), columns
+
+
+def _check(walk: Walk, gan: GAN[Any], model: Model, stops: int) -> None:
+    """Raise UserError for a walk that cannot be, before the latents of its stops are found, which may take long."""
+    several = walk.classes is not None and len(_labels(walk, classes_of(gan, model))) > 1
+    if walk.direction is not None:
+        _direction(walk, gan, model)
+        if walk.name is not None:
+            directions.check_new(model, walk.name)
+    elif walk.axis is not None:
+        with aside("axis"):
+            size = cast(Samples, gan).prior(1).shape[1]
+        if walk.axis >= size:
+            raise UserError(f"--axis {walk.axis}: this model's latents have axes 0 to {size - 1}")
+    elif walk.grid and stops != 4:
+        raise UserError(f"--grid needs four seeds or images, one per corner, not {stops}")
+    elif stops + walk.loop < 2 and not several:
+        raise UserError("a walk needs at least two stops: give for example --seeds 3,8,21 or --images a.png b.png")
+
+
+def _direction(walk: Walk, gan: GAN[Any], model: Model) -> Tensor:
+    return directions.named(gan, model, str(walk.direction), directions.Finder(walk.by, walk.layers))
+
+
+def _truncated_layers(walk: Walk) -> str | None:
+    return None if walk.direction else walk.layers
+
+
+def _in_styles(walk: Walk, gan: GAN[Any], found: list[Tensor]) -> bool:
+    """Tell whether the walk is one through styles. Raise UserError if it cannot be one through z, as was asked."""
+    if any(latent.dim() == 3 for latent in found):
+        if walk.space == "z" or walk.axis is not None:
+            raise UserError(
+                f"--{'axis' if walk.axis is not None else 'space z'}: a latent that was saved holds styles w, "
+                "and there is no z of it; leave it out"
+            )
+        return True
+    return is_styled(gan) and walk.space != "z" and walk.axis is None
+
+
+def _between(walk: Walk, gan: GAN[Any], model: Model, stops: Tensor) -> tuple[Tensor, int]:
+    """Return the latents of all frames, and the number of columns of a still image of them."""
+    if walk.direction is not None:
+        return _along_direction(walk, gan, model, stops), walk.frames
+    if walk.axis is not None:
+        return _along_axis(walk, stops), walk.frames
+    if walk.grid:
+        return _corners(walk, gan, stops)
+    if walk.loop:
+        stops = torch.cat([stops, stops[:1]])
+    return _through(stops, walk.frames, _arcs(walk, gan, stops)), walk.frames
+
+
+def _along_direction(walk: Walk, gan: GAN[Any], model: Model, stops: Tensor) -> Tensor:
+    """Return latents from one side of the first stop to the other, and keep the direction if it was given a name."""
+    direction = _direction(walk, gan, model)
+    if direction.dim() + 1 != stops.dim():
+        raise UserError(f"--direction {walk.direction} changes styles w: leave --space z out")
+    if walk.name is not None:
+        directions.keep(model, walk.name, direction, f"direction {walk.direction} by {walk.by}")
+    return directions.along(stops[:1], direction, walk.reach, walk.frames)
+
+
+def _along_axis(walk: Walk, stops: Tensor) -> Tensor:
+    """Return latents (T, Z) that differ from the first stop in one axis."""
+    z = stops[:1].repeat(walk.frames, 1)
+    z[:, cast(int, walk.axis)] = torch.linspace(-walk.reach, walk.reach, walk.frames)
+    return z
+
+
+def _through(stops: Tensor, frames: int, arcs: int) -> Tensor:
+    return paths.walk(stops.flatten(1), frames, arcs).unflatten(1, stops.shape[1:])
+
+
+def _arcs(walk: Walk, gan: GAN[Any], stops: Tensor) -> int:
+    """Return how many leading axes are walked along arcs: those of the noise; styles do not lie on a sphere."""
+    noise = gan.noise_axes if isinstance(gan, Appends) else stops.shape[1]
+    return noise if walk.mode == "slerp" and stops.dim() == 2 else 0
+
+
+def _side(walk: Walk) -> int:
+    return max(2, round(walk.frames**0.5))
+
+
+def _is_plane(walk: Walk, seeds: Tensor | None) -> bool:
+    """Tell whether a grid shows the whole plane of a 2-D latent: nothing else was asked for."""
+    given = walk.seeds is not None or walk.truncation is not None or walk.axis is not None or walk.direction
+    return walk.grid and seeds is not None and not given and seeds.shape[1] == 2
+
+
+def _corners(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
+    """Return the latents of a square grid between four corners."""
+    side = _side(walk)
+    arcs = _arcs(walk, gan, stops)
+    left, right = (_through(stops[[i, i + 2]], side, arcs) for i in (0, 1))
+    rows = [_through(torch.stack(ends), side, arcs) for ends in zip(left, right)]
+    return torch.cat(rows), side
+
+
+# -------------------------------------------------------------------------------------------------- its stops
 
 
 def _labels(walk: Walk, gan: Classes) -> list[int]:
@@ -81,60 +225,38 @@ def _labels(walk: Walk, gan: Classes) -> list[int]:
     return [label_named(gan, name) for name in names]
 
 
-def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> Tensor:
+def _label(walk: Walk, gan: GAN[Any]) -> int | None:
+    """Return the label of the only class of a walk; None if it has none or several."""
+    labels = _labels(walk, gan) if walk.classes is not None and isinstance(gan, Classes) else []
+    return labels[0] if len(labels) == 1 else None
+
+
+def _over_classes(
+    walk: Walk, gan: Classes, seeds: Tensor | None, found: list[Tensor]
+) -> tuple[Tensor | None, list[Tensor]]:
     """Set the classes of the stops. One class: all stops get it. Several: they are the stops, with one noise."""
     labels = torch.tensor(_labels(walk, gan))
+    given = [*([] if seeds is None else [seeds]), *found]
     if len(labels) == 1:
-        return gan.of_class(stops, labels.expand(len(stops)))
-    if walk.grid or walk.axis is not None:
+        of = [x if x.dim() == 3 else gan.of_class(x, labels.expand(len(x))) for x in given]
+        return (None, of) if seeds is None else (of[0], of[1:])
+    if walk.grid or walk.axis is not None or walk.direction is not None or given[0].dim() == 3:
         raise UserError(
-            f"--class {walk.classes}: several classes cannot be combined with --grid or --axis; give one class"
+            f"--class {walk.classes}: several classes cannot be combined with --grid, --axis, --direction or styles; "
+            "give one class"
         )
-    return gan.of_class(stops[:1].repeat(len(labels), 1), labels)
+    over = gan.of_class(given[0][:1].repeat(len(labels), 1), labels)
+    return (None, [over]) if seeds is None else (over, [])
 
 
-def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
-    """Return the latents of all frames (T, Z), and the number of columns of a still image of them."""
-    stops = _photos(walk, gan) if walk.photos else _chosen(walk, gan, model)
-    if walk.classes is not None:
-        stops = _over_classes(walk, classes_of(gan, model), stops)
-    if walk.grid:
-        return _still(walk, gan, stops)
-    if walk.axis is not None:
-        size = stops.shape[1]
-        if walk.axis >= size:
-            raise UserError(f"--axis {walk.axis}: this model's latents have axes 0 to {size - 1}")
-        z = stops[:1].repeat(walk.frames, 1)
-        z[:, walk.axis] = torch.linspace(-walk.reach, walk.reach, walk.frames)
-        return z, walk.frames
-    if walk.loop:
-        stops = torch.cat([stops, stops[:1]])
-    if len(stops) < 2:
-        raise UserError("a walk needs at least two stops: give for example --seeds 3,8,21 or --images a.png b.png")
-    return paths.walk(stops, walk.frames, _arcs(walk, gan, stops)), walk.frames
-
-
-def _arcs(walk: Walk, gan: GAN[Any], stops: Tensor) -> int:
-    """Return how many leading axes are walked along arcs: those of the noise."""
-    noise = gan.noise_axes if isinstance(gan, Appends) else stops.shape[1]
-    return noise if walk.mode == "slerp" else 0
-
-
-def _still(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
-    """Return the latents of a square grid: over the whole plane of a 2-D latent, or between four corners."""
-    side = max(2, round(walk.frames**0.5))
-    if stops.shape[1] == 2 and walk.seeds is None and not walk.photos and walk.truncation is None:
-        return plane(gan, side), side
-    if len(stops) != 4:
-        raise UserError(f"--grid needs four seeds or images, one per corner, not {len(stops)}")
-    arcs = _arcs(walk, gan, stops)
-    left, right = (paths.walk(stops[[i, i + 2]], side, arcs) for i in (0, 1))
-    rows = [paths.walk(torch.stack(ends), side, arcs) for ends in zip(left, right)]
-    return torch.cat(rows), side
-
-
-def _chosen(walk: Walk, gan: GAN[Any], model: Model) -> Tensor:
-    """Return the latents (S, Z) of the seeds that the walk passes."""
+def _chosen(walk: Walk, gan: GAN[Any], model: Model) -> Tensor | None:
+    """Return the latents (S, Z) of the seeds that the walk passes, before their styles are truncated; None if none."""
+    if walk.photos and walk.seeds is not None:
+        raise UserError("--images and --seeds cannot be combined: give one of them")
+    if walk.photos and walk.truncation is not None:
+        raise UserError("--images and --truncation cannot be combined: truncation chooses the latents of seeds")
+    if walk.photos or (walk.saved and walk.seeds is None):
+        return None
     labels: list[int] | list[None] = [None] if walk.classes is None else _labels(walk, classes_of(gan, model))
     if walk.truncation is not None and len(labels) > 1:
         raise UserError(
@@ -143,16 +265,3 @@ def _chosen(walk: Walk, gan: GAN[Any], model: Model) -> Tensor:
         )
     choose = chooser(gan, model, walk.truncation)
     return torch.cat([choose(seed, labels[0]) for seed in (SEEDS if walk.seeds is None else walk.seeds)])
-
-
-@torch.no_grad()
-def _photos(walk: Walk, gan: GAN[Any]) -> Tensor:
-    """Return the latents (S, Z) of the images that the walk passes."""
-    if walk.seeds is not None:
-        raise UserError("--images and --seeds cannot be combined: give one of them")
-    if walk.truncation is not None:
-        raise UserError("--images and --truncation cannot be combined: truncation chooses the latents of seeds")
-    if not isinstance(gan, Encodes):
-        able = ", ".join(registry.able(Encodes))
-        raise UserError(f"--images: {type(gan).__name__} cannot encode images to latents; these variants can: {able}")
-    return gan.encode(user_images.read(walk.photos, gan.spec))

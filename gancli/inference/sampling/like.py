@@ -27,6 +27,7 @@ class Provenance(Struct, frozen=True, rename={"of_class": "class"}):
     of_class: Annotated[str, Meta(max_length=1000)] | None
     bare: bool = False
     truncated_by: Annotated[str, Meta(max_length=200)] | None = None  # older images lack it
+    layers: Annotated[str, Meta(max_length=200)] | None = None  # only style models have them
 
 
 def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleRequest:
@@ -49,7 +50,10 @@ def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleReq
             f"--like {picture} was truncated in another way, by another version of gancli: give its --seeds and "
             "--truncation, which will choose other images"
         )
-    return SampleRequest(str(found.path), tuple(said.seeds), said.truncation, said.columns, said.bare, said.of_class)
+    seeds = tuple(said.seeds)
+    return SampleRequest(
+        str(found.path), seeds, said.truncation, said.columns, said.bare, said.of_class, layers=said.layers
+    )
 
 
 def _named_by(picture: Path, model: str) -> Model:

@@ -24,6 +24,7 @@ from gancli.inference.sampling.draw import (
     origin_of,
     points_of,
 )
+from gancli.inference.sampling.styles import steered
 from gancli.inference.sampling.truncation import chooser, truncated
 from gancli.system import atomic
 from gancli.system.devices import choose_device
@@ -39,6 +40,7 @@ class SampleRequest:
     columns: int | None = None
     bare: bool = False  # a single image, without the frame of a grid
     of_class: str | None = None  # a name, or ALL: every seed once per class
+    layers: str | None = None  # style layers that truncation moves; None: all
 
 
 # ---------------------------------------------------------------------------------------------- generating
@@ -51,11 +53,13 @@ def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False
     choose = chooser(gan, model, request.truncation)  # before the move: latents are always sampled on the CPU
     z = torch.cat([choose(seed, of) for of in _labels(gan, model, request.of_class) for seed in request.seeds])
     labels = gan.label_of(z).numpy() if isinstance(gan, Classes) and gan.classes else np.full(len(z), -1)
+    latents = steered(gan, z, request.truncation, request.layers)
     gan = gan.to(choose_device(device))
     about = origin_of(model) | truncated(gan, request.truncation) | {"class": request.of_class}
+    about |= {} if request.layers is None else {"layers": request.layers}
     if gan.spec.points:
-        return _save_points(gan, z, request, out, about)
-    pixels = draw(gan, z)
+        return _save_points(gan, latents, request, out, about)
+    pixels = draw(gan, latents)
     if kind == "npz":
         with atomic.replacing(out) as temporary:
             np.savez_compressed(temporary, images=pixels, labels=labels)

@@ -1,9 +1,10 @@
 """`--truncation` trades diversity for quality: how a model truncates, and which latents its seeds then get.
 
-By default the share T of samples that the trained D rates highest is kept: discriminator rejection (Azadi et al. 2019,
-arXiv:1810.06758; Turner et al. 2019, arXiv:1811.11357) with a threshold in place of a likelihood ratio, which would
-need a calibrated D. A seed takes latents from its own random stream, in order, until one is rated high enough, so it
-gives the same image in any batch. If a model has classes, the share is kept within each class.
+Models with styles move these towards their mean (`styles.steered`). For all others, by default, the share T of samples
+that the trained D rates highest is kept: discriminator rejection (Azadi et al. 2019, arXiv:1810.06758; Turner et al.
+2019, arXiv:1811.11357) with a threshold in place of a likelihood ratio, which would need a calibrated D. A seed takes
+latents from its own random stream, in order, until one is rated high enough, so it gives the same image in any batch.
+If a model has classes, the share is kept within each class.
 """
 
 import math
@@ -21,6 +22,7 @@ from gancli.errors import UserError
 from gancli.gan import GAN, Classes, Prepares, Rates, Samples, Truncates
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.prepare import prepare
+from gancli.inference.sampling.styles import TOWARDS_MEAN, check_psi, is_styled, steers
 from gancli.system import cache
 from gancli.system.seeds import aside, seed_all
 from gancli.system.untrusted.door import held_to
@@ -38,14 +40,14 @@ Choose = Callable[[int, int | None], Tensor]  # seed, and label or None -> its l
 def way_of(kind: type[GAN[Any]]) -> str | None:
     """Describe in a phrase how models of a kind truncate; return None if they cannot."""
     own: str | None = getattr(kind, "truncates_by", None)  # if it truncates or rates in another way
-    return own or (BY_RATING if issubclass(kind, Rates) else None)
+    return own or (TOWARDS_MEAN if steers(kind) else BY_RATING if issubclass(kind, Rates) else None)
 
 
 def refusal(kind: type[GAN[Any]], networks: Collection[str]) -> str | None:
     """Return why a model with these networks cannot be truncated; None if it can."""
     if way_of(kind) is None:
         return f"{kind.__name__} has no discriminator to rate its images, and no other way to truncate"
-    if hasattr(kind, "truncated") or all(name in networks for name in kind.judges):
+    if hasattr(kind, "truncated") or steers(kind) or all(name in networks for name in kind.judges):
         return None
     return (
         "the checkpoint holds no discriminator, because an older gancli wrote it: continue the run with "
@@ -69,6 +71,9 @@ def chooser(gan: GAN[Any], model: Model, truncation: float | None) -> Choose:
         if isinstance(gan, Prepares):
             prepare(gan, model, truncation)
         return lambda seed, label: latent_of(gan, seed, label, lambda n: own(n, truncation))
+    if is_styled(gan):
+        check_psi(truncation)
+        return chooser(gan, model, None)  # `steered` moves their styles
     if not LEAST <= truncation <= 1:
         raise UserError(f"--truncation {truncation} is not allowed: give the share of samples to keep, {LEAST} to 1")
     return chooser(gan, model, None) if truncation == 1 else _Share(gan, model, truncation).latent_of
