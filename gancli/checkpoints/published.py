@@ -87,6 +87,7 @@ def _convert(family: str, name: str, source: Path, converted: Path) -> None:
     Raise UserError and remove the file if it does not match.
     """
     from gancli.checkpoints.importers.convert import convert
+    from gancli.checkpoints.importers.layout import Asked
 
     note = source.with_suffix(".pth.sha256")
     found, known = sha256_of(source), SHA256.get(f"{family}/{name}")
@@ -95,7 +96,7 @@ def _convert(family: str, name: str, source: Path, converted: Path) -> None:
         if wanted not in (None, found):
             accept = "" if known else f"; delete {note} if the new file is right"
             raise UserError(f"its sha256 is {found}, but {name} had {wanted} before{accept}")
-        convert(source, converted, name)
+        convert(source, converted, Asked(name))
     except UserError as error:
         source.unlink(missing_ok=True)
         raise UserError(f"{source} was removed: {error}") from None

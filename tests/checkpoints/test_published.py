@@ -13,6 +13,7 @@ import torch
 
 from gancli.checkpoints import published
 from gancli.checkpoints.importers.convert import convert
+from gancli.checkpoints.importers.layout import Asked
 from gancli.errors import UserError
 from gancli.evaluation.extractors import weights
 from gancli.system import cache, download
@@ -134,7 +135,7 @@ def test_a_conversion_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
     written: list[bytes] = []
     replace = os.replace
     monkeypatch.setattr(os, "replace", lambda a, b: (replace(a, b), written.append(Path(b).read_bytes()))[0])
-    out = convert(tmp_path / "net.pth", tmp_path / "x.safetensors", "x")
+    out = convert(tmp_path / "net.pth", tmp_path / "x.safetensors", Asked("x"))
     assert written == [out.read_bytes()]
 
 

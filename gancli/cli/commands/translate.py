@@ -42,6 +42,9 @@ def command(
     seed: Annotated[
         int | None, typer.Option(help="Seed for the model's noise (dropout); default: no noise.", min=0)
     ] = None,
+    attributes: Annotated[
+        str | None, typer.Option(help="Attributes that the image shall have, such as 1,0,0,1,0 (StarGAN).")
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Write the source and the translation side by side.")
     ] = False,
@@ -57,7 +60,7 @@ def command(
     from gancli.inference.translation.translate import translate
 
     request = TranslationRequest(
-        model, tuple(images), direction, out, size, tile, mask, seed, compare=compare, overwrite=overwrite
+        model, tuple(images), direction, out, size, tile, mask, seed, attributes, compare=compare, overwrite=overwrite
     )
     done = translate(request, device, _progress if sys.stderr.isatty() and not json else None)
     if done.hint:

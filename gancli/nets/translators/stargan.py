@@ -5,10 +5,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from gancli.nets.layers.norms import InstanceNorm2d
 
-def _norm(channels: int) -> nn.Module:
+
+def _norm(channels: int) -> InstanceNorm2d:
     # the authors' norms keep running statistics, but their code never leaves training mode, so each image uses its own
-    return nn.InstanceNorm2d(channels, affine=True)
+    return InstanceNorm2d(channels, affine=True)
 
 
 class Residual(nn.Module):
@@ -38,7 +40,11 @@ class StarNet(nn.Module):
     def __init__(self, attributes: int, width: int = 64, blocks: int = 6, channels: int = 3) -> None:
         super().__init__()
         widths = width, 2 * width, 4 * width
-        layers = [nn.Conv2d(channels + attributes, width, 7, 1, 3, bias=False), _norm(width), nn.ReLU(inplace=True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels + attributes, width, 7, 1, 3, bias=False),
+            _norm(width),
+            nn.ReLU(inplace=True),
+        ]
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), _norm(after), nn.ReLU(inplace=True)]
         layers += [Residual(widths[-1]) for _ in range(blocks)]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gancli.nets.layers.norms import InstanceNorm2d
+
 EPS = 1e-5
 DOWN = 2  # halvings
 
@@ -50,8 +52,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        layers = [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3, bias=False), nn.InstanceNorm2d(channels)]
-        second = [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3, bias=False), nn.InstanceNorm2d(channels)]
+        layers = [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3, bias=False), InstanceNorm2d(channels)]
+        second = [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3, bias=False), InstanceNorm2d(channels)]
         self.conv_block = nn.Sequential(*layers, nn.ReLU(inplace=True), *second)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,9 +84,14 @@ class AttentiveNet(nn.Module):
     def __init__(self, width: int = 64, blocks: int = 4, places: int = 1, channels: int = 3) -> None:
         super().__init__()
         self.blocks, self.light, inner = blocks, places == 1, width << DOWN
-        down = [nn.ReflectionPad2d(3), nn.Conv2d(channels, width, 7, bias=False), nn.InstanceNorm2d(width), nn.ReLU()]
+        down: list[nn.Module] = [
+            nn.ReflectionPad2d(3),
+            nn.Conv2d(channels, width, 7, bias=False),
+            InstanceNorm2d(width),
+            nn.ReLU(),
+        ]
         for w in (width << i for i in range(DOWN)):
-            down += [nn.ReflectionPad2d(1), nn.Conv2d(w, 2 * w, 3, 2, bias=False), nn.InstanceNorm2d(2 * w), nn.ReLU()]
+            down += [nn.ReflectionPad2d(1), nn.Conv2d(w, 2 * w, 3, 2, bias=False), InstanceNorm2d(2 * w), nn.ReLU()]
         self.DownBlock = nn.Sequential(*down, *(Residual(inner) for _ in range(blocks)))
         self.gap_fc, self.gmp_fc = (nn.Linear(inner, 1, bias=False) for _ in "am")
         self.conv1x1 = nn.Conv2d(2 * inner, inner, 1)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gancli.nets.layers.norms import LayerNorm2d
+
 SLOPE = 0.2
 LAST = 0, 1, 0, 1  # padding before a convolution that halves: on the right and below
 
@@ -22,7 +24,7 @@ def _convolution(
     return nn.Sequential(
         nn.ReflectionPad2d(LAST if halve else side),
         nn.Conv2d(inputs, outputs, kernel, 2 if halve else 1, groups=inputs if depthwise else 1, bias=depthwise),
-        nn.GroupNorm(1, outputs),
+        LayerNorm2d(outputs),
         nn.LeakyReLU(SLOPE, inplace=True),
     )
 
@@ -37,7 +39,7 @@ class Inverted(nn.Module):
             _convolution(inputs, 2 * inputs, 1),
             _convolution(2 * inputs, 2 * inputs, depthwise=True),
             nn.Conv2d(2 * inputs, outputs, 1, bias=False),
-            nn.GroupNorm(1, outputs),
+            LayerNorm2d(outputs),
         )
 
     def forward(self, x: Tensor) -> Tensor:
