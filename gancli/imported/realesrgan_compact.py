@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gancli.data.spec import DataSpec
-from gancli.families.enlargers import Enlarger
+from gancli.families.repainters import Enlarger
 from gancli.hparams import HParams, hparam
 from gancli.nets.enlargers.srvgg import CompactNet
 

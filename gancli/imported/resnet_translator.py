@@ -9,19 +9,19 @@ from gancli.nets.resnet_translator import ResnetTranslator
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResnetHParams(HParams):
+class AffineHParams(HParams):
     """Appendix 7.2's."""
 
     width: int = hparam(64, "channels of the first layer", min=1, max=1024)
     blocks: int = hparam(9, "residual blocks", min=0, max=24)
 
 
-class AffineResnet(Repainter[ResnetHParams]):
+class AffineResnet(Repainter[AffineHParams]):
     """Some tutorials give CycleGAN's instance norms weights, which must be kept."""
 
     purpose = "CycleGAN translators of tutorials"
-    hparams = ResnetHParams
+    hparams = AffineHParams
 
-    def __init__(self, hp: ResnetHParams, spec: DataSpec) -> None:
+    def __init__(self, hp: AffineHParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         self.G = ResnetTranslator(hp.width, hp.blocks, spec, affine=True)

@@ -117,9 +117,8 @@ def attributes(given: str | None, count: int) -> Tensor:
     """Read --attributes, such as 1,0,0,1,0, as a row (1, A); raise UserError for another number than the model's."""
     values = (given or "").split(",")
     if len(values) != count or not {*values} <= {"0", "1"}:
-        raise UserError(
-            f"--attributes {given or ''}: give {count} of 0 or 1, such as {','.join('10' * count)[: 2 * count - 1]}"
-        )
+        example = ",".join(str(i % 2) for i in range(count))
+        raise UserError(f"--attributes {given or ''}: this model has {count}; give 0 or 1 for each, such as {example}")
     return torch.tensor([[float(value) for value in values]])
 
 
