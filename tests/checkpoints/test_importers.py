@@ -78,7 +78,7 @@ def test_import_and_translate(cli: Cli, tmp_path: Path) -> None:
 
 def left_by_a_killed_import(stage: str) -> bytes:
     """Import net.pth as x, and leave what a kill at some stage leaves; returns the bytes of the whole checkpoint."""
-    converted = import_file(Path("net.pth"), "x")
+    converted = import_file(Path("net.pth"), Asked("x"))
     whole = converted.read_bytes()
     converted.parents[1].joinpath("run.json").unlink()
     begun = converted.parent / ".gancli-tmp-4194305-0123abcd"

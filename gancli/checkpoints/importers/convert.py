@@ -18,6 +18,7 @@ from gancli.checkpoints.importers import (
     animegan,
     cartoongan,
     cyclegan_pix2pix,
+    dcgan,
     esrgan,
     pix2pixhd,
     spade,
@@ -36,21 +37,19 @@ from gancli.system.untrusted.door import printable
 
 # the first that knows a file reads it
 IMPORTERS: tuple[Importer, ...] = (
-    esrgan, srgan, animegan, cartoongan, ugatit, stargan, spade, pix2pixhd, cyclegan_pix2pix
+    esrgan, srgan, animegan, cartoongan, ugatit, stargan, spade, pix2pixhd, cyclegan_pix2pix, dcgan
 )  # fmt: skip
 
 
-def import_file(
-    file: Path, name: str | None, size: tuple[int, int] | None = None, doublings: int | None = None
-) -> Path:
-    """Import a file as the run `name` under ./runs and return its checkpoint."""
-    name = name or _name(file)
+def import_file(file: Path, asked: Asked) -> Path:
+    """Import a file as a run under ./runs, named by `asked` or after the file, and return its checkpoint."""
+    name = asked.name or _name(file)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--as {name}: give a name of letters, digits, dots, dashes and underscores")
     folder = Folder(RUNS / name)
     if os.path.lexists(folder.path) and not _left_unfinished(folder, file):
         raise UserError(f"--as {name}: {folder.path} already exists")
-    converted = convert(file, folder.checkpoint(0), Asked(name, size, doublings))
+    converted = convert(file, folder.checkpoint(0), dataclasses.replace(asked, name=name))
     about = checkpoint.describe(converted)
     atomic.write_json(folder.about, {"variant": about.variant, "hparams": about.hparams, **about.run})
     folder.tidy()

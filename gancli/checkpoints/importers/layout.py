@@ -29,6 +29,7 @@ class Asked:
     name: str  # of the model, which may tell its domains
     size: tuple[int, int] | None = None  # height and width
     doublings: int | None = None  # how often the size doubles
+    classes: tuple[str, ...] = ()  # names of the classes, in the order of the labels
 
 
 class Importer(Protocol):

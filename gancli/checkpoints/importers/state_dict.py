@@ -5,11 +5,13 @@ from typing import Any
 
 from torch import Tensor
 
+from gancli.checkpoints.importers import ncnn
 from gancli.checkpoints.importers.layout import State
 from gancli.errors import UserError
 from gancli.system.untrusted import torch_files
 from gancli.system.untrusted.bounds import LARGEST
 from gancli.system.untrusted.door import printable
+from gancli.system.untrusted.ncnn import is_ncnn
 from gancli.system.untrusted.pickles import Name, Record, named
 
 MOST_WRAPPERS = 8
@@ -22,8 +24,8 @@ PREFIXES = ("module.", "netG.", "generator_ema.")
 
 
 def read_state_dict(file: Path) -> State:
-    """Read the tensors of a .pth without running code in it; raise UserError if it is not a state dict."""
-    state = _state(torch_files.load(file), file)
+    """Read the tensors of a file without running code in it; raise UserError if it is not a state dict."""
+    state = ncnn.read(file) if is_ncnn(file) else _state(torch_files.load(file), file)
     if sum(tensor.numel() * max(tensor.element_size(), 4) for tensor in state.values()) > LARGEST:
         raise UserError(f"{file} holds more than {LARGEST:,} bytes of tensors")
     if lost := [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]:

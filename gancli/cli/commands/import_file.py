@@ -22,12 +22,18 @@ def command(
         int | None,
         typer.Option(help="How often the size doubles, where the file does not hold it (SPADE: 5 or 6).", min=1, max=9),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names of the classes, with commas, where a label follows the noise (DCGAN)."),
+    ] = None,
 ) -> None:
     """Convert a published generator to a MODEL.
 
     Its architecture is inferred from its tensors; no code in the file runs.
     """
     from gancli.checkpoints.importers.convert import import_file
+    from gancli.checkpoints.importers.layout import Asked
     from gancli.images.sizes import parse_size
 
-    say(import_file(file, as_, parse_size(size) if size else None, doublings))
+    named = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
+    say(import_file(file, Asked(as_ or "", parse_size(size), doublings, named)))
