@@ -205,12 +205,24 @@ class Truncates(Protocol):
 
 
 @runtime_checkable
+class Prepares(Protocol):
+    """Prepares its networks for a truncation, once, before it truncates; the result is cached."""
+
+    def prepared(self, truncation: float) -> dict[str, Tensor]:
+        """Return float32 buffers by name that replace its own; raise UserError for a truncation out of range.
+
+        The result depends on nothing else, and changes nothing but these buffers.
+        """
+        ...
+
+
+@runtime_checkable
 class Classes(Protocol):
     """Generates a chosen class: `--class`. Labels are a part of the latent, so walks can lead from class to class."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Return the names of the classes; a label is an index into them."""
+        """Return the names of the classes, none if it learnt without labels; a label is an index into them."""
         ...
 
     def of_class(self, z: Tensor, label: Tensor) -> Tensor:

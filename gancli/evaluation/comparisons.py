@@ -149,10 +149,10 @@ def _dataset(options: Options, kind: type[Any], gan: GAN[Any]) -> Dataset[Any]:
     if options.data:
         wanted = Wanted((spec.height, spec.width), spec.channels)
         return kind.open(Request(options.data, wanted, options.split))
-    if kind is not Images or isinstance(gan, Fills):
+    if not issubclass(kind, Images) or isinstance(gan, Fills):
         raise UserError("this model generates from a data set: give it with --data, in addition to --stats")
     blank = torch.zeros((DRAWN, spec.channels, spec.height, spec.width), dtype=torch.uint8)
-    return Dataset("none", spec, kind, {"image": blank})
+    return Dataset("none", spec, kind, kind.columns_of(blank))
 
 
 def _translations(name: str, model: Model, gan: Any, options: Options) -> Iterator[Trial]:

@@ -62,7 +62,7 @@ def generated_by_class(
     gan: GAN[Any], dataset: Dataset[Any], name: str, count: int, seed: int, known: str = ""
 ) -> GeneratedImages:
     """Return images that a model generates for the labels of a data set; raise UserError if it has other classes."""
-    if not (isinstance(gan, Samples) and isinstance(gan, Classes)) or "label" not in dataset.columns:
+    if not (isinstance(gan, Samples) and isinstance(gan, Classes) and gan.classes) or "label" not in dataset.columns:
         raise UserError(f"--metrics fid-per-class: {name} does not generate images of a chosen class: leave it out")
     if gan.classes != dataset.spec.classes:
         raise UserError(

@@ -47,7 +47,7 @@ class FromLatents(GAN[H]):
 
 
 class FromLabels(FromLatents[H]):
-    """Latents that end in a one-hot label, so that a class can be chosen for sampling."""
+    """Latents that end in a one-hot label, so that a class can be chosen for sampling; without classes, just noise."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -61,18 +61,25 @@ class FromLabels(FromLatents[H]):
 
     def one_hot(self, label: Tensor) -> Tensor:
         """Encode labels (N,) as one-hot rows (N, K)."""
-        return F.one_hot(label, len(self.classes)).float()
+        return F.one_hot(label, len(self.classes)).float() if self.classes else label[:, None][:, :0].float()
+
+    def labels(self, n: int) -> Tensor:
+        """Sample uniform labels (n,)."""
+        return dist.rows(lambda rows: torch.randint(len(self.classes), (rows,), device=self.device), n)
 
     def prior(self, n: int) -> Tensor:
         """Sample noise and a uniform label: (n, z_dim + K)."""
         noise = self.noise(n)
-        label = dist.rows(lambda rows: torch.randint(len(self.classes), (rows,), device=self.device), n)
-        return torch.cat([noise, self.one_hot(label)], 1)
+        return torch.cat([noise, self.one_hot(self.labels(n))], 1) if self.classes else noise
+
+    def known(self, label: Tensor) -> Tensor:
+        """Replace the labels (N,) that are unknown, -1, by uniform ones."""
+        return torch.where(label < 0, self.labels(len(label)), label) if self.classes else label
 
     def of_class(self, z: Tensor, label: Tensor) -> Tensor:
         """Replace the labels of latents; the noise stays."""
         return torch.cat([z[:, : self.hp.z_dim], self.one_hot(label)], 1)
 
     def label_of(self, z: Tensor) -> Tensor:
-        """Return the labels of latents."""
-        return z[:, self.hp.z_dim :].argmax(1)
+        """Return the labels of latents; zeros without classes."""
+        return z[:, self.hp.z_dim :].argmax(1) if self.classes else torch.zeros_like(z[:, 0], dtype=torch.int64)

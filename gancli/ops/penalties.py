@@ -1,6 +1,6 @@
 """Gradient penalties. Each differentiates D once more, in float32 whatever the autocast around it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -44,3 +44,17 @@ def around(critic: Critic, real: Tensor, slope: float) -> Tensor:
     far = dist.rows(lambda n: torch.rand(n, 1, 1, 1, device=real.device), len(real))
     norm = input_gradient(critic, real.float() + far * noise * spread / 2).flatten(1).norm(dim=1)
     return (norm - slope).square().mean()
+
+
+def orthogonality(weights: Iterable[Tensor]) -> Tensor:
+    """|W W' * (1 - I)|^2, summed over weights as matrices of their outputs by the rest: Brock et al. 2019, eq. 3.
+
+    Filters must be orthogonal to each other; their lengths are free.
+    """
+    return torch.stack([_between(weight.flatten(1).float()) for weight in weights]).sum()
+
+
+def _between(rows: Tensor) -> Tensor:
+    with full_precision(rows.device):
+        products = rows @ rows.T
+    return products.square().sum() - products.diagonal().square().sum()

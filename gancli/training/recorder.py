@@ -52,7 +52,9 @@ class Grids:
             if self._gan.spec.points:
                 generated = scatter.to_points(self._gan.fakes(self._feed.first(scatter.SHOWN)))
                 return scatter.plot(generated, self._points())
-            images, columns = self._classes() if isinstance(self._gan, Classes) else (self._panels(), COLUMNS)
+            images, columns = (
+                self._classes() if isinstance(self._gan, Classes) and self._gan.classes else (self._panels(), COLUMNS)
+            )
             return grid(to_pixels(images), columns)
 
     def _points(self) -> scatter.Points:

@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from gancli.data.dataset import Dataset
-from gancli.data.kinds.labelled import Labelled, PartlyLabelled, hold_out, show_labels
+from gancli.data.kinds.labelled import (
+    UNKNOWN,
+    Labelled,
+    OptionallyLabelled,
+    PartlyLabelled,
+    hold_out,
+    only_labelled,
+    show_labels,
+    without_labels,
+)
 from gancli.data.request import Request
 from gancli.errors import UserError
 from tests.conftest import noise_images
@@ -105,3 +114,20 @@ def test_images_without_a_label_are_unlabelled_and_no_examples(tmp_path: Path) -
     assert set(rows_seen(dataset, "example")) == {1, 3}
     everything = show_labels(dataset, 0)
     assert set(rows_seen(everything, "example")) == {1, 3}
+
+
+def test_labels_are_optional(tmp_path: Path) -> None:
+    """Where a source has none, the images stay; where it has some, those without are left out or kept as unknown."""
+    bare = OptionallyLabelled.open(Request(str(noise_images(tmp_path / "bare", 4))))
+    assert bare.spec.classes == ()
+    assert bare.batch(torch.arange(4), CPU).label.tolist() == [UNKNOWN] * 4
+    assert only_labelled(bare) is bare
+    some = OptionallyLabelled.open(Request(str(npz(tmp_path / "some.npz", np.array([1, -1, 0, 2, -1])))))
+    assert some.spec.classes == ("0", "1", "2")
+    assert rows_seen(some) == [0, 1, 2, 3, 4]
+    assert rows_seen(only_labelled(some)) == [0, 2, 3]
+    assert only_labelled(some).batch(torch.arange(3), CPU).label.tolist() == [1, 0, 2]
+    assert any("2 images without a label" in note for note in only_labelled(some).notes)
+    without = without_labels(some)
+    assert (without.spec.classes, without.digest) == ((), some.digest)
+    assert without.batch(torch.arange(5), CPU).label.tolist() == [UNKNOWN] * 5

@@ -12,6 +12,7 @@ from gancli import registry
 from gancli.checkpoints.ema import EMA
 from gancli.data.dataset import Dataset
 from gancli.data.feed import Feed
+from gancli.data.kinds.labelled import UNKNOWN
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
 from gancli.engine.step import play_step
@@ -22,6 +23,7 @@ SMALL: dict[str, Any] = {
     "batch": 8,
     "width": 4,
     "z_dim": 6,
+    "w_dim": 5,
     "depth": 2,
     "blocks": 2,
     "pool": 4,
@@ -36,7 +38,7 @@ CLASSES = ("cat", "dog", "bird")
 def make(name: str, spec: DataSpec = SPEC, **options: Any) -> GAN[Any]:
     kind = registry.load(name)
     fields = {f.name for f in dataclasses.fields(kind.hparams)}
-    if "label" in {f.name for f in dataclasses.fields(kind.data)}:
+    if "label" in {f.name for f in dataclasses.fields(kind.data)} and options.get("labels", True):
         spec = dataclasses.replace(spec, classes=CLASSES)
     seed_all("init", 0)
     return kind(kind.hparams(**{k: v for k, v in (SMALL | options).items() if k in fields}), spec)
@@ -48,6 +50,8 @@ def feed(gan: GAN[Any], rows: int = 32, seed: int = 0) -> Feed[Any]:
     shape = (rows, spec.channels, spec.height, spec.width)
 
     def column(field: str) -> Tensor:
+        if field == "label" and not spec.classes:
+            return torch.full((rows,), UNKNOWN)
         if field == "label":
             return torch.randint(len(spec.classes), (rows,), generator=generator)
         return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)

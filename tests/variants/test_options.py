@@ -30,6 +30,7 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {  # the options without which an
     ("", "g_lr"): {"n_critic": 1},
     ("", "r1"): {"penalty_every": 1},
     ("", "r2"): {"penalty_every": 1},
+    ("", "orthogonal"): {"n_critic": 1},
 }
 CASES = [
     (name, field.name)
@@ -86,6 +87,11 @@ def acts(name: str, option: str, value: Any, given: dict[str, Any]) -> bool:
 def test_every_option_changes_something(name: str, option: str) -> None:
     if option == "labels_per_class":
         assert examples(name, 3) < examples(name, 5) < examples(name, 0)
+        return
+    if option == "labels":  # of the data
+        kind: Any = registry.load(name)
+        found = [kind.dataset(kind.hparams(labels=asked), Request("digits")).spec.classes for asked in (False, True)]
+        assert [len(classes) for classes in found] == [0, 10]
         return
     given = NEEDS.get((name, option), NEEDS.get(("", option), {}))
     hp = make(name, **given).hp

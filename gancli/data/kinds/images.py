@@ -27,4 +27,9 @@ class Images(Batch):
         images = torch.from_numpy(pictures.images)
         channels, height, width = images.shape[1:]
         spec = DataSpec(channels, height, width)
-        return Dataset(pictures.name, spec, cls, {"image": images}, pictures.notes, content=pictures.digest)
+        return Dataset(pictures.name, spec, cls, cls.columns_of(images), pictures.notes, content=pictures.digest)
+
+    @classmethod
+    def columns_of(cls, images: Tensor) -> dict[str, Tensor]:
+        """Return the columns of a data set of images (N, C, H, W) of which nothing else is known."""
+        return {"image": images}

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from gancli.data.dataset import Batch, Dataset
+from gancli.data.kinds.images import Images
 from gancli.data.request import Request
 from gancli.data.sources.decode import Pictures
 from gancli.data.sources.open import open_source
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 
+UNKNOWN = -1  # in place of a label
 MOST_HELD_OUT = (
     1000  # rows on which the accuracy of a classifier is measured; a tenth of the labelled rows if that is less
 )
@@ -33,10 +35,9 @@ class Labelled(Batch):
         """Read the labelled images of a source and skip the others; raise UserError if none has a label."""
         pictures, labels = _open(request)
         known = torch.nonzero(labels >= 0).flatten()
-        note = f"{len(pictures.classes)} classes: {_listed(pictures.classes)}"
-        left_out = [f"{len(labels) - len(known):,} images without a label left out"] if len(known) < len(labels) else []
         columns = {"image": torch.from_numpy(pictures.pixels), "label": labels}
-        notes, rows = (*pictures.notes, note, *left_out), dict.fromkeys(columns, known)
+        notes = (*pictures.notes, *_notes(pictures.classes, len(labels) - len(known)))
+        rows = dict.fromkeys(columns, known)
         return Dataset(pictures.name, _spec(pictures), cls, columns, notes, rows=rows, content=pictures.digest)
 
 
@@ -59,6 +60,48 @@ class PartlyLabelled(Batch):
         rows = {"image": torch.arange(len(images)), "example": known, "label": known}
         notes = pictures.notes
         return Dataset(pictures.name, _spec(pictures), cls, columns, notes, rows=rows, content=pictures.digest)
+
+
+@dataclass
+class OptionallyLabelled(Images):
+    """Images with the labels that the source has, which may be none."""
+
+    needs: ClassVar[str] = "images, with or without labels"
+
+    label: Tensor  # (N,) int64, an index into DataSpec.classes, or UNKNOWN
+
+    @classmethod
+    def open(cls, request: Request) -> "Dataset[Self]":
+        """Read the images of a source with every label that it has; with fewer than two classes there are none."""
+        pictures = open_source(request)
+        columns = cls.columns_of(torch.from_numpy(pictures.images))
+        spec = _spec(pictures)
+        if _has_labels(pictures):
+            columns["label"] = torch.from_numpy(pictures.labels).long()
+        else:
+            spec = dataclasses.replace(spec, classes=())
+        return Dataset(pictures.name, spec, cls, columns, pictures.notes, content=pictures.digest)
+
+    @classmethod
+    def columns_of(cls, images: Tensor) -> dict[str, Tensor]:
+        """Return the columns of images whose labels are unknown."""
+        return {"image": images, "label": torch.full((len(images),), UNKNOWN)}
+
+
+def without_labels(dataset: Dataset[OptionallyLabelled]) -> Dataset[OptionallyLabelled]:
+    """Forget all labels and classes."""
+    columns = dataset.kind.columns_of(dataset.columns["image"])
+    return dataclasses.replace(dataset, spec=dataclasses.replace(dataset.spec, classes=()), columns=columns)
+
+
+def only_labelled(dataset: Dataset[OptionallyLabelled]) -> Dataset[OptionallyLabelled]:
+    """Leave out the images without a label, if the data have classes."""
+    labels, classes = dataset.columns["label"], dataset.spec.classes
+    if not classes:
+        return dataset
+    known = torch.nonzero(labels != UNKNOWN).flatten()
+    notes = (*dataset.notes, *_notes(classes, len(labels) - len(known)))
+    return dataclasses.replace(dataset, notes=notes, rows=dict.fromkeys(dataset.columns, known))
 
 
 def hold_out(dataset: Dataset) -> Dataset:
@@ -95,12 +138,21 @@ def show_labels(dataset: Dataset[PartlyLabelled], per_class: int) -> Dataset[Par
 def _open(request: Request) -> tuple[Pictures, Tensor]:
     pictures = open_source(request)
     labels = torch.from_numpy(pictures.labels).long()
-    if len(pictures.classes) < 2 or not (labels >= 0).any():
+    if not _has_labels(pictures):
         raise UserError(
             f"--data {request.data} has no labels of two or more classes: give a folder with one sub-folder per class, "
             "idx or npz files with labels, or a data set by name"
         )
     return pictures, labels
+
+
+def _has_labels(pictures: Pictures) -> bool:
+    return len(pictures.classes) > 1 and bool((pictures.labels >= 0).any())
+
+
+def _notes(classes: tuple[str, ...], left_out: int) -> list[str]:
+    note = f"{len(classes)} classes: {_listed(classes)}"
+    return [note, *([f"{left_out:,} images without a label left out"] if left_out else [])]
 
 
 def _spec(pictures: Pictures) -> DataSpec:

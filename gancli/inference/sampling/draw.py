@@ -67,7 +67,7 @@ def latent_of(
 
 def classes_of(gan: GAN[Any], model: Model) -> Classes:
     """Return the model as one with classes; raise UserError if it has none."""
-    if not isinstance(gan, Classes):
+    if not (isinstance(gan, Classes) and gan.classes):
         raise UserError(f"--class: {model.about.variant} has no classes, it was trained without labels; leave it out")
     return gan
 

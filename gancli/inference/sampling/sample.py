@@ -50,7 +50,7 @@ def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False
     model, gan = load_sampler(request.model, best)
     choose = chooser(gan, model, request.truncation)  # before the move: latents are always sampled on the CPU
     z = torch.cat([choose(seed, of) for of in _labels(gan, model, request.of_class) for seed in request.seeds])
-    labels = gan.label_of(z).numpy() if isinstance(gan, Classes) else np.full(len(z), -1)
+    labels = gan.label_of(z).numpy() if isinstance(gan, Classes) and gan.classes else np.full(len(z), -1)
     gan = gan.to(choose_device(device))
     about = origin_of(model) | truncated(gan, request.truncation) | {"class": request.of_class}
     if gan.spec.points:

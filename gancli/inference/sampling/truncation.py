@@ -18,8 +18,9 @@ from torch import Tensor
 import gancli
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, Rates, Samples, Truncates
+from gancli.gan import GAN, Classes, Prepares, Rates, Samples, Truncates
 from gancli.inference.sampling.draw import latent_of
+from gancli.inference.sampling.prepare import prepare
 from gancli.system import cache
 from gancli.system.seeds import aside, seed_all
 from gancli.system.untrusted.door import held_to
@@ -65,6 +66,8 @@ def chooser(gan: GAN[Any], model: Model, truncation: float | None) -> Choose:
         raise UserError(f"--truncation: {why}; or leave --truncation out")
     if isinstance(gan, Truncates):
         own = gan.truncated
+        if isinstance(gan, Prepares):
+            prepare(gan, model, truncation)
         return lambda seed, label: latent_of(gan, seed, label, lambda n: own(n, truncation))
     if not LEAST <= truncation <= 1:
         raise UserError(f"--truncation {truncation} is not allowed: give the share of samples to keep, {LEAST} to 1")
@@ -104,7 +107,7 @@ class _Share:
 
     def _threshold_of(self, z: Tensor) -> Tensor:
         """Return the least ratings (N,) that samples of latents (N, Z) must have."""
-        labels = self.gan.label_of(z).tolist() if isinstance(self.gan, Classes) else [0] * len(z)
+        labels = self.gan.label_of(z).tolist() if isinstance(self.gan, Classes) and self.gan.classes else [0] * len(z)
         for label in {*labels} - self._thresholds.keys():
             ratings = _ratings(self.gan, self.model, label)
             self._thresholds[label] = ratings[-max(1, round(self.share * len(ratings)))]
@@ -152,6 +155,6 @@ def _measured(gan: GAN[Any], label: int) -> list[float]:
     for start in range(0, RATED, BATCH):
         with aside("truncation", label, start):
             z = cast(Samples, gan).prior(BATCH)
-        of_class = gan.of_class(z, torch.full((BATCH,), label)) if isinstance(gan, Classes) else z
+        of_class = gan.of_class(z, torch.full((BATCH,), label)) if isinstance(gan, Classes) and gan.classes else z
         found.append(rated(gan, of_class))
     return torch.cat(found).sort().values.tolist()

@@ -1,5 +1,7 @@
 """Spectral normalisation: Miyato et al. 2018, arXiv:1802.05957, section 2.1 and Algorithm 1."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,7 +32,11 @@ class SpectralNorm(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Normalise; the gradient passes through W, not through u and v (eq. 12)."""
         with full_precision(weight.device):  # sigma in bf16 would be off by a percent, in every layer
-            return weight / (self.u @ (weight.flatten(1).float() @ self.v))
+            return weight / self.largest(weight)
+
+    def largest(self, weight: Tensor) -> Tensor:
+        """Return sigma, u' W v."""
+        return self.u @ (weight.flatten(1).float() @ self.v)
 
     @torch.no_grad()
     def power_step(self, weight: Tensor) -> None:
@@ -41,16 +47,34 @@ class SpectralNorm(nn.Module):
             self.u.copy_(F.normalize(rows @ self.v, dim=0))
 
 
-def normalise(network: nn.Module) -> nn.Module:
-    """Divide the weights of every linear and convolutional layer by their largest singular value; in place."""
+def normalise(network: nn.Module, without: Iterable[nn.Module] = ()) -> nn.Module:
+    """Divide the weights of every linear and convolutional layer by their largest singular value; in place.
+
+    The layers in the modules of `without` stay as they are.
+    """
+    kept = {layer for part in without for layer in part.modules()}
     for layer in list(network.modules()):
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if isinstance(layer, nn.Linear | nn.Conv2d) and layer not in kept:
             parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
     return network
 
 
 def power_step(network: nn.Module) -> None:
     """Follow the weights after a step of their optimiser."""
-    for part in network.modules():
-        if isinstance(part, parametrize.ParametrizationList) and isinstance(norm := part[0], SpectralNorm):
-            norm.power_step(part.original)
+    for norm, weight in _normalised(network).values():
+        norm.power_step(weight)
+
+
+@torch.no_grad()
+def largest(network: nn.Module) -> dict[str, Tensor]:
+    """Return the largest singular value of the weights of each normalised layer, as it is followed, by its name."""
+    return {name: norm.largest(weight) for name, (norm, weight) in _normalised(network).items()}
+
+
+def _normalised(network: nn.Module) -> dict[str, tuple[SpectralNorm, Tensor]]:
+    """Return the norm and the weight of each normalised layer by its name."""
+    return {
+        name.removesuffix(".parametrizations.weight"): (norm, part.original)
+        for name, part in network.named_modules()
+        if isinstance(part, parametrize.ParametrizationList) and isinstance(norm := part[0], SpectralNorm)
+    }

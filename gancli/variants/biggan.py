@@ -1,0 +1,33 @@
+"""BigGAN: Brock et al. 2019, "Large Scale GAN Training for High Fidelity Natural Image Synthesis", arXiv:1809.11096."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from gancli.families.big import Big, BigHParams
+from gancli.families.projection import Projection
+from gancli.nets import resnet_gan
+from gancli.nets.dcgan import stages
+
+
+@dataclass(frozen=True, kw_only=True)
+class HParams(BigHParams):
+    """Appendix B, table 4."""
+
+    z_dim: int = 120
+    width: int = 96
+
+
+class BigGAN(Big[HParams], Projection[HParams]):
+    """Large batches and networks, a class embedding for all layers, and a part of z for each block (section 3)."""
+
+    purpose = "new images of a chosen class; --truncation trades variety for fidelity"
+    hparams = HParams
+    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "n_critic": 2}
+
+    def generator(self) -> nn.Module:
+        """Split z into equal chunks; a block gets one of them beside the embedding (figure 15)."""
+        chunks = resnet_gan.chunks(self.hp.z_dim, stages(self.spec))
+        codes = resnet_gan.Codes(len(self.classes), self.hp.embedding, chunks)
+        return resnet_gan.generator(self.spec, self.channels, codes, self.attended)
