@@ -14,6 +14,7 @@ import torch
 from gancli.checkpoints import published
 from gancli.checkpoints.importers.convert import convert
 from gancli.checkpoints.importers.layout import Asked
+from gancli.checkpoints.published_models import Published
 from gancli.errors import UserError
 from gancli.evaluation.extractors import weights
 from gancli.system import cache, download
@@ -145,7 +146,7 @@ def test_one_bad_download_bars_no_name(server: Server, cli: Cli, tmp_path: Path)
     for bad in (b"<html>welcome to the hotel</html>", good[: len(good) // 2], b""):
         server.files["/cyclegan/pretrained_models/monet2photo.pth"] = bad
         done = cli("info", "monet2photo")
-        assert (done.code, len(done.err.splitlines())) == (2, 2), done.err
+        assert (done.code, len(done.err.splitlines())) == (2, 3), done.err
     server.files["/cyclegan/pretrained_models/monet2photo.pth"] = good
     assert cli("info", "monet2photo").code == 0
 
@@ -154,12 +155,16 @@ def test_the_host_is_asked_by_https_first(
     server: Server, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GANCLI_MIRROR")
-    monkeypatch.setattr(published, "HOST", server.url)  # speaks no TLS
+    here = Published(
+        "cyclegan", "horse2zebra", "translate", f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth", "licence"
+    )
+    monkeypatch.setattr(published, "MODELS", (here,))  # whose server speaks no TLS
     torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
     server.files["/cyclegan/pretrained_models/horse2zebra.pth"] = (tmp_path / "net.pth").read_bytes()
     done = cli("info", "horse2zebra")
     assert done.code == 0, done.err
-    secure, plain = done.err.splitlines()
+    licence, secure, plain = done.err.splitlines()
+    assert "licence" in licence
     assert secure.endswith("fetching https" + server.url[4:] + "/cyclegan/pretrained_models/horse2zebra.pth")
     assert "over an insecure connection" in plain
     assert "its sha256 is recorded now" in plain
@@ -175,21 +180,23 @@ def test_a_mirror_serves_all_under_the_paths_of_their_hosts(server: Server) -> N
 def test_wrong_content_for_a_name(server: Server, cli: Cli, tmp_path: Path) -> None:
     server.files["/cyclegan/pretrained_models/zebra2horse.pth"] = b"<html>no such thing</html>"
     done = cli("info", "zebra2horse")
-    assert (done.code, len(done.err.splitlines())) == (2, 2)
+    assert (done.code, len(done.err.splitlines())) == (2, 3)
     assert not list((tmp_path / "cache" / "published").rglob("*.pth"))
 
 
 def test_a_file_that_changed_is_refused(server: Server, tmp_path: Path) -> None:
     torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
     server.files["/cyclegan/pretrained_models/sat2map.pth"] = (tmp_path / "net.pth").read_bytes()
-    made = published.fetch_checkpoint("cyclegan", "sat2map")
+    model = published.find("cyclegan/sat2map")
+    assert model
+    made = published.fetch_checkpoint(model)
     made.unlink()
     torch.save(rendition(lambda: ResNet(4, 9)).state_dict() | {"other": torch.zeros(1)}, tmp_path / "other.pth")
     made.with_suffix(".pth").write_bytes((tmp_path / "other.pth").read_bytes())
     with pytest.raises(UserError, match="was removed: its sha256 is"):
-        published.fetch_checkpoint("cyclegan", "sat2map")
+        published.fetch_checkpoint(model)
     assert not made.with_suffix(".pth").exists()
-    assert published.fetch_checkpoint("cyclegan", "sat2map") == made  # what is there still is right
+    assert published.fetch_checkpoint(model) == made  # what is there still is right
 
 
 def test_no_network_says_where_to_put_the_file(
@@ -211,8 +218,8 @@ def test_a_missing_file_and_an_ambiguous_name(server: Server, cli: Cli) -> None:
     done = cli("info", "sat2map")
     assert (done.code, "pix2pix/sat2map" in done.err) == (2, True)
     assert cli("info", "horse2zebr").err.count("horse2zebra") == 1
-    assert published.find("pix2pix/sat2map") == ("pix2pix", "sat2map")
-    assert published.find("edges2shoes") == ("pix2pix", "edges2shoes")
+    assert getattr(published.find("pix2pix/sat2map"), "family", None) == "pix2pix"
+    assert getattr(published.find("edges2shoes"), "family", None) == "pix2pix"
     assert published.find("cyclegan/edges2shoes") is None
     assert "horse2zebra" in published.names()
     assert "cyclegan/sat2map" in published.names()
@@ -220,8 +227,9 @@ def test_a_missing_file_and_an_ambiguous_name(server: Server, cli: Cli) -> None:
 
 def test_they_are_listed(server: Server, cli: Cli) -> None:
     lines = cli("list", "--published").out.splitlines()
-    assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[4].split()[1]
-    assert len(lines) == len(published.names()) == 24
+    assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[5].split()[1]
+    assert [line for line in lines if not line.startswith(" ")] == ["gancli translate MODEL …"] * 2
+    assert len(lines) == len(published.names()) + 2
     listed = json.loads(cli("list", "--published", "--json").out)
     assert list(listed) == published.names()
     assert not Handler.asked  # nothing is fetched for it

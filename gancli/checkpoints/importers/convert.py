@@ -6,6 +6,7 @@ The architecture is recognised from the names and shapes of the tensors, never f
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,10 @@ def _name(file: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "imported"
 
 
-def convert(file: Path, out: Path, asked: Asked) -> Path:
-    """Convert a state dict to a checkpoint; raise UserError if its architecture is not supported."""
+def convert(file: Path, out: Path, asked: Asked, said: Mapping[str, str] | None = None) -> Path:
+    """Convert a file to a checkpoint, which also says what is `said`; raise UserError if it is not supported."""
     gan, variant = to_gan(read_state_dict(file), file, asked)
-    kept = {"imported": file.name, "sha256": sha256_of(file), "data": asked.name}
+    kept = {"imported": file.name, "sha256": sha256_of(file), "data": asked.name, **(said or {})}
     hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
     clock = {"step": 0, "images": 0, "total": 0}
     about = About(variant, hp, spec, clock, kept | {"gancli": gancli.__version__}, {})
@@ -106,7 +107,7 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
         raise _misfit(file, reader, f"it lacks {printable(str(error))}") from None
     kind = registry.load(found.variant)
     gan = kind(kind.hparams(**found.hparams), found.spec)
-    names = {name.partition(".")[0] for name in found.tensors}
+    names = {*kind.served, *(name.partition(".")[0] for name in found.tensors)}
     own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in names}
     own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}
     both = {**own, **found.tensors}
