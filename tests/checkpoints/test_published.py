@@ -8,8 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gancli.checkpoints import published
 from gancli.checkpoints.importers.convert import convert
@@ -17,6 +19,9 @@ from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.published_models import Published
 from gancli.errors import UserError
 from gancli.evaluation.extractors import weights
+from gancli.images.pixels import to_pixels
+from gancli.images.roundtrip import to_tensor
+from gancli.nets.enlargers.srvgg import CompactNet
 from gancli.system import cache, download
 from tests.checkpoints.renditions import ResNet, rendition
 from tests.conftest import Cli
@@ -233,3 +238,31 @@ def test_they_are_listed(server: Server, cli: Cli) -> None:
     listed = json.loads(cli("list", "--published", "--json").out)
     assert list(listed) == published.names()
     assert not Handler.asked  # nothing is fetched for it
+
+
+def test_denoise_blends_two_models(server: Server, cli: Cli, tmp_path: Path) -> None:
+    place = "/xinntao/Real-ESRGAN/releases/download/v0.2.5.0/realesr-general{}-x4v3.pth"
+    nets = [CompactNet(3, 4, 2, 4) for _ in range(2)]
+    for net, kind in zip(nets, ("", "-wdn")):
+        torch.save({"params": net.state_dict()}, tmp_path / "net.pth")
+        server.files[place.format(kind)] = (tmp_path / "net.pth").read_bytes()
+    Image.effect_noise((24, 24), 99).convert("RGB").save("in.png")
+    drawn = {}
+    for share in ("0", "0.25", "1", None):
+        done = cli(
+            "translate", "realesr-general-x4v3", "in.png", "--overwrite", *(["--denoise", share] if share else [])
+        )
+        assert done.code == 0, done.err
+        with Image.open("in.realesr-general-x4v3.png") as image:
+            drawn[share] = np.asarray(image).astype(int)
+    for own, its in zip(nets[0].parameters(), nets[1].parameters()):
+        own.data.lerp_(its.data, 0.75)
+    with Image.open("in.png") as image, torch.no_grad():
+        expected = to_pixels(nets[0]((to_tensor(image, 3) + 1) / 2) * 2 - 1)[0]
+    assert np.abs(drawn["0.25"] - expected).max() <= 1
+    assert (drawn["1"] == drawn[None]).all()
+    assert np.abs(drawn["0"] - drawn["1"]).max() > 3
+    torch.save({"params": nets[1].state_dict()}, tmp_path / "other.pth")
+    assert cli("import", "other.pth").code == 0
+    done = cli("translate", "other", "in.png", "--denoise", "0.5")
+    assert (done.code, "realesr-general-x4v3" in done.err) == (2, True), done.err

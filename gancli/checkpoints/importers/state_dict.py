@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gancli.checkpoints.importers import ncnn
+from gancli.checkpoints.importers import modules, ncnn
 from gancli.checkpoints.importers.layout import State
 from gancli.errors import UserError
 from gancli.system.untrusted import torch_files
@@ -49,6 +49,8 @@ def _state(held: Any, file: Path) -> State:
             break
         beside |= {name: value for name, value in held.items() if isinstance(value, Tensor)}  # such as a mean style
         held = inner
+    if modules.is_module(held):
+        held = modules.tensors(held)
     values = held.values() if isinstance(held, dict) else [held]
     if made := next((value for value in values if isinstance(value, Record | Name)), None):
         raise UserError(f"{file} is refused: it asks to run {printable(named(made))}; nothing was run")
@@ -58,6 +60,8 @@ def _state(held: Any, file: Path) -> State:
 
 
 def _inner(held: Any) -> Any:
-    """Return the dict that a wrapper holds, or None if it is no wrapper."""
-    found = (held[key] for key in WRAPPERS if isinstance(held.get(key), dict)) if isinstance(held, dict) else ()
-    return next(iter(found), None)
+    """Return the dict or module that a wrapper holds, or None if it is no wrapper."""
+    if not isinstance(held, dict):
+        return None
+    found = (held[key] for key in WRAPPERS if key in held)
+    return next((value for value in found if isinstance(value, dict) or modules.is_module(value)), None)

@@ -28,6 +28,7 @@ class TranslationRequest:
     mask: str | None = None
     seed: int | None = None
     attributes: str | None = None
+    denoise: float | None = None
     compare: bool = False
     overwrite: bool = False
 

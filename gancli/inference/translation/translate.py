@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gancli.checkpoints import published
 from gancli.checkpoints.find import find_model
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
@@ -39,6 +40,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
     """
     model = find_model(request.model)
     gan = load_model(model)
+    if request.denoise is not None:
+        blend(gan, request.model, request.denoise)
     draw = _drawing(gan, request, choose_device(device))
     sides: list[int] = []
 
@@ -51,6 +54,7 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
     jobs = [job for job in jobs if job.out not in there]
     about = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
     about |= {"direction": request.direction, "mask": request.mask, "seed": request.seed}
+    about |= {"attributes": request.attributes, "denoise": request.denoise}
     written, failed = [], {}
     for job, outcome in pipeline(jobs, request, measured, about):
         if outcome is None:
@@ -66,6 +70,21 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
 
 # ------------------------------------------------------------------------------------------------ the model
+
+
+@torch.no_grad()
+def blend(gan: GAN[Any], name: str, share: float) -> None:
+    """Blend a model with the one that leaves noise in: the weights become `share` of its own, and the rest of those.
+
+    Real-ESRGAN's authors trained both for it. Raise UserError for a model without such a partner.
+    """
+    known = published.find(name)
+    if known is None or known.blends is None:
+        able = ", ".join(model.name for model in published.MODELS if model.blends)
+        raise UserError(f"--denoise: only {able} can; leave it out")
+    other = load_model(find_model(known.blends))
+    for own, its in zip(gan.parameters(), other.parameters(), strict=True):
+        own.lerp_(its, 1 - share)
 
 
 def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
