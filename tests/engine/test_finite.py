@@ -25,7 +25,7 @@ def state(gan: GAN[Any], players: Any) -> list[Tensor]:
 @pytest.mark.parametrize("plant", [spoil, constant])
 @pytest.mark.parametrize("name", registry.names())
 def test_a_step_that_is_not_finite_moves_nobody(name: str, plant: Callable[[Turn], None]) -> None:
-    gan = make(name)
+    gan = make(name, n_critic=1)
     players, data = gan.players(), feed(gan)
     if name == "wgan":  # what it clips after a turn is no step
         gan.hp = type(gan.hp)(**(vars(gan.hp) | {"clip": 1e9}))

@@ -31,6 +31,7 @@ OPTIONS: dict[str, Sequence[dict[str, Any]]] = {  # beside the defaults: whateve
     "dualgan": [{"dropout": 0.0}],
     "improved": [{"feature_matching": True}, {"history_weight": 0.5}, {"kernels": 0}],
     "sgan": [{"rule": "salimans"}],
+    "sngan-proj": [{"labels": False, "n_critic": 1}, {"n_critic": 1, "rotation": 1.0, "labels_per_class": 2}],
     "unit": [{"mirror": True, "enlarge": 0.2}],
     "rpgan": [{"stddev": True, "g_norm": "none", "mapping": 2}],
     "wgan": [{"d_norm": "batch"}],

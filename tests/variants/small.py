@@ -12,7 +12,7 @@ from gancli import registry
 from gancli.checkpoints.ema import EMA
 from gancli.data.dataset import Dataset
 from gancli.data.feed import Feed
-from gancli.data.kinds.labelled import UNKNOWN
+from gancli.data.kinds.labelled import UNKNOWN, OptionallyLabelled, PartlyLabelled
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
 from gancli.engine.step import play_step
@@ -56,8 +56,10 @@ def feed(gan: GAN[Any], rows: int = 32, seed: int = 0) -> Feed[Any]:
             return torch.randint(len(spec.classes), (rows,), generator=generator)
         return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
 
-    columns = {f.name: column(f.name) for f in dataclasses.fields(gan.data)}
-    dataset = Dataset("noise", spec, gan.data, columns, matched=gan.data is not Unpaired)
+    few = gan.data is OptionallyLabelled and getattr(gan.hp, "labels_per_class", 0)
+    kind = PartlyLabelled if few else gan.data
+    columns = {f.name: column(f.name) for f in dataclasses.fields(kind)}
+    dataset = Dataset("noise", spec, kind, columns, matched=kind is not Unpaired)
     return Feed(dataset, gan.hp.batch, seed, torch.device("cpu"))
 
 

@@ -31,12 +31,12 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Normalise; the gradient passes through W, not through u and v (eq. 12)."""
-        with full_precision(weight.device):  # sigma in bf16 would be off by a percent, in every layer
-            return weight / self.largest(weight)
+        return weight / self.largest(weight)
 
     def largest(self, weight: Tensor) -> Tensor:
         """Return sigma, u' W v."""
-        return self.u @ (weight.flatten(1).float() @ self.v)
+        with full_precision(weight.device):  # in bf16 it would be off by a percent, in every layer
+            return self.u @ (weight.flatten(1).float() @ self.v)
 
     @torch.no_grad()
     def power_step(self, weight: Tensor) -> None:
