@@ -310,7 +310,50 @@ class Translates(Protocol):
     multiple: int  # height and width must be multiples of it; otherwise any size is allowed
 
     def translate(self, image: Tensor, direction: str) -> Tensor:
-        """Translate images (N, C, H, W) in [-1, 1]; float32, of the same size."""
+        """Translate images (N, C, H, W) in [-1, 1]; float32, of the same size, unless the model `Enlarges`."""
+        ...
+
+
+@runtime_checkable
+class Enlarges(Protocol):
+    """A translator whose images are larger than its input's."""
+
+    @property
+    def scale(self) -> int:
+        """Return how many times each side is enlarged."""
+        ...
+
+
+@runtime_checkable
+class Changes(Protocol):
+    """Changes the attributes of an image: `translate --attributes`."""
+
+    multiple: int  # as in Translates
+
+    @property
+    def attributes(self) -> int:
+        """Return A, how many attributes there are."""
+        ...
+
+    def change(self, image: Tensor, attributes: Tensor) -> Tensor:
+        """Translate images (N, C, H, W) in [-1, 1] to attributes (N, A), each 0 or 1."""
+        ...
+
+
+@runtime_checkable
+class DrawsLabels(Protocol):
+    """Generates images from maps of labels: `translate` takes each grey value for a label."""
+
+    multiple: int  # as in Translates
+    edges: bool  # whether a last plane holds the edges between instances
+
+    @property
+    def labels(self) -> int:
+        """Return how many labels there are."""
+        ...
+
+    def draw(self, planes: Tensor) -> Tensor:
+        """Generate images (N, C, H, W) in [-1, 1] from one-hot planes (N, labels, H, W), and one of edges if asked."""
         ...
 
 

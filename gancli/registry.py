@@ -1,4 +1,7 @@
-"""Find variants by name: a module of gancli.variants, an entry point, or a .py file. Listing imports no torch."""
+"""Find variants by name: a module of gancli.variants, an entry point, or a .py file. Listing imports no torch.
+
+Models whose weights can be imported but not trained here are modules of gancli.imported; they are found by name too.
+"""
 
 import ast
 import builtins
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 GROUP = "gancli.variants"
 BUILT_IN = Path(__file__).parent / "variants"
+IMPORTED = Path(__file__).parent / "imported"
 # fast imports; hyperparameters may use only these, so they need no torch
 LIGHT = ("dataclasses", "typing", "gancli.hparams")
 
@@ -46,8 +50,13 @@ class Description:
 
 
 def names() -> list[str]:
-    """List the names of all variants."""
+    """List the names of all variants, which can be trained."""
     return sorted({*_built_in(), *(e.name for e in _installed())})
+
+
+def imported() -> list[str]:
+    """List the names of the models that can only be imported."""
+    return _modules(IMPORTED)
 
 
 def recommended() -> str:
@@ -56,7 +65,11 @@ def recommended() -> str:
 
 
 def _built_in() -> list[str]:
-    return sorted(path.stem.replace("_", "-") for path in BUILT_IN.glob("*.py") if not path.stem.startswith("_"))
+    return _modules(BUILT_IN)
+
+
+def _modules(folder: Path) -> list[str]:
+    return sorted(path.stem.replace("_", "-") for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
 def load(name: str) -> "type[GAN[Any]]":
@@ -71,8 +84,8 @@ def load(name: str) -> "type[GAN[Any]]":
         if entry.name == name:
             source(name)  # reports imports from old paths
             return entry.load()
-    source(name)
-    return _only_gan(importlib.import_module(f"gancli.variants.{name.replace('-', '_')}"), name)
+    path = source(name)
+    return _only_gan(importlib.import_module(f"gancli.{path.parent.name}.{path.stem}"), name)
 
 
 def describe(name: str) -> Description:
@@ -118,9 +131,11 @@ def data_options(name: str) -> frozenset[str] | None:
 
 def source(name: str) -> Path:
     """Return the source file of a variant; raise UserError for an unknown name."""
-    path = Path(name) if name.endswith(".py") else BUILT_IN / f"{name.replace('-', '_')}.py"
+    module = f"{name.replace('-', '_')}.py"
+    paths = [Path(name)] if name.endswith(".py") else [BUILT_IN / module, IMPORTED / module]
     known = name.endswith(".py") or re.fullmatch(r"[a-z0-9-]+", name)  # not a path: names also come from checkpoints
-    if known and path.is_file() and not path.stem.startswith("_"):
+    path = next(filter(Path.is_file, paths), None)
+    if known and path and not path.stem.startswith("_"):
         return moved.checked(path) if name.endswith(".py") else path
     for entry in _installed():
         if entry.name == name:

@@ -58,7 +58,7 @@ def run_folder(model: str) -> Folder | None:
 def _published(model: str) -> Path:
     """Return a published model's checkpoint, downloaded the first time."""
     if known := published.find(model):
-        return published.fetch_checkpoint(*known)
+        return published.fetch_checkpoint(known)
     raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])
 
 

@@ -1,75 +1,68 @@
-"""Published translators, by name: downloaded once from their authors' server and converted."""
+"""Published models, by name: downloaded once from their authors' servers and converted."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from gancli.checkpoints.published_models import MODELS, Published
 from gancli.errors import UserError
 from gancli.system import atomic, cache, cache_room, download
 from gancli.system.digests import sha256_of
 from gancli.system.untrusted.terminal import warn
 
-HOST = "http://efrosgans.eecs.berkeley.edu"
-CYCLEGAN = (
-    "apple2orange", "orange2apple", "summer2winter_yosemite", "winter2summer_yosemite", "horse2zebra", "zebra2horse",
-    "monet2photo", "style_monet", "style_cezanne", "style_ukiyoe", "style_vangogh", "sat2map", "map2sat",
-    "cityscapes_photo2label", "cityscapes_label2photo", "facades_photo2label", "facades_label2photo",
-    "iphone2dslr_flower",
-)  # fmt: skip
-PIX2PIX = ("edges2shoes", "edges2handbags", "facades_label2photo", "day2night", "map2sat", "sat2map")
-FAMILIES = {"cyclegan": CYCLEGAN, "pix2pix": PIX2PIX}
-SHA256: dict[str, str] = {}  # by FAMILY/NAME: the expected hash of the file; none is known yet, see `_convert`
+INSECURE = "http://"
 
 
 def names() -> list[str]:
-    """List the published names; a name that both families have is prefixed with its family."""
-    return [_short(family, name) for family, members in FAMILIES.items() for name in members]
+    """List the published names; a name that two families have is prefixed with its family."""
+    return [_short(model) for model in MODELS]
 
 
-def _short(family: str, name: str) -> str:
-    return f"{family}/{name}" if sum(name in members for members in FAMILIES.values()) > 1 else name
+def _short(model: Published) -> str:
+    return model.full if sum(model.name == other.name for other in MODELS) > 1 else model.name
 
 
-def find(name: str) -> tuple[str, str] | None:
-    """Return family and name of a published model; None for other names.
+def find(name: str) -> Published | None:
+    """Return the published model of a name; None for other names.
 
-    Raise UserError if both families have the name.
+    Raise UserError if two families have the name.
     """
-    family, _, plain = name.rpartition("/")
-    families = [f for f, members in FAMILIES.items() if plain in members and family in ("", f)]
-    if len(families) > 1:
-        raise UserError(f"{name} is ambiguous: give {' or '.join(f'{f}/{name}' for f in families)}")
-    return (families[0], plain) if families else None
+    found = [model for model in MODELS if name in (model.name, model.full)]
+    if len(found) > 1:
+        raise UserError(f"{name} is ambiguous: give {' or '.join(model.full for model in found)}")
+    return found[0] if found else None
 
 
-def url(family: str, name: str) -> str:
-    """Return the authors' URL of a model; GANCLI_MIRROR replaces their host."""
-    return download.mirrored(f"{HOST}/{family}/pretrained_models/{name}.pth")
+def url(model: Published) -> str:
+    """Return the URL to fetch a model from; GANCLI_MIRROR replaces the authors' host."""
+    return download.mirrored(model.url)
 
 
-def fetch_checkpoint(family: str, name: str) -> Path:
+def fetch_checkpoint(model: Published) -> Path:
     """Return the checkpoint of a published model from the cache, downloading and converting it the first time.
 
     Raise UserError if it cannot be downloaded, with the path to put it at, or has wrong content, which is removed.
     """
-    where = "published", family, f"{name}.safetensors"
+    where = "published", model.family, f"{model.name}.safetensors"
     if found := next(filter(Path.is_file, cache.places(*where)), None):
         return found
     converted = cache.folder(*where[:2]) / where[2]
-    source = converted.with_suffix(".pth")
+    source = converted.with_suffix(PurePosixPath(model.url).suffix)
     with cache.full_is_said(cache.root()), download.alone(source.parent):
         if converted.is_file():  # another process was faster
             return converted
         if cache_room.is_marked(cache.root()):
             atomic.remove_leftovers(source.parent)
         if not source.is_file():
-            _fetch(family, name, source)
-        _convert(family, name, source, converted)
+            _fetch(model, source)
+        _convert(model, source, converted)
     return converted
 
 
-def _fetch(family: str, name: str, source: Path) -> None:
-    """Download by https if the host supports it."""
-    plain, known = url(family, name), SHA256.get(f"{family}/{name}")
-    secure = plain.replace("http://", "https://", 1) if plain.startswith(HOST) else plain
+def _fetch(model: Published, source: Path) -> None:
+    """Download by https if the host supports it, after naming the licence."""
+    plain, known = url(model), model.sha256
+    authors = model.url.startswith(INSECURE) and plain == model.url
+    secure = plain.replace(INSECURE, "https://", 1) if authors else plain
+    warn(f"{_short(model)}: {model.licence}")
     try:
         warn(f"fetching {secure}")
         download.fetch(secure, source, known, download.show)
@@ -81,21 +74,22 @@ def _fetch(family: str, name: str, source: Path) -> None:
         download.fetch(plain, source, known, download.show)
 
 
-def _convert(family: str, name: str, source: Path, converted: Path) -> None:
+def _convert(model: Published, source: Path, converted: Path) -> None:
     """Convert a file after checking its hash: the known one, or that of the first download that could be converted.
 
     Raise UserError and remove the file if it does not match.
     """
     from gancli.checkpoints.importers.convert import convert
+    from gancli.checkpoints.importers.layout import Asked
 
-    note = source.with_suffix(".pth.sha256")
-    found, known = sha256_of(source), SHA256.get(f"{family}/{name}")
-    wanted = known or (note.read_text().strip() if note.is_file() else None)
+    note = source.with_suffix(f"{source.suffix}.sha256")
+    found = sha256_of(source)
+    wanted = model.sha256 or (note.read_text().strip() if note.is_file() else "")
     try:
-        if wanted not in (None, found):
-            accept = "" if known else f"; delete {note} if the new file is right"
-            raise UserError(f"its sha256 is {found}, but {name} had {wanted} before{accept}")
-        convert(source, converted, name)
+        if not found.startswith(wanted):
+            accept = "" if model.sha256 else f"; delete {note} if the new file is right"
+            raise UserError(f"its sha256 is {found}, but {model.name} had {wanted} before{accept}")
+        convert(source, converted, Asked(model.name), {"licence": model.licence})
     except UserError as error:
         source.unlink(missing_ok=True)
         raise UserError(f"{source} was removed: {error}") from None

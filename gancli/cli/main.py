@@ -19,6 +19,7 @@ from gancli.cli.commands import (
     check,
     classify,
     evaluate,
+    export,
     import_file,
     interpolate,
     models,
@@ -57,6 +58,7 @@ app.command("eval")(_with_torch(evaluate.command))
 app.add_typer(bench.app, name="bench")
 app.command("import")(_with_torch(import_file.command))
 app.command("list")(models.list_variants)
+app.command("export")(_with_torch(export.command))
 app.command("info")(_with_torch(models.info))
 app.command("check")(_with_torch(check.command))
 app.command("trust")(trusted.command)

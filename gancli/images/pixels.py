@@ -26,6 +26,11 @@ def to_pixels(images: Tensor) -> Pixels:
     return to_bytes(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
+def painted(image: Tensor, rows: int = 256) -> Image.Image:
+    """Convert one image (1, C, H, W) in [-1, 1] to a PIL image, some rows at a time: a large one takes gigabytes."""
+    return to_picture(np.concatenate([to_pixels(strip)[0] for strip in image.split(rows, 2)]))
+
+
 def to_picture(pixels: Pixels) -> Image.Image:
     """Convert one image (H, W, C) with 1, 3 or 4 channels to a PIL image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

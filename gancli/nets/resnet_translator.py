@@ -19,14 +19,14 @@ DOWN = 2  # halvings
 class Block(nn.Module):
     """x + two convolutions of it."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, affine: bool = False) -> None:
         super().__init__()
         self.net = nn.Sequential(
             Convolution(channels, channels, 3, 1, 1, bias=False, padding_mode="reflect"),
-            InstanceNorm2d(channels),
+            InstanceNorm2d(channels, affine),
             nn.ReLU(inplace=True),
             Convolution(channels, channels, 3, 1, 1, bias=False, padding_mode="reflect"),
-            InstanceNorm2d(channels),
+            InstanceNorm2d(channels, affine),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,18 +53,31 @@ class Blur(nn.Module):
 class Encoder(nn.Module):
     """An image to features at a quarter of its size: c7s1-w, d2w, d4w, then residual blocks.
 
-    `down` says how often it halves: where the image is small already, a quarter of its size is too small.
+    `down` says how often it halves: where the image is small already, a quarter of its size is too small. `affine`
+    gives the norms a scale and a shift, as some published weights have.
     """
 
-    def __init__(self, channels: int, width: int, blocks: int, *, down: int = DOWN, antialias: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        blocks: int,
+        *,
+        down: int = DOWN,
+        antialias: bool = False,
+        affine: bool = False,
+    ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(*_conv(channels, width, 7, 1))
+        self.stem = nn.Sequential(*_conv(channels, width, 7, 1, affine=affine))
         # with Blur the convolution keeps the size, and the norm comes before the halving (CUT's code)
         self.down = nn.ModuleList(
-            nn.Sequential(*_conv(w, 2 * w, 3, 1 if antialias else 2, zeros=True), *([Blur()] if antialias else []))
+            nn.Sequential(
+                *_conv(w, 2 * w, 3, 1 if antialias else 2, zeros=True, affine=affine),
+                *([Blur()] if antialias else []),
+            )
             for w in (width << i for i in range(down))
         )
-        self.blocks = nn.ModuleList(Block(width << down) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width << down, affine) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 4w, H/4, W/4)."""
@@ -90,11 +103,18 @@ class Decoder(nn.Module):
     """Features back to an image: residual blocks, u2w, uw, c7s1."""
 
     def __init__(
-        self, channels: int, width: int, blocks: int = 0, *, down: int = DOWN, antialias: bool = False
+        self,
+        channels: int,
+        width: int,
+        blocks: int = 0,
+        *,
+        down: int = DOWN,
+        antialias: bool = False,
+        affine: bool = False,
     ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(width << down) for _ in range(blocks))
-        self.up = nn.ModuleList(_up(width << i, antialias) for i in range(down, 0, -1))
+        self.blocks = nn.ModuleList(Block(width << down, affine) for _ in range(blocks))
+        self.up = nn.ModuleList(_up(width << i, antialias, affine) for i in range(down, 0, -1))
         self.head = nn.Conv2d(width, channels, 7, 1, 3, padding_mode="reflect")
 
     def forward(self, h: Tensor) -> Tensor:
@@ -107,11 +127,20 @@ class Decoder(nn.Module):
 class ResnetTranslator(nn.Module):
     """Images to images (N, C, H, W) of the same size, whose sides are multiples of 2^down, in [-1, 1]."""
 
-    def __init__(self, width: int, blocks: int, spec: DataSpec, *, down: int = DOWN, antialias: bool = False) -> None:
+    def __init__(
+        self,
+        width: int,
+        blocks: int,
+        spec: DataSpec,
+        *,
+        down: int = DOWN,
+        antialias: bool = False,
+        affine: bool = False,
+    ) -> None:
         super().__init__()
         check_size(spec, down)
-        self.encoder = Encoder(spec.channels, width, blocks, down=down, antialias=antialias)
-        self.decoder = Decoder(spec.channels, width, down=down, antialias=antialias)
+        self.encoder = Encoder(spec.channels, width, blocks, down=down, antialias=antialias, affine=affine)
+        self.decoder = Decoder(spec.channels, width, down=down, antialias=antialias, affine=affine)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,13 +157,15 @@ def check_size(spec: DataSpec, down: int = DOWN) -> None:
         )
 
 
-def _conv(before: int, after: int, kernel: int, stride: int, *, zeros: bool = False) -> list[nn.Module]:
+def _conv(
+    before: int, after: int, kernel: int, stride: int, *, zeros: bool = False, affine: bool = False
+) -> list[nn.Module]:
     padding = "zeros" if zeros else "reflect"
     convolution = Convolution(before, after, kernel, stride, kernel // 2, bias=False, padding_mode=padding)
-    return [convolution, InstanceNorm2d(after), nn.ReLU(inplace=True)]
+    return [convolution, InstanceNorm2d(after, affine), nn.ReLU(inplace=True)]
 
 
-def _up(width: int, antialias: bool) -> nn.Sequential:
+def _up(width: int, antialias: bool, affine: bool) -> nn.Sequential:
     half = width // 2
     if antialias:
         # the 1-3-3-1 filter that CUT's code enlarges with is bilinear interpolation
@@ -142,7 +173,7 @@ def _up(width: int, antialias: bool) -> nn.Sequential:
         enlarge.append(Convolution(width, half, 3, 1, 1, bias=False))
     else:
         enlarge = [Transposed(width, half, 3, 2, 1, output_padding=1, bias=False)]
-    return nn.Sequential(*enlarge, InstanceNorm2d(half), nn.ReLU(inplace=True))
+    return nn.Sequential(*enlarge, InstanceNorm2d(half, affine), nn.ReLU(inplace=True))
 
 
 def initialise_xavier(module: nn.Module) -> None:

@@ -19,6 +19,7 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.find import Model
 from gancli.checkpoints.importers import state_dict
 from gancli.checkpoints.importers.convert import convert, import_file
+from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.load import load_model
 from gancli.images.pixels import to_pixels
 from gancli.images.roundtrip import to_tensor
@@ -45,7 +46,7 @@ def test_what_is_imported_draws_what_the_original_draws(layout: str, age: str, t
     state = net.state_dict() if age == "new" else old(net.state_dict())
     file = tmp_path / "horse2zebra.pth"
     torch.save(state, file, _use_new_zipfile_serialization=age != "zipless")
-    out = convert(file, tmp_path / "out.safetensors", "horse2zebra")
+    out = convert(file, tmp_path / "out.safetensors", Asked("horse2zebra"))
     about = checkpoint.describe(out)
     gan: Any = load_model(Model(out, about, ""))
     assert about.spec.domains == ("horse", "zebra")
@@ -77,7 +78,7 @@ def test_import_and_translate(cli: Cli, tmp_path: Path) -> None:
 
 def left_by_a_killed_import(stage: str) -> bytes:
     """Import net.pth as x, and leave what a kill at some stage leaves; returns the bytes of the whole checkpoint."""
-    converted = import_file(Path("net.pth"), "x")
+    converted = import_file(Path("net.pth"), Asked("x"))
     whole = converted.read_bytes()
     converted.parents[1].joinpath("run.json").unlink()
     begun = converted.parent / ".gancli-tmp-4194305-0123abcd"

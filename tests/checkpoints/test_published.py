@@ -8,13 +8,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gancli.checkpoints import published
 from gancli.checkpoints.importers.convert import convert
+from gancli.checkpoints.importers.layout import Asked
+from gancli.checkpoints.published_models import Published
 from gancli.errors import UserError
 from gancli.evaluation.extractors import weights
+from gancli.images.pixels import to_pixels
+from gancli.images.roundtrip import to_tensor
+from gancli.nets.enlargers.srvgg import CompactNet
 from gancli.system import cache, download
 from tests.checkpoints.renditions import ResNet, rendition
 from tests.conftest import Cli
@@ -134,7 +141,7 @@ def test_a_conversion_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
     written: list[bytes] = []
     replace = os.replace
     monkeypatch.setattr(os, "replace", lambda a, b: (replace(a, b), written.append(Path(b).read_bytes()))[0])
-    out = convert(tmp_path / "net.pth", tmp_path / "x.safetensors", "x")
+    out = convert(tmp_path / "net.pth", tmp_path / "x.safetensors", Asked("x"))
     assert written == [out.read_bytes()]
 
 
@@ -144,7 +151,7 @@ def test_one_bad_download_bars_no_name(server: Server, cli: Cli, tmp_path: Path)
     for bad in (b"<html>welcome to the hotel</html>", good[: len(good) // 2], b""):
         server.files["/cyclegan/pretrained_models/monet2photo.pth"] = bad
         done = cli("info", "monet2photo")
-        assert (done.code, len(done.err.splitlines())) == (2, 2), done.err
+        assert (done.code, len(done.err.splitlines())) == (2, 3), done.err
     server.files["/cyclegan/pretrained_models/monet2photo.pth"] = good
     assert cli("info", "monet2photo").code == 0
 
@@ -153,12 +160,16 @@ def test_the_host_is_asked_by_https_first(
     server: Server, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GANCLI_MIRROR")
-    monkeypatch.setattr(published, "HOST", server.url)  # speaks no TLS
+    here = Published(
+        "cyclegan", "horse2zebra", "translate", f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth", "licence"
+    )
+    monkeypatch.setattr(published, "MODELS", (here,))  # whose server speaks no TLS
     torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
     server.files["/cyclegan/pretrained_models/horse2zebra.pth"] = (tmp_path / "net.pth").read_bytes()
     done = cli("info", "horse2zebra")
     assert done.code == 0, done.err
-    secure, plain = done.err.splitlines()
+    licence, secure, plain = done.err.splitlines()
+    assert "licence" in licence
     assert secure.endswith("fetching https" + server.url[4:] + "/cyclegan/pretrained_models/horse2zebra.pth")
     assert "over an insecure connection" in plain
     assert "its sha256 is recorded now" in plain
@@ -174,21 +185,23 @@ def test_a_mirror_serves_all_under_the_paths_of_their_hosts(server: Server) -> N
 def test_wrong_content_for_a_name(server: Server, cli: Cli, tmp_path: Path) -> None:
     server.files["/cyclegan/pretrained_models/zebra2horse.pth"] = b"<html>no such thing</html>"
     done = cli("info", "zebra2horse")
-    assert (done.code, len(done.err.splitlines())) == (2, 2)
+    assert (done.code, len(done.err.splitlines())) == (2, 3)
     assert not list((tmp_path / "cache" / "published").rglob("*.pth"))
 
 
 def test_a_file_that_changed_is_refused(server: Server, tmp_path: Path) -> None:
     torch.save(rendition(lambda: ResNet(4, 9)).state_dict(), tmp_path / "net.pth")
     server.files["/cyclegan/pretrained_models/sat2map.pth"] = (tmp_path / "net.pth").read_bytes()
-    made = published.fetch_checkpoint("cyclegan", "sat2map")
+    model = published.find("cyclegan/sat2map")
+    assert model
+    made = published.fetch_checkpoint(model)
     made.unlink()
     torch.save(rendition(lambda: ResNet(4, 9)).state_dict() | {"other": torch.zeros(1)}, tmp_path / "other.pth")
     made.with_suffix(".pth").write_bytes((tmp_path / "other.pth").read_bytes())
     with pytest.raises(UserError, match="was removed: its sha256 is"):
-        published.fetch_checkpoint("cyclegan", "sat2map")
+        published.fetch_checkpoint(model)
     assert not made.with_suffix(".pth").exists()
-    assert published.fetch_checkpoint("cyclegan", "sat2map") == made  # what is there still is right
+    assert published.fetch_checkpoint(model) == made  # what is there still is right
 
 
 def test_no_network_says_where_to_put_the_file(
@@ -210,8 +223,8 @@ def test_a_missing_file_and_an_ambiguous_name(server: Server, cli: Cli) -> None:
     done = cli("info", "sat2map")
     assert (done.code, "pix2pix/sat2map" in done.err) == (2, True)
     assert cli("info", "horse2zebr").err.count("horse2zebra") == 1
-    assert published.find("pix2pix/sat2map") == ("pix2pix", "sat2map")
-    assert published.find("edges2shoes") == ("pix2pix", "edges2shoes")
+    assert getattr(published.find("pix2pix/sat2map"), "family", None) == "pix2pix"
+    assert getattr(published.find("edges2shoes"), "family", None) == "pix2pix"
     assert published.find("cyclegan/edges2shoes") is None
     assert "horse2zebra" in published.names()
     assert "cyclegan/sat2map" in published.names()
@@ -219,8 +232,37 @@ def test_a_missing_file_and_an_ambiguous_name(server: Server, cli: Cli) -> None:
 
 def test_they_are_listed(server: Server, cli: Cli) -> None:
     lines = cli("list", "--published").out.splitlines()
-    assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[4].split()[1]
-    assert len(lines) == len(published.names()) == 24
+    assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[5].split()[1]
+    assert [line for line in lines if not line.startswith(" ")] == ["gancli translate MODEL …"] * 2
+    assert len(lines) == len(published.names()) + 2
     listed = json.loads(cli("list", "--published", "--json").out)
     assert list(listed) == published.names()
     assert not Handler.asked  # nothing is fetched for it
+
+
+def test_denoise_blends_two_models(server: Server, cli: Cli, tmp_path: Path) -> None:
+    place = "/xinntao/Real-ESRGAN/releases/download/v0.2.5.0/realesr-general{}-x4v3.pth"
+    nets = [CompactNet(3, 4, 2, 4) for _ in range(2)]
+    for net, kind in zip(nets, ("", "-wdn")):
+        torch.save({"params": net.state_dict()}, tmp_path / "net.pth")
+        server.files[place.format(kind)] = (tmp_path / "net.pth").read_bytes()
+    Image.effect_noise((24, 24), 99).convert("RGB").save("in.png")
+    drawn = {}
+    for share in ("0", "0.25", "1", None):
+        done = cli(
+            "translate", "realesr-general-x4v3", "in.png", "--overwrite", *(["--denoise", share] if share else [])
+        )
+        assert done.code == 0, done.err
+        with Image.open("in.realesr-general-x4v3.png") as image:
+            drawn[share] = np.asarray(image).astype(int)
+    for own, its in zip(nets[0].parameters(), nets[1].parameters()):
+        own.data.lerp_(its.data, 0.75)
+    with Image.open("in.png") as image, torch.no_grad():
+        expected = to_pixels(nets[0]((to_tensor(image, 3) + 1) / 2) * 2 - 1)[0]
+    assert np.abs(drawn["0.25"] - expected).max() <= 1
+    assert (drawn["1"] == drawn[None]).all()
+    assert np.abs(drawn["0"] - drawn["1"]).max() > 3
+    torch.save({"params": nets[1].state_dict()}, tmp_path / "other.pth")
+    assert cli("import", "other.pth").code == 0
+    done = cli("translate", "other", "in.png", "--denoise", "0.5")
+    assert (done.code, "realesr-general-x4v3" in done.err) == (2, True), done.err

@@ -1,4 +1,4 @@
-"""Convert other people's generators: state dicts of the CycleGAN and pix2pix repository and of CUT's.
+"""Convert other people's generators.
 
 The architecture is recognised from the names and shapes of the tensors, never from options. No code in a file is run.
 """
@@ -6,6 +6,7 @@ The architecture is recognised from the names and shapes of the tensors, never f
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,42 @@ from gancli import registry
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.about import About
 from gancli.checkpoints.ema import EMA
-from gancli.checkpoints.importers.cyclegan_pix2pix import domains_of, from_resnet, from_unet
-from gancli.checkpoints.importers.state_dict import State, read_state_dict
+from gancli.checkpoints.importers import (
+    animegan,
+    cartoongan,
+    cyclegan_pix2pix,
+    dcgan,
+    esrgan,
+    pix2pixhd,
+    spade,
+    srgan,
+    stargan,
+    ugatit,
+)
+from gancli.checkpoints.importers.layout import Asked, Importer, State
+from gancli.checkpoints.importers.state_dict import read_state_dict
 from gancli.checkpoints.run_folder import RUNS, Folder
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.system import atomic
 from gancli.system.digests import sha256_of
+from gancli.system.untrusted.door import printable
+
+# the first that knows a file reads it
+IMPORTERS: tuple[Importer, ...] = (
+    esrgan, srgan, animegan, cartoongan, ugatit, stargan, spade, pix2pixhd, cyclegan_pix2pix, dcgan
+)  # fmt: skip
 
 
-def import_file(file: Path, name: str | None) -> Path:
-    """Import a file as the run `name` under ./runs and return its checkpoint."""
-    name = name or _name(file)
+def import_file(file: Path, asked: Asked) -> Path:
+    """Import a file as a run under ./runs, named by `asked` or after the file, and return its checkpoint."""
+    name = asked.name or _name(file)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--as {name}: give a name of letters, digits, dots, dashes and underscores")
     folder = Folder(RUNS / name)
     if os.path.lexists(folder.path) and not _left_unfinished(folder, file):
         raise UserError(f"--as {name}: {folder.path} already exists")
-    converted = convert(file, folder.checkpoint(0), name)
+    converted = convert(file, folder.checkpoint(0), dataclasses.replace(asked, name=name))
     about = checkpoint.describe(converted)
     atomic.write_json(folder.about, {"variant": about.variant, "hparams": about.hparams, **about.run})
     folder.tidy()
@@ -61,10 +80,10 @@ def _name(file: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.") or "imported"
 
 
-def convert(file: Path, out: Path, name: str) -> Path:
-    """Convert a state dict to a checkpoint; raise UserError if its architecture is not supported."""
-    gan, variant = to_gan(read_state_dict(file), file, name)
-    kept = {"imported": file.name, "sha256": sha256_of(file), "data": name}
+def convert(file: Path, out: Path, asked: Asked, said: Mapping[str, str] | None = None) -> Path:
+    """Convert a file to a checkpoint, which also says what is `said`; raise UserError if it is not supported."""
+    gan, variant = to_gan(read_state_dict(file), file, asked)
+    kept = {"imported": file.name, "sha256": sha256_of(file), "data": asked.name, **(said or {})}
     hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
     clock = {"step": 0, "images": 0, "total": 0}
     about = About(variant, hp, spec, clock, kept | {"gancli": gancli.__version__}, {})
@@ -75,29 +94,29 @@ def convert(file: Path, out: Path, name: str) -> Path:
 # ----------------------------------------------------------------------------------- recognise the architecture
 
 
-def to_gan(state: State, file: Path, name: str) -> tuple[GAN[Any], str]:
-    """Build the GAN whose G the state dict holds, and return it with the name of its variant."""
-    kinds = {"model.1.weight": from_resnet, "model.model.0.weight": from_unet}
-    reader = next((kinds[first] for first in kinds if first in state), None)
+def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
+    """Build the GAN whose networks the tensors are, and return it with the name of its variant."""
+    reader = next((importer for importer in IMPORTERS if importer.detect(state)), None)
     if reader is None:
-        raise _unknown(file, f"its tensors are {', '.join(list(state)[:3]) or 'none'} …")
+        known = "; ".join(importer.KNOWN_BY for importer in IMPORTERS)
+        named = printable(", ".join(list(state)[:3])) or "none"
+        raise UserError(f"{file} is not a supported generator: its tensors are {named} …; supported are {known}")
     try:
-        variant, options, spec, tensors = reader(state)
-    except (KeyError, IndexError, ValueError) as error:
-        raise _unknown(file, f"it lacks {error}") from None
-    spec = dataclasses.replace(spec, domains=domains_of(name))
-    kind = registry.load(variant)
-    gan = kind(kind.hparams(**options), spec)
-    own: Any = gan.get_submodule("G").state_dict()
-    wrong = [k for k in {**own, **tensors} if k not in own or k not in tensors or own[k].shape != tensors[k].shape]
+        found = reader.convert(state, asked)
+    except (KeyError, IndexError, ValueError, StopIteration) as error:
+        raise _misfit(file, reader, f"it lacks {printable(str(error))}") from None
+    kind = registry.load(found.variant)
+    gan = kind(kind.hparams(**found.hparams), found.spec)
+    names = {*kind.served, *(name.partition(".")[0] for name in found.tensors)}
+    own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in names}
+    own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}
+    both = {**own, **found.tensors}
+    wrong = [k for k in both if k not in own or k not in found.tensors or own[k].shape != found.tensors[k].shape]
     if wrong:
-        raise _unknown(file, f"{wrong[0]} does not fit")
-    gan.get_submodule("G").load_state_dict(tensors)
-    return gan, variant
+        raise _misfit(file, reader, f"{printable(wrong[0])} does not fit")
+    gan.load_state_dict(found.tensors, strict=False)
+    return gan, found.variant
 
 
-def _unknown(file: Path, found: str) -> UserError:
-    return UserError(
-        f"{file} is not a supported generator ({found}): give a ResNet (model.1.weight …) or U-Net "
-        "(model.model.0.weight …) of pytorch-CycleGAN-and-pix2pix, or CUT's"
-    )
+def _misfit(file: Path, reader: Importer, why: str) -> UserError:
+    return UserError(f"{file} is not a supported generator of {reader.KNOWN_BY}: {why}")

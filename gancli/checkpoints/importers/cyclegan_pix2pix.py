@@ -1,18 +1,33 @@
 """Generators of the CycleGAN and pix2pix repository and of CUT's, recognised by tensor names and shapes."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from gancli.checkpoints.importers.state_dict import State
+from gancli.checkpoints.importers.layout import Asked, Converted, State, without
 from gancli.data.spec import DataSpec
 
-RESNET_SIZE, UNET_DEPTHS = 256, range(2, 11)
-
-
 Found = tuple[str, dict[str, Any], DataSpec, State]
+KNOWN_BY = "pytorch-CycleGAN-and-pix2pix and CUT (ResNet: model.1.weight …, U-Net: model.model.0.weight …)"
+RESNET_SIZE, UNET_DEPTHS = 256, range(2, 11)
+BUFFERS = "running_mean", "running_var", "num_batches_tracked", "filt"  # which these networks do without
+
+
+def detect(tensors: State) -> bool:
+    """Tell by the first layer."""
+    return "model.1.weight" in tensors or "model.model.0.weight" in tensors
+
+
+def convert(tensors: State, asked: Asked) -> Converted:
+    """Convert a ResNet or a U-Net."""
+    plain = without(tensors, *BUFFERS)
+    reader = from_unet if "model.model.0.weight" in plain else from_affine if _affine(plain) else from_resnet
+    variant, options, spec, found = reader(plain)
+    spec = dataclasses.replace(spec, domains=domains_of(asked.name))
+    return Converted(variant, options, spec, {f"G.{name}": tensor for name, tensor in found.items()})
 
 
 def domains_of(name: str) -> tuple[str, ...]:
@@ -44,6 +59,36 @@ def from_resnet(state: State) -> Found:
             tensors[f"encoder.blocks.{i}.net.{new}.weight"] = weight
     options = {"width": int(width), "blocks": len(blocks), "antialias": antialias}
     return "cut", options, DataSpec(int(channels), RESNET_SIZE, RESNET_SIZE), tensors
+
+
+def _affine(state: State) -> bool:
+    """Tell whether the first norm has a scale."""
+    scale = state.get("model.2.weight")
+    return scale is not None and scale.dim() == 1
+
+
+def from_affine(state: State) -> Found:
+    """Convert CycleGAN's ResNet with norms that have a scale and a shift, as some tutorials build it."""
+    width, channels = state["model.1.weight"].shape[:2]
+    inner = re.compile(r"model\.(\d+)\.(?:conv_)?block\.(\d+)\.(weight|bias)")
+    blocks = sorted({int(match[1]) for name in state if (match := inner.fullmatch(name))})
+    plain = sorted({int(name.split(".")[1]) for name in state} - {*blocks})
+    halving = [i for i in plain if i < blocks[0]]
+    doubling = [i for i in plain if i > blocks[-1]]
+    names = ["encoder.stem", "encoder.down.0", "encoder.down.1", "decoder.up.0", "decoder.up.1"]
+    tensors: State = {}
+    for name, at in zip(names, [*halving[::2], *doubling[:-1:2]], strict=True):
+        tensors[f"{name}.0.weight"] = state[f"model.{at}.weight"]
+        tensors |= {f"{name}.1.{part}": state[f"model.{at + 1}.{part}"] for part in ("weight", "bias")}
+    for i, block in enumerate(blocks):
+        layers = sorted({int(match[2]) for key in state if (match := inner.fullmatch(key)) and int(match[1]) == block})
+        label = "conv_block" if f"model.{block}.conv_block.{layers[0]}.weight" in state else "block"
+        for new, old, parts in zip((0, 1, 3, 4), layers, (("weight",), ("weight", "bias")) * 2, strict=True):
+            for part in parts:
+                tensors[f"encoder.blocks.{i}.net.{new}.{part}"] = state[f"model.{block}.{label}.{old}.{part}"]
+    tensors |= {f"decoder.head.{part}": state[f"model.{doubling[-1]}.{part}"] for part in ("weight", "bias")}
+    spec = DataSpec(int(channels), RESNET_SIZE, RESNET_SIZE)
+    return "resnet-translator", {"width": int(width), "blocks": len(blocks)}, spec, tensors
 
 
 def from_unet(state: State) -> Found:

@@ -9,10 +9,22 @@ from gancli.system.untrusted.terminal import say
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pth from pytorch-CycleGAN-and-pix2pix or CUT.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of weights: .pth, .pt, .pkl, .ckpt, .tar, …")],
     as_: Annotated[
         str | None,
         typer.Option("--as", metavar="NAME", help="Name for the new run under ./runs; default: the file's name."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Size of the model's images, WIDTHxHEIGHT or N, where the file does not hold it (SPADE)."),
+    ] = None,
+    doublings: Annotated[
+        int | None,
+        typer.Option(help="How often the size doubles, where the file does not hold it (SPADE: 5 or 6).", min=1, max=9),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names of the classes, with commas, where a label follows the noise (DCGAN)."),
     ] = None,
 ) -> None:
     """Convert a published generator to a MODEL.
@@ -20,5 +32,8 @@ def command(
     Its architecture is inferred from its tensors; no code in the file runs.
     """
     from gancli.checkpoints.importers.convert import import_file
+    from gancli.checkpoints.importers.layout import Asked
+    from gancli.images.sizes import parse_size
 
-    say(import_file(file, as_))
+    named = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
+    say(import_file(file, Asked(as_ or "", parse_size(size), doublings, named)))

@@ -11,13 +11,14 @@ from gancli.system.untrusted.terminal import say, say_json
 if TYPE_CHECKING:
     from gancli.checkpoints.find import Model
 
+COMMANDS = {"sample": "sample", "translate": "translate", "enlarge": "translate"}  # for what published models do
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_variants(
     json: Json = False,
     published: Annotated[
-        bool, typer.Option("--published", help="List published translation models and their URLs.")
+        bool, typer.Option("--published", help="List published models, with their URLs and licences.")
     ] = False,
 ) -> None:
     """List the variants, with their purpose, data and authors."""
@@ -38,16 +39,22 @@ def list_variants(
 
 
 def _list_published(json: bool) -> None:
-    """List the published models; translate and info download one when it is first used."""
+    """List the published models by what they do; a command that names one downloads it the first time."""
     from gancli.checkpoints import published
 
-    urls = {name: published.url(*known) for name in published.names() if (known := published.find(name))}
+    found = {name: model for name in published.names() if (model := published.find(name))}
+    urls = {name: published.url(model) for name, model in found.items()}
     if json:
-        say_json(urls, indent=2)
+        say_json(
+            {name: {"does": m.does, "url": urls[name], "licence": m.licence} for name, m in found.items()}, indent=2
+        )
         return
-    width = max(map(len, urls))
-    for name, url in urls.items():
-        say(f"{name:<{width}}  {url}")
+    width = max(map(len, found))
+    for does in dict.fromkeys(model.does for model in found.values()):
+        say(f"gancli {COMMANDS[does]} MODEL …")
+        for name, model in found.items():
+            if model.does == does:
+                say(f"  {name:<{width}}  {urls[name]}  ({model.licence})")
 
 
 def info(
@@ -90,7 +97,7 @@ def _truncation(model: "Model") -> tuple[str | None, str]:
     from gancli.checkpoints.load import kind_of
     from gancli.inference.sampling.truncation import refusal, way_of
 
-    if model.about.variant not in registry.names():
+    if model.about.variant not in (*registry.names(), *registry.imported()):
         return None, f"unknown: info does not run {model.about.variant}"
     kind = kind_of(model.about)
     why = refusal(kind, checkpoint.networks(model.path))
@@ -98,7 +105,8 @@ def _truncation(model: "Model") -> tuple[str | None, str]:
 
 
 def _summary(variant: str) -> str:
-    return registry.describe(variant).summary if variant in registry.names() else variant
+    known = variant in (*registry.names(), *registry.imported())
+    return registry.describe(variant).summary if known else variant
 
 
 def _kimg(clock: dict[str, int], name: str) -> str:

@@ -42,6 +42,13 @@ def command(
     seed: Annotated[
         int | None, typer.Option(help="Seed for the model's noise (dropout); default: no noise.", min=0)
     ] = None,
+    attributes: Annotated[
+        str | None, typer.Option(help="Attributes that the image shall have, such as 1,0,0,1,0 (StarGAN).")
+    ] = None,
+    denoise: Annotated[
+        float | None,
+        typer.Option(help="How much noise to remove, 0 to 1, with realesr-general-x4v3; default: 1.", min=0, max=1),
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Write the source and the translation side by side.")
     ] = False,
@@ -57,7 +64,18 @@ def command(
     from gancli.inference.translation.translate import translate
 
     request = TranslationRequest(
-        model, tuple(images), direction, out, size, tile, mask, seed, compare=compare, overwrite=overwrite
+        model,
+        tuple(images),
+        direction,
+        out,
+        size,
+        tile,
+        mask,
+        seed,
+        attributes,
+        denoise,
+        compare=compare,
+        overwrite=overwrite,
     )
     done = translate(request, device, _progress if sys.stderr.isatty() and not json else None)
     if done.hint:

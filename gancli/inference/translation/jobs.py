@@ -27,6 +27,8 @@ class TranslationRequest:
     tile: int = 1024
     mask: str | None = None
     seed: int | None = None
+    attributes: str | None = None
+    denoise: float | None = None
     compare: bool = False
     overwrite: bool = False
 

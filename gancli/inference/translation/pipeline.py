@@ -65,10 +65,14 @@ def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:
     """Translate a frame and keep its alpha; put it beside its source if a comparison is wanted."""
     drawn = draw(frame)
     if "A" in frame.getbands() and "A" not in drawn.getbands():
+        alpha = frame.getchannel("A")
+        if drawn.size != frame.size:  # an enlarger enlarges it, as it does a grey image
+            alpha = draw(Image.merge("RGB", [alpha] * 3)).convert("L")
         drawn = drawn.convert("RGB")
-        drawn.putalpha(frame.getchannel("A"))
+        drawn.putalpha(alpha)
     if not compare:
         return drawn
+    frame = frame.resize(drawn.size, Image.Resampling.NEAREST)
     strip = Image.new(drawn.mode, (frame.width + drawn.width, frame.height), "white")
     strip.paste(frame.convert(drawn.mode), (0, 0))
     strip.paste(drawn, (frame.width, 0))

@@ -1,18 +1,18 @@
 """Run images of any size through a network: pad them to the multiple that it needs, and tile large ones.
 
-Letters as in `gancli.gan`; T tiles.
+Letters as in `gancli.gan`; T tiles. A network may enlarge: every size of an output is `scale` times that of the input.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gancli.nets.layers.norms import InstanceNorm2d, Statistics
+from gancli.nets.layers.norms import InstanceNorm2d, LayerNorm2d, Statistics
 
-Network = Callable[[Tensor], Tensor]  # images (N, C, H, W) to images of the same size
+Network = Callable[[Tensor], Tensor]  # images (N, C, H, W) to images of the same size, or `scale` times as large
 
 SMALLEST = 16  # least pixels per side of a network's input
 PROBE = 256  # pixels per side of the patches on which a network's reach is measured
@@ -35,15 +35,15 @@ class Tile(NamedTuple):
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
-def apply(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int) -> Tensor:
+def apply(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int, scale: int = 1) -> Tensor:
     """Run images (N, C, H, W) of any size through a network, in tiles of `largest` pixels per side if necessary."""
     height, width = image.shape[2:]
     padded = pad(image, multiple)
     if padded.shape[2] * padded.shape[3] <= largest**2:
         drawn = network(padded)
     else:
-        drawn = _tiled(network, modules, padded, multiple, max(largest // multiple, 2) * multiple)
-    return drawn[:, :, :height, :width]
+        drawn = _tiled(network, modules, padded, multiple, max(largest // multiple, 2) * multiple, scale)
+    return drawn[:, :, : height * scale, : width * scale]
 
 
 def pad(image: Tensor, multiple: int) -> Tensor:
@@ -77,21 +77,24 @@ class Seam(NamedTuple):
         return 2 * self.margin + self.rise
 
 
-def _tiled(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int) -> Tensor:
+def _tiled(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int, scale: int) -> Tensor:
     """Blend overlapping tiles. All norms use the statistics of the whole image, or tiles would be visible."""
     with sharing(modules):
         network(sample(image, multiple, largest))  # the output is discarded: the norms record its statistics
-        seam = fitted(reach(network, image, multiple, largest), multiple, largest)
-        total, weights = torch.zeros_like(image), torch.zeros_like(image[:1, :1])
-        for tile in cut(image.shape[2], image.shape[3], multiple, largest, seam.overlap):
-            weight = _ramps(tile, image, seam)
-            tile.of(total).add_(network(tile.of(image)) * weight)
-            tile.of(weights).add_(weight)
-    return total / weights
+        seam = fitted(reach(network, image, multiple, largest, scale), multiple, largest)
+        height, width = image.shape[2:]
+        total = image.new_zeros(*image.shape[:2], height * scale, width * scale)
+        places = cut(height, width, multiple, largest, seam.overlap)
+        rows = _shares({tile.top: tile.height for tile in places}, height, seam, scale, image)
+        columns = _shares({tile.left: tile.width for tile in places}, width, seam, scale, image)
+        for tile in places:
+            share = rows[tile.top][:, None] * columns[tile.left]
+            Tile(*(scale * side for side in tile)).of(total).addcmul_(network(tile.of(image)), share)
+    return total
 
 
-def reach(network: Network, image: Tensor, multiple: int, largest: int) -> int:
-    """Measure how many pixels into a tile the missing context beyond its edge changes the output.
+def reach(network: Network, image: Tensor, multiple: int, largest: int, scale: int = 1) -> int:
+    """Measure how many pixels of a tile the missing context beyond its edge changes in the output.
 
     Compare patches of the image with their halves; the nominal receptive field would overestimate the reach.
     """
@@ -106,9 +109,9 @@ def reach(network: Network, image: Tensor, multiple: int, largest: int) -> int:
     for dim in (2, 3):
         start = probes.shape[dim] // 2 // multiple * multiple
         rest = probes.shape[dim] - start
-        gap = (network(probes.narrow(dim, start, rest)) - drawn.narrow(dim, start, rest)).abs()
+        gap = (network(probes.narrow(dim, start, rest)) - drawn.narrow(dim, scale * start, scale * rest)).abs()
         seen = (gap.amax((0, 1, 5 - dim)) > VISIBLE).nonzero()
-        found = max(found, int(seen.max()) + 1 if len(seen) else 0)
+        found = max(found, int(seen.max()) // scale + 1 if len(seen) else 0)
     return found
 
 
@@ -145,21 +148,26 @@ def cut(height: int, width: int, multiple: int, largest: int, overlap: int) -> l
     return [Tile(top, left, min(largest, height), min(largest, width)) for top in rows for left in columns]
 
 
-def _ramps(tile: Tile, image: Tensor, seam: Seam) -> Tensor:
-    """Return blending weights (1, 1, h, w) that fall to 0 within the margin of each side with a neighbouring tile."""
-    ramps, (margin, rise) = [], seam
-    for start, length, side in ((tile.top, tile.height, image.shape[2]), (tile.left, tile.width, image.shape[3])):
-        at = torch.arange(length, device=image.device, dtype=image.dtype)
+def _shares(places: dict[int, int], side: int, seam: Seam, scale: int, like: Tensor) -> dict[int, Tensor]:
+    """Return the blending weights along one side of the tiles that start at `places`, with their lengths.
+
+    They fall to 0 within the margin of each end with a neighbour, and add up to 1 at every pixel of the output.
+    """
+    ramps, (margin, rise) = {}, seam
+    sum_of = like.new_zeros(side * scale)
+    for start, length in places.items():
+        at = (torch.arange(length * scale, device=like.device, dtype=like.dtype) + 0.5) / scale - 0.5
         before = (at + 1 - margin) / rise if start else torch.ones_like(at)
         after = (length - at - margin) / rise if start + length < side else torch.ones_like(at)
-        ramps.append(torch.minimum(before, after).clamp(0, 1))
-    return (ramps[0][:, None] * ramps[1])[None, None]
+        ramps[start] = torch.minimum(before, after).clamp(0, 1)
+        sum_of[start * scale : (start + length) * scale] += ramps[start]
+    return {start: ramp / sum_of[start * scale : start * scale + len(ramp)] for start, ramp in ramps.items()}
 
 
 @contextmanager
 def sharing(modules: nn.Module) -> Iterator[None]:
-    """Let all instance norms use the statistics of the first batch that they see for every later batch."""
-    norms: Sequence[InstanceNorm2d] = [m for m in modules.modules() if isinstance(m, InstanceNorm2d)]
+    """Let all instance and layer norms use the statistics of the first batch that they see for every later batch."""
+    norms = [m for m in modules.modules() if isinstance(m, InstanceNorm2d | LayerNorm2d)]
     for norm in norms:
         norm.shared = Statistics()
     try:

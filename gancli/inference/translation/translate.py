@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
+from gancli.checkpoints import published
 from gancli.checkpoints.find import find_model
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
-from gancli.gan import GAN, Fills, Translates
+from gancli.gan import GAN, Changes, DrawsLabels, Enlarges, Fills, Translates
 from gancli.images import roundtrip
-from gancli.images.pixels import to_picture, to_pixels
-from gancli.inference.translation import tiles
+from gancli.images.pixels import painted, to_picture, to_pixels
+from gancli.inference.translation import label_maps, tiles
 from gancli.inference.translation.jobs import TranslationRequest, plan
 from gancli.inference.translation.pipeline import Draw, pipeline
 from gancli.system.devices import choose_device
@@ -38,6 +40,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
     """
     model = find_model(request.model)
     gan = load_model(model)
+    if request.denoise is not None:
+        blend(gan, request.model, request.denoise)
     draw = _drawing(gan, request, choose_device(device))
     sides: list[int] = []
 
@@ -50,6 +54,7 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
     jobs = [job for job in jobs if job.out not in there]
     about = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
     about |= {"direction": request.direction, "mask": request.mask, "seed": request.seed}
+    about |= {"attributes": request.attributes, "denoise": request.denoise}
     written, failed = [], {}
     for job, outcome in pipeline(jobs, request, measured, about):
         if outcome is None:
@@ -67,6 +72,21 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 # ------------------------------------------------------------------------------------------------ the model
 
 
+@torch.no_grad()
+def blend(gan: GAN[Any], name: str, share: float) -> None:
+    """Blend a model with the one that leaves noise in: the weights become `share` of its own, and the rest of those.
+
+    Real-ESRGAN's authors trained both for it. Raise UserError for a model without such a partner.
+    """
+    known = published.find(name)
+    if known is None or known.blends is None:
+        able = ", ".join(model.name for model in published.MODELS if model.blends)
+        raise UserError(f"--denoise: only {able} can; leave it out")
+    other = load_model(find_model(known.blends))
+    for own, its in zip(gan.parameters(), other.parameters(), strict=True):
+        own.lerp_(its, 1 - share)
+
+
 def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
     """Return the function that translates one image; raise UserError if the model cannot do what was requested."""
     gan = gan.to(device)
@@ -76,22 +96,49 @@ def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -
             raise UserError(f"--mask: {type(gan).__name__} does not fill holes; leave it out")
         mask = request.mask
         return lambda picture: _filled(gan, picture, roundtrip.hole(mask, picture.size), channels)
+    if isinstance(gan, DrawsLabels):
+        return label_maps.drawing(gan, request.size)
+    if isinstance(gan, Changes):
+        wanted = attributes(request.attributes, gan.attributes)
+        return _by(gan, lambda x: gan.change(x, wanted.to(x).expand(len(x), -1)), request.tile)
+    if request.attributes is not None:
+        raise UserError(f"--attributes: {type(gan).__name__} has none; leave it out")
     if not isinstance(gan, Translates):
         what = "fills holes: give --mask x,y,w,h or --mask FILE" if isinstance(gan, Fills) else "does not translate"
         raise UserError(f"{type(gan).__name__} {what}")
     direction = choose_direction(request.direction, gan.directions, gan.spec.domains)
     if request.seed is not None:
         _make_noisy(gan, request.seed)
+    return _by(gan, lambda x: gan.translate(x, direction), request.tile, request.seed)
+
+
+def _by(gan: Any, network: tiles.Network, tile: int, seed: int | None = None) -> Draw:
+    """Return the function that runs an image through a network."""
+    scale = _scale(gan)
 
     @torch.inference_mode()
     def draw(picture: Image.Image) -> Image.Image:
-        if request.seed is not None:
-            seed_all("translate", request.seed)  # so an image's noise does not depend on the images before it
-        image = roundtrip.to_tensor(picture, channels).to(device)
-        drawn = tiles.apply(lambda x: gan.translate(x, direction), gan, image, gan.multiple, request.tile)
-        return to_picture(to_pixels(drawn)[0])
+        if seed is not None:
+            seed_all("translate", seed)  # so an image's noise does not depend on the images before it
+        if scale > 1 and gan.spec.channels < 4:
+            picture = picture.convert("RGB")  # an enlarger keeps the colours that alpha hides
+        image = roundtrip.to_tensor(picture, gan.spec.channels).to(gan.device)
+        return painted(tiles.apply(network, gan, image, gan.multiple, tile, scale))
 
     return draw
+
+
+def _scale(gan: GAN[Any]) -> int:
+    return gan.scale if isinstance(gan, Enlarges) else 1
+
+
+def attributes(given: str | None, count: int) -> Tensor:
+    """Read --attributes, such as 1,0,0,1,0, as a row (1, A); raise UserError for another number than the model's."""
+    values = (given or "").split(",")
+    if len(values) != count or not {*values} <= {"0", "1"}:
+        example = ",".join(str(i % 2) for i in range(count))
+        raise UserError(f"--attributes {given or ''}: this model has {count}; give 0 or 1 for each, such as {example}")
+    return torch.tensor([[float(value) for value in values]])
 
 
 def _make_noisy(gan: GAN[Any], seed: int) -> None:

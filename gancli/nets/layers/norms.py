@@ -67,10 +67,21 @@ class BatchNorm1d(BatchNorm2d):
 
 
 class LayerNorm2d(nn.GroupNorm):
-    """Layer normalisation of feature maps: each image by its own statistics (Ba et al. 2016, arXiv:1607.06450)."""
+    """Layer normalisation of feature maps: each image by its own statistics (Ba et al. 2016, arXiv:1607.06450).
+
+    While `shared` is a Statistics, every image is normalised by those, as in InstanceNorm2d.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__(1, channels)
+        self.shared: Statistics | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        if self.shared is None:
+            return super().forward(input)
+        mean, variance = self.shared.of(input, (0, 1, 2, 3))
+        return (input - mean) * torch.rsqrt(variance + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
 
 
 class InstanceNorm2d(nn.Module):
@@ -110,15 +121,15 @@ def _large(x: Tensor) -> bool:
 
 
 class Statistics:
-    """Mean and variance (1, C, 1, 1) of the first batch that a norm sees, for that one and all that follow."""
+    """Mean and variance of the first batch that a norm sees, for that one and all that follow."""
 
     def __init__(self) -> None:
         self._found: tuple[Tensor, Tensor] | None = None
 
-    def of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give them; x (N, C, H, W) decides when it is the first."""
+    def of(self, x: Tensor, axes: tuple[int, ...] = (0, 2, 3)) -> tuple[Tensor, Tensor]:
+        """Return them, over these axes of x (N, C, H, W); they are of x if it is the first."""
         if self._found is None:
-            variance, mean = torch.var_mean(x.float(), (0, 2, 3), correction=0, keepdim=True)
+            variance, mean = torch.var_mean(x.float(), axes, correction=0, keepdim=True)
             self._found = mean, variance
         return self._found
 

@@ -1,0 +1,29 @@
+"""`gancli export MODEL --to FILE`: write a model for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gancli.cli.arguments import MODEL
+from gancli.system.untrusted.terminal import say, say_json
+
+
+def command(
+    model: Annotated[str, MODEL],
+    to: Annotated[Path, typer.Option(help="The file: .onnx, or .safetensors for gancli's own, with inference only.")],
+    direction: Annotated[str | None, typer.Option(help="Of a translator that works both ways: AB or BA.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write a model for other programs.
+
+    An ONNX file is run after it is written, and its largest difference is printed.
+    """
+    from gancli.inference.export import export
+
+    done = export(model, to, direction)
+    if json:
+        say_json({"file": str(done.file), "difference": done.difference, "opset": done.opset})
+        return
+    compared = f" (opset {done.opset}; largest difference {done.difference:.1e})" if done.difference is not None else ""
+    say(f"{done.file}{compared}")

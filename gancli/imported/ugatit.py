@@ -1,0 +1,29 @@
+"""U-GAT-IT: Kim et al. 2020, "U-GAT-IT: Unsupervised Generative Attentional Networks", arXiv:1907.10830."""
+
+from dataclasses import dataclass
+
+from gancli.data.spec import DataSpec
+from gancli.families.repainters import Repainter
+from gancli.hparams import HParams, hparam
+from gancli.nets.translators.ugatit import DOWN, AttentiveNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentiveHParams(HParams):
+    """The authors' code's."""
+
+    width: int = hparam(64, "channels of the first layer", min=1, max=1024)
+    blocks: int = hparam(4, "residual blocks before the attention, and again after it", min=0, max=24)
+    light: bool = hparam(True, "average over the image before the layers that give the scales; else one size only")
+
+
+class UGATIT(Repainter[AttentiveHParams]):
+    """Attention from a classifier of domains, and norms that mix instance and layer statistics (section 3.1)."""
+
+    purpose = "selfies to anime, and other changes of shape"
+    hparams = AttentiveHParams
+
+    def __init__(self, hp: AttentiveHParams, spec: DataSpec) -> None:
+        super().__init__(hp, spec)
+        places = 1 if hp.light else (spec.height >> DOWN) * (spec.width >> DOWN)
+        self.G = AttentiveNet(hp.width, hp.blocks, places, spec.channels)

@@ -1,0 +1,110 @@
+"""Export a trained model for other programs: ONNX, or gancli's own safetensors with inference only."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gancli.checkpoints import checkpoint
+from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.find import Model, find_model
+from gancli.checkpoints.load import load_model
+from gancli.errors import UserError
+from gancli.gan import GAN, Changes, DrawsLabels, Samples, Translates
+from gancli.inference.translation.translate import choose_direction
+from gancli.system import atomic
+
+OPSET = 18
+TRIED = 2  # images on which both are compared
+EXTRA = "pip install 'gancli[onnx]'"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file, and how far its results in [-1, 1] are from this program's; None where nothing is computed."""
+
+    file: Path
+    difference: float | None
+    opset: int | None
+
+
+class _Function(nn.Module):
+    """A method of a model as a module of its own."""
+
+    def __init__(self, gan: nn.Module, method: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.gan, self.method = gan, method
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.method(*inputs)
+
+
+def export(model: str, out: Path, direction: str | None) -> Exported:
+    """Export a model to a file whose suffix says how; raise UserError for others."""
+    kinds = {".onnx": _to_onnx, ".safetensors": _to_safetensors}
+    if out.suffix not in kinds:
+        raise UserError(f"--to {out}: give a file that ends in {' or '.join(kinds)}")
+    found = find_model(model)
+    gan = load_model(found)
+    return kinds[out.suffix](gan, found, out, direction)
+
+
+def _to_safetensors(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> Exported:
+    if direction is not None:
+        raise UserError("--direction: a .safetensors file holds the whole model; leave it out")
+    checkpoint.save_served(out, dataclasses.replace(model.about, metrics={}), EMA(gan))
+    return Exported(out, None, None)
+
+
+def _to_onnx(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> Exported:
+    """Trace the model and write it, then run what was written beside it."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401  # which torch needs
+    except ImportError as error:
+        raise UserError(f"ONNX needs the package {error.name}: {EXTRA}") from None
+    function, names, inputs = _entry(gan, direction)
+    sizes = {0: torch.export.Dim("batch")}
+    traced = torch.onnx.export(
+        _Function(gan, function).eval(),
+        inputs,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=names,
+        output_names=["image"],
+        dynamic_shapes=((sizes,) * len(inputs),),
+        verbose=False,
+    )
+    assert traced is not None
+    traced.model.metadata_props.update({"gancli.variant": model.about.variant, "gancli.sha256": model.fingerprint})
+    with atomic.replacing(out) as temporary:
+        traced.save(str(temporary))
+        session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
+        tried = tuple(torch.cat([one[:1]] * (TRIED + 1)) for one in inputs)  # another batch than was traced
+        with torch.no_grad():
+            expected = function(*tried)
+        (found,) = session.run(None, {name: one.numpy() for name, one in zip(names, tried)})
+    return Exported(out, float((torch.from_numpy(found) - expected).abs().max()), OPSET)
+
+
+def _entry(gan: GAN[Any], direction: str | None) -> tuple[Callable[..., Tensor], list[str], tuple[Tensor, ...]]:
+    """Return what a model computes, the names of its inputs, and examples of them."""
+    height, width = gan.spec.height, gan.spec.width
+    if isinstance(gan, Translates):
+        chosen = choose_direction(direction, gan.directions, gan.spec.domains)
+        image = torch.rand(TRIED, gan.spec.channels, height, width) * 2 - 1
+        return lambda x: gan.translate(x, chosen), ["source"], (image,)
+    if direction is not None:
+        raise UserError(f"--direction: {type(gan).__name__} is no translator; leave it out")
+    if isinstance(gan, Changes):
+        image = torch.rand(TRIED, gan.spec.channels, height, width) * 2 - 1
+        return gan.change, ["source", "attributes"], (image, torch.ones(TRIED, gan.attributes))
+    if isinstance(gan, DrawsLabels):
+        return gan.draw, ["labels"], (torch.rand(TRIED, gan.labels + gan.edges, height, width).round(),)
+    if isinstance(gan, Samples):
+        return gan.generate, ["z"], (gan.prior(TRIED),)
+    raise UserError(f"{type(gan).__name__} can be exported to .safetensors only")
