@@ -15,7 +15,7 @@ from gancli.errors import UserError
 from gancli.system import atomic, web
 from gancli.system.digests import sha256_of
 from gancli.system.untrusted.door import printable, read_json, reason
-from gancli.system.untrusted.terminal import warn
+from gancli.system.untrusted.terminal import shows_progress, warn
 
 TRIES = 4  # connections in a row that bring no new bytes
 PAUSE = 0.5  # seconds before the next try, doubled each time
@@ -75,7 +75,7 @@ def fetch(url: str, path: Path, sha256: str | None = None, progress: Progress | 
 
 def show(done: int, of: int) -> None:
     """Show the progress on a terminal."""
-    if sys.stderr.isatty():
+    if shows_progress():
         share = f"{done / of:.0%}" if of else f"{done >> 20} MiB"
         print(f"\r{share}", end="\n" if done == of else "", file=sys.stderr, flush=True)
 

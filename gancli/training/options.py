@@ -114,4 +114,5 @@ class BenchOptions(SetUp):
     against: list[str] | None = hparam(
         None, "FILE.py or FILE.py:function with another training step to time in alternation; repeatable", panel=RUN
     )
+    quiet: bool = hparam(False, "print errors only", panel=RUN)
     json: bool = hparam(False, "print the report as JSON", panel=RUN)

@@ -24,7 +24,7 @@ class Bench(VariantCommand):
         from gancli.benchmark.benchmark import bench
         from gancli.training.display import display_for
 
-        report = bench(variant, values, options, BEGAN, display_for(quiet=False, json=True))
+        report = bench(variant, values, options, BEGAN, display_for(quiet=options.quiet, json=True))
         if options.json:
             say_json(report)
         else:

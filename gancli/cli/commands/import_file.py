@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.system.untrusted.terminal import say
+from gancli.system.untrusted.terminal import say, say_json
 
 
 def command(
@@ -14,6 +14,7 @@ def command(
         str | None,
         typer.Option("--as", metavar="NAME", help="Name for the new run under ./runs; default: the file's name."),
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Convert a published generator to a MODEL.
 
@@ -21,4 +22,8 @@ def command(
     """
     from gancli.checkpoints.importers.convert import import_file
 
-    say(import_file(file, as_))
+    made = import_file(file, as_)
+    if json:
+        say_json({"checkpoint": str(made)})
+    else:
+        say(made)
