@@ -29,7 +29,10 @@ def command(
         str | None, typer.Option("--class", metavar="NAME|all", help="Class to generate, or all (one row per class).")
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Output: a .png (one grid), an .npz, or a folder/ (one file per seed).")
+        Path,
+        typer.Option(
+            help="Output: a .png (one grid), an .npz, a folder/ (one file per seed), or - (a grid to standard output)."
+        ),
     ] = Path("samples.png"),
     cols: Annotated[int | None, typer.Option(help="Number of columns in the grid.", min=1)] = None,
     like: Annotated[Path | None, typer.Option(help="Generate the images of this PNG from gancli sample again.")] = None,
@@ -41,19 +44,23 @@ def command(
 
     A seed gives the same image however many images are generated.
     """
+    from gancli.images.writing import STANDARD
     from gancli.inference.sampling.draw import ALL, parse_seeds
     from gancli.inference.sampling.like import repeat
     from gancli.inference.sampling.sample import SampleRequest, sample
 
+    if json and out == STANDARD:
+        raise UserError("--out - and --json both write to standard output: give only one")
     if like is not None:
         request = repeat(like, model, best=best)
     elif model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     else:
         drawn = parse_seeds(seeds, n or (8 if of_class == ALL else 64))
-        request = SampleRequest(model, drawn, truncation, cols, of_class=of_class)
+        alone = len(drawn) == 1 and cols is None and of_class != ALL  # a single image has no grid's frame
+        request = SampleRequest(model, drawn, truncation, cols, alone, of_class)
     written = sample(request, out, device, best=best)
     if json:
         say_json({"files": [str(path) for path in written], "seeds": list(request.seeds)})
-    else:
+    elif out != STANDARD:
         say(out if len(written) > 1 else written[0])
