@@ -15,6 +15,7 @@ from gancli.gan import GAN, Fills, Translates
 from gancli.images import roundtrip
 from gancli.images.pixels import to_picture, to_pixels
 from gancli.inference.translation import tiles
+from gancli.inference.translation.existing import Sorted, sort
 from gancli.inference.translation.jobs import TranslationRequest, plan
 from gancli.inference.translation.pipeline import Draw, pipeline
 from gancli.system.devices import choose_device
@@ -46,22 +47,21 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
         return draw(picture)
 
     jobs = plan(request, model.name)
-    there = [job.out for job in jobs if job.out and job.out.exists() and not request.overwrite]
-    jobs = [job for job in jobs if job.out not in there]
+    found = Sorted(jobs, [], {}) if request.overwrite else sort(jobs)
     about = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
     about |= {"direction": request.direction, "mask": request.mask, "seed": request.seed}
-    written, failed = [], {}
-    for job, outcome in pipeline(jobs, request, measured, about):
+    written, failed = [], dict(found.taken)
+    for job, outcome in pipeline(found.open, request, measured, about):
         if outcome is None:
             written += [job.out] if job.out else []
         else:
             failed[job.name] = outcome
         if progress:
-            progress(len(written) + len(failed), len(jobs))
+            progress(len(written) + len(failed), len(found.open) + len(found.taken))
     known = min(gan.spec.height, gan.spec.width)
     larger = request.mask is None and request.size is None and max(sides, default=0) >= 2 * known
     hint = f"{model.name} was trained at {known} pixels per side: --size {known} may look better"
-    return Done(written, there, failed, hint if larger else None)
+    return Done(written, [job.out for job in found.done if job.out], failed, hint if larger else None)
 
 
 # ------------------------------------------------------------------------------------------------ the model
