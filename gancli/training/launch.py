@@ -19,7 +19,7 @@ from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import stoppable
 from gancli.system.processes.spread import spread_over
 from gancli.system.versions import versions
-from gancli.training import length, resuming
+from gancli.training import length, next_steps, resuming
 from gancli.training.batch_size import with_batch
 from gancli.training.diagnostics import DominanceCheck, warn_if_alike
 from gancli.training.display import Quiet, display_for
@@ -78,7 +78,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
     with stoppable() as training.stop, display:
         training.train()
-    return finish(training, folder, options, display)
+    return finish(training, folder, options, display, next_steps.resume(variant, values, options, folder.path))
 
 
 def _restore(newest: Path, state: State) -> None:

@@ -17,6 +17,7 @@ from gancli.engine.timing import StepCost
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
+from gancli.training import next_steps
 from gancli.training.display import Quiet, duration
 from gancli.training.length import Length
 from gancli.training.loop import Training
@@ -80,8 +81,8 @@ def _count(network: torch.nn.Module) -> str:
     return f"{sum(p.numel() for p in network.parameters()):,}"
 
 
-def finish(training: Training, folder: Folder, options: RunOptions, display: Quiet) -> int:
-    """Print how a run ended and return its exit code."""
+def finish(training: Training, folder: Folder, options: RunOptions, display: Quiet, resume: str) -> int:
+    """Print how a run ended and what to do next (`resume` continues it), and return its exit code."""
     stop, clock, seconds = training.stop, training.state.clock, training.state.seconds
     if dist.rank() == 0:
         newest = folder.checkpoints()[-1] if folder.checkpoints() else None
@@ -90,8 +91,9 @@ def finish(training: Training, folder: Folder, options: RunOptions, display: Qui
         display.note(f"{'stopped after' if stop() else 'trained'} {seen}{said}")
         if folder.best.is_file():
             display.note(f"best      {_best(folder)}")
-        if newest:
-            display.note(f"next      gancli sample {newest}")
+        commands = ([resume] if stop() else []) + ([next_steps.use(training.state.gan, folder.path)] if newest else [])
+        for i, command in enumerate(commands):
+            display.note(f"{'' if i else 'next':<10}{command}")
         if options.json:
             result = {"run": str(folder.path), "checkpoint": newest and str(newest), **dataclasses.asdict(clock)}
             result |= {
@@ -99,6 +101,7 @@ def finish(training: Training, folder: Folder, options: RunOptions, display: Qui
                 "metrics": training.metrics,
                 "best": _best_metrics(folder),
                 "stopped": stop(),
+                "next": commands,
             }
             say_json(result)
     return stop.exit_code
