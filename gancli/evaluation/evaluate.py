@@ -13,7 +13,7 @@ from gancli.evaluation import extract, neighbour_sheet, stats_files
 from gancli.evaluation.comparisons import Options, Trial, open_trials
 from gancli.evaluation.extract import Tell
 from gancli.evaluation.extractors.extractor import Extractor
-from gancli.evaluation.extractors.extractor_table import make_extractor
+from gancli.evaluation.extractors.extractor_table import LOCAL, make_extractor
 from gancli.evaluation.image_sets import DRAWN, ImageSet
 from gancli.evaluation.known_truth import domains, shapes
 from gancli.evaluation.protocol import Against, Result, cautions, check_counts, check_like, extractor_facts, protocol_of
@@ -21,6 +21,7 @@ from gancli.images.writing import save_png
 from gancli.metrics import neighbours, scores, table
 from gancli.metrics.features import Features
 from gancli.system.devices import has_bf16
+from gancli.system.download import Unfetched
 
 MEMORISED = 0.02  # share of copies above which a warning says that the model memorised its training images
 
@@ -52,7 +53,10 @@ def _reals(trials: list[Trial]) -> list[ImageSet | None]:
 def _against(options: Options, real: ImageSet | None, device: torch.device, tell: Tell) -> Against | None:
     if not options.names:
         return None
-    extractor = make_extractor(options.extractor, real, device, weights=options.weights, fast=options.fast)
+    try:
+        extractor = make_extractor(options.extractor, real, device, weights=options.weights, fast=options.fast)
+    except Unfetched as error:
+        raise error.or_else(f"--extractor {LOCAL}, which needs no download (its distance is not FID)") from None
     return Against(extractor, *_reference(options, real, extractor, tell))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 from gancli.errors import UserError
@@ -30,6 +31,11 @@ class Unfetched(UserError):
     def __init__(self, url: str, path: Path, why: str) -> None:
         self.why = f"{printable(url)} cannot be fetched ({printable(why, 120)})"
         super().__init__(f"{self.why}: put it at {path}")
+
+    def or_else(self, what: str) -> Self:
+        """Return the error with another way out."""
+        self.args = (f"{self}, or {what}",)
+        return self
 
 
 def mirrored(url: str) -> str:

@@ -23,6 +23,7 @@ from gancli.images.pixels import Pixels, to_pixels
 from gancli.metrics import scores, table
 from gancli.metrics.neighbours import nearest
 from gancli.system import dist
+from gancli.system.download import Unfetched
 from gancli.training.diagnostics import warn_if_copied
 from gancli.training.loop import Evaluate
 
@@ -77,7 +78,10 @@ def _features(metrics: str, gan: GAN[Any], feed: Feed[Any], note: Callable[[str]
             f"--metrics {metrics} gives the uncertainty of a score, not the quality of the model: add another metric"
         )
     real = reference_of(gan, feed.dataset, "", REALS)
-    extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device)
+    try:
+        extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device)
+    except Unfetched as error:
+        raise UserError(f"{error.why}: give --metrics {LOCAL}, which needs no download (it is not FID)") from None
     note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} generated images against {real.count:,} real images")
     draws = issubclass(feed.dataset.kind, Images)  # outputs of translators are meant to be near their inputs
     looked_at = [*names, *(["copies"] if draws else [])]
