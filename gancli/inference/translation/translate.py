@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from gancli.checkpoints.find import find_model
+from gancli.checkpoints.find import find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
 from gancli.gan import GAN, Fills, Translates
@@ -37,6 +37,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
     Raise UserError if there is nothing to translate, or the model is not a translator.
     """
+    if only_published(request.model):
+        _check_before_download(request)
     model = find_model(request.model)
     gan = load_model(model)
     draw = _drawing(gan, request, choose_device(device))
@@ -92,6 +94,16 @@ def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -
         return to_picture(to_pixels(drawn)[0])
 
     return draw
+
+
+def _check_before_download(request: TranslationRequest) -> None:
+    """Raise UserError for what no published model can do, and if there is nothing to translate."""
+    if request.mask is not None:
+        raise UserError(f"--mask: {request.model} does not fill holes; leave it out")
+    jobs = plan(request, request.model)
+    if missing := [job.name for job in jobs if job.source and not job.source.exists()]:
+        if len(missing) == len(jobs):
+            raise UserError(f"{missing[0]}: no such file")
 
 
 def _make_noisy(gan: GAN[Any], seed: int) -> None:
