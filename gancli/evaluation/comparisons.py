@@ -17,16 +17,17 @@ from gancli.data.kinds.images import Images
 from gancli.data.kinds.paired import Paired
 from gancli.data.request import Request, Wanted
 from gancli.errors import UserError
+from gancli.evaluation.class_names import PER_CLASS, check_classes
 from gancli.evaluation.extractors import extractor_table
 from gancli.evaluation.generated import generated_by, generated_by_class, halves, reference_of
 from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet, open_images
+from gancli.evaluation.point_models import check_points
 from gancli.evaluation.translations import Translation, open_domains
 from gancli.gan import GAN, Fills, Translates
 from gancli.images.sizes import parse_size
 from gancli.metrics import table
 
 DEFAULT = 50_000  # images that a model generates
-PER_CLASS = "fid-per-class"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,7 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
     Raise UserError if an input is missing, or does not fit the options.
     """
     found = {name: find_model(name, best=options.best) for name in options.inputs if is_model(name)}
+    check_points(options.data, options.metrics, {name: found.get(name) for name in options.inputs})
     size = _size(options, found)
     trials: list[Trial] = []
     for name in options.inputs:
@@ -104,24 +106,16 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
     if options.of_truth and not all(trial.matched for trial in trials):
         raise UserError(f"--metrics {options.of_truth[0]} needs a translator as MODEL and matched pairs as --data")
     if PER_CLASS in options.metrics:
-        _check_labels(trials)
+        for trial in trials:
+            check_classes(trial.fake, trial.real)
     return trials
-
-
-def _check_labels(trials: list[Trial]) -> None:
-    for side in [side for trial in trials for side in (trial.fake, trial.real)]:
-        if side is None or side.labels is None:
-            raise UserError(
-                f"--metrics {PER_CLASS} needs classes for real and generated images, which "
-                f"{side.name if side else '--stats'} does not have: give one folder per class, or labels"
-            )
 
 
 def _size(options: Options, found: dict[str, Model]) -> tuple[int, int] | None:
     """Return the size to which all images are resized before feature extraction; None keeps each image's own."""
     if options.size:
         return parse_size(options.size)
-    sizes = {(model.about.spec.height, model.about.spec.width) for model in found.values()}
+    sizes = {(spec.height, spec.width) for model in found.values() if not (spec := model.about.spec).points}
     if len(sizes) > 1:
         said = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
         raise UserError(f"these models generate images of {said}: choose one size for the comparison with --size")
@@ -147,7 +141,7 @@ def _drawn(name: str, model: Model, gan: GAN[Any], options: Options) -> Trial:
 def _dataset(options: Options, kind: type[Any], gan: GAN[Any]) -> Dataset[Any]:
     spec = gan.spec
     if options.data:
-        wanted = Wanted((spec.height, spec.width), spec.channels)
+        wanted = Wanted() if spec.points else Wanted((spec.height, spec.width), spec.channels)
         return kind.open(Request(options.data, wanted, options.split))
     if kind is not Images or isinstance(gan, Fills):
         raise UserError("this model generates from a data set: give it with --data, in addition to --stats")

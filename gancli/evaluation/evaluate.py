@@ -7,14 +7,16 @@ from typing import Any
 import torch
 
 from gancli.data.sources import builtin
+from gancli.data.synthetic.points import MIXTURES
 from gancli.data.synthetic.shapes import PRESETS
 from gancli.errors import UserError
-from gancli.evaluation import extract, neighbour_sheet, stats_files
+from gancli.evaluation import extract, neighbour_sheet, point_models, stats_files
+from gancli.evaluation.class_names import PER_CLASS, class_names
 from gancli.evaluation.comparisons import Options, Trial, open_trials
 from gancli.evaluation.extract import Tell
 from gancli.evaluation.extractors.extractor import Extractor
 from gancli.evaluation.extractors.extractor_table import LOCAL, make_extractor
-from gancli.evaluation.image_sets import DRAWN, ImageSet
+from gancli.evaluation.image_sets import DRAWN, GeneratedImages, ImageSet
 from gancli.evaluation.known_truth import domains, shapes
 from gancli.evaluation.protocol import Against, Result, cautions, check_counts, check_like, extractor_facts, protocol_of
 from gancli.images.writing import save_png
@@ -67,18 +69,24 @@ def _result(trial: Trial, against: Against | None, options: Options, tell: Tell)
         found |= _shapes(trial, options.data)
     found |= _pixels(trial, [name for name in options.metrics if name in scores.PIXELS])
     if against is None:
-        by = table.KNOWN_TRUTH if table.KNOWN_TRUTH in options.metrics else "none"
+        points = "points" if options.data in MIXTURES else table.KNOWN_TRUTH
+        by = points if table.KNOWN_TRUTH in options.metrics else "none"
         return Result(fake.name, found, protocol_of({"extractor": by}, fake, real.about() if real else {}))
     features = extract.collect(fake, against.extractor, options.names, tell)
     wanted = [name for name in options.metrics if table.of_features(name)]
     found |= scores.measure(wanted, features, against.features, inception=against.extractor.inception)
     if options.neighbours:
         found |= _show_neighbours(options.neighbours, fake, real, features, against.features)
-    return Result(fake.name, found, protocol_of(extractor_facts(against.extractor), fake, against.about))
+    protocol = protocol_of(extractor_facts(against.extractor), fake, against.about)
+    if PER_CLASS in options.metrics and real is not None:
+        protocol["classes"] = list(class_names(fake, real))
+    return Result(fake.name, found, protocol)
 
 
 def _shapes(trial: Trial, data: str | None) -> dict[str, float]:
     """Score built-in shapes: recover their factors by re-rendering."""
+    if data in MIXTURES and isinstance(trial.fake, GeneratedImages):
+        return point_models.score(data, trial.fake)
     if data not in PRESETS:
         raise UserError(f"--metrics shapes needs the built-in shapes: give --data {' or '.join(PRESETS)}")
     preset = PRESETS[data]

@@ -1,5 +1,6 @@
 """`gancli eval`: score models and folders of images against real images."""
 
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from gancli.cli.arguments import Device
 from gancli.evaluation.extractors import extractor_table
 from gancli.metrics import table
-from gancli.system.untrusted.door import to_json
+from gancli.system.untrusted.door import printable, to_json
 from gancli.system.untrusted.terminal import say, say_json, tell, warn
 
 SECONDS = 15  # between lines of progress
@@ -142,7 +143,8 @@ def _report(results: list[Any]) -> dict[str, Any]:
 
 def _print_table(results: list[Any]) -> None:
     columns = list(results[0].metrics)
-    rows = [["", "images", *(name.replace("_", " ") for name in columns)]]
+    classes = results[0].protocol.get("classes", [])
+    rows = [["", "images", *(_heading(name, classes) for name in columns)]]
     for result in results:
         numbers = [table.shown(name, result.metrics.get(name, float("nan"))) for name in columns]
         rows.append([result.name, f"{result.protocol['generated']['images']:,}", *numbers])
@@ -155,6 +157,14 @@ def _print_table(results: list[Any]) -> None:
         say(line)
 
 
+def _heading(name: str, classes: list[str]) -> str:
+    """Return the heading of a column; that of a class has the name of the class."""
+    of_class = re.fullmatch(r"(.*_class)_(\d+)", name)
+    if of_class and int(of_class[2]) < len(classes):
+        name = f"{of_class[1]}_{printable(classes[int(of_class[2])])}"
+    return name.replace("_", " ")
+
+
 def _small_print(said: dict[str, Any], columns: list[str]) -> list[str]:
     real, network = said["real"], said["extractor"]
     data = (
@@ -162,6 +172,8 @@ def _small_print(said: dict[str, Any], columns: list[str]) -> list[str]:
     )
     if network == "shapes":
         return ["the built-in shapes: factors recovered by re-rendering"]
+    if network == "points":
+        return [f"the modes of {real.get('data', '?')}"]
     if network == "none":
         return [f"against {data}"]
     lines = [f"{network} {said['weights']}, {said['precision']}, {said['resize']}; against {data}"]

@@ -101,9 +101,9 @@ def _check_before_download(request: TranslationRequest) -> None:
     if request.mask is not None:
         raise UserError(f"--mask: {request.model} does not fill holes; leave it out")
     jobs = plan(request, request.model)
-    if missing := [job.name for job in jobs if job.source and not job.source.exists()]:
-        if len(missing) == len(jobs):
-            raise UserError(f"{missing[0]}: no such file")
+    missing = [job.name for job in jobs if job.source and not job.source.exists()]
+    if len(missing) == len(jobs):
+        raise UserError(f"{missing[0]}: no such file")
 
 
 def _make_noisy(gan: GAN[Any], seed: int) -> None:
