@@ -19,17 +19,18 @@ from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import stoppable
 from gancli.system.processes.spread import spread_over
 from gancli.system.versions import versions
-from gancli.training import length, next_steps, resuming
+from gancli.training import length, resuming
 from gancli.training.batch_size import with_batch
 from gancli.training.diagnostics import DominanceCheck, warn_if_alike
-from gancli.training.display import Quiet, display_for
 from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
+from gancli.training.output import next_steps
+from gancli.training.output.display import Quiet, display_for
+from gancli.training.output.summary import finish, tell_plan
 from gancli.training.recorder import Grids, RunRecorder
 from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data, with_preset
 from gancli.training.state import State
-from gancli.training.summary import finish, tell_plan
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:

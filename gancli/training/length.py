@@ -24,10 +24,10 @@ from gancli.engine.timing import StepCost
 from gancli.errors import UserError
 from gancli.system import dist
 from gancli.system.seeds import aside
-from gancli.training.display import Quiet
 from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions, SetUp
+from gancli.training.output.display import Quiet
 from gancli.training.setup import Data
 from gancli.training.state import State
 

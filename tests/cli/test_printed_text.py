@@ -18,7 +18,7 @@ import gancli
 from gancli.inference import classify
 from gancli.inference.classify import Prediction, to_csv
 from gancli.system.untrusted import terminal
-from gancli.training.display import Fancy, Plain
+from gancli.training.output.display import Fancy, Plain
 from tests.cli.strangers import said
 from tests.conftest import Cli, noise_images
 

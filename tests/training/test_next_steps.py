@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from gancli import registry
-from gancli.training import launch, next_steps
+from gancli.training import launch
 from gancli.training.loop import Training
 from gancli.training.options import RunOptions
+from gancli.training.output import next_steps
 from tests.conftest import Cli, Result, noise_images
 from tests.training.test_resuming import QUICK, final
 from tests.variants.small import make

@@ -116,7 +116,7 @@ class Progress:
 
     def __call__(self, name: str, done: int, of: int) -> None:
         """Print a progress line if one is due."""
-        from gancli.training.display import duration
+        from gancli.training.output.display import duration
 
         now = time.monotonic()
         if name != self._name or done <= self._last:  # another set of images

@@ -17,11 +17,11 @@ from gancli.engine.timing import StepCost
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
-from gancli.training import next_steps
-from gancli.training.display import Quiet, duration
 from gancli.training.length import Length
 from gancli.training.loop import Training
 from gancli.training.options import RunOptions
+from gancli.training.output import next_steps
+from gancli.training.output.display import Quiet, duration
 from gancli.training.state import State
 
 
