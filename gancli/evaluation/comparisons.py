@@ -48,6 +48,7 @@ class Options:
     seed: int = 0
     best: bool = False
     neighbours: Path | None = None
+    skip_broken: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -91,7 +92,9 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
     trials: list[Trial] = []
     for name in options.inputs:
         if name not in found:
-            trials.append(Trial(open_images(name, options.split, size, options.n), None))
+            trials.append(
+                Trial(open_images(name, options.split, size, options.n, skip_broken=options.skip_broken), None)
+            )
             continue
         gan = _load(found[name], size, device)
         if isinstance(gan, Translates):
@@ -101,7 +104,7 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
     found_reals = [trial for trial in trials if trial.real and not trial.direction]
     shared = next((trial.real for trial in sorted(found_reals, key=lambda trial: not trial.halved)), None)
     if shared is None and options.data and not all(trial.real for trial in trials):
-        shared = open_images(options.data, options.split, size, options.reals)
+        shared = open_images(options.data, options.split, size, options.reals, skip_broken=options.skip_broken)
     trials = [trial if trial.direction else dataclasses.replace(trial, real=shared) for trial in trials]
     if options.of_truth and not all(trial.matched for trial in trials):
         raise UserError(f"--metrics {options.of_truth[0]} needs a translator as MODEL and matched pairs as --data")
@@ -141,7 +144,9 @@ def _drawn(name: str, model: Model, gan: GAN[Any], options: Options) -> Trial:
 def _dataset(options: Options, kind: type[Any], gan: GAN[Any]) -> Dataset[Any]:
     spec = gan.spec
     if options.data:
-        wanted = Wanted() if spec.points else Wanted((spec.height, spec.width), spec.channels)
+        wanted = Wanted(skip_broken=options.skip_broken)
+        if not spec.points:
+            wanted = dataclasses.replace(wanted, size=(spec.height, spec.width), channels=spec.channels)
         return kind.open(Request(options.data, wanted, options.split))
     if kind is not Images or isinstance(gan, Fills):
         raise UserError("this model generates from a data set: give it with --data, in addition to --stats")
@@ -154,7 +159,7 @@ def _translations(name: str, model: Model, gan: Any, options: Options) -> Iterat
     if options.data is None or options.stats:
         raise UserError(f"{name} translates between two domains: give both with --data, and leave out --stats")
     kind = Paired if options.of_truth else kind_of(model.about).data
-    domains = open_domains(gan, kind, options.data, options.split, options.seed)
+    domains = open_domains(gan, kind, options.data, options.split, options.seed, options.skip_broken)
     for direction in gan.directions:
         source, target = domains.way(direction)
         draw = Translation.of(gan, direction, domains.rows[source], options.n)

@@ -15,7 +15,7 @@ from gancli.data.dataset import Dataset
 from gancli.data.order import order
 from gancli.data.request import Request, Wanted
 from gancli.data.sources import builtin
-from gancli.data.sources.decode import TOLERATED, Item
+from gancli.data.sources.decode import Item, check_broken, named_in, skipped
 from gancli.data.sources.open import list_source
 from gancli.errors import UserError
 from gancli.images.pixels import grey_to_colour, to_pixels
@@ -140,6 +140,7 @@ class ImageFiles(ImageSet):
     size: tuple[int, int] | None = None
     n: int | None = None
     classes: tuple[str, ...] = ()
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         self.items = [self.items[int(i)] for i in chosen(len(self.items), self.n)]
@@ -151,7 +152,7 @@ class ImageFiles(ImageSet):
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
         """Yield the images in order; an image of another size starts a new batch. Skip and report unreadable files.
 
-        Raise UserError if more than 1 % are unreadable.
+        Raise UserError if more than 1 % are unreadable and nobody wants that, or all.
         """
         broken: list[str] = []
         places = [i for i in range(len(self.items)) if share.holds(i // size)]
@@ -172,10 +173,9 @@ class ImageFiles(ImageSet):
 
     def _judge(self, broken: list[str]) -> None:
         said = f"{', '.join(broken[:3])}{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}"
-        if len(broken) > TOLERATED * len(self.items):
-            raise UserError(f"{len(broken)} of {len(self.items)} images of {self.name} cannot be read: {said}")
+        check_broken(len(broken), len(self.items), said, skip=self.skip_broken, name=self.name)
         self.count = len(self.items) - len(broken)
-        self.notes = [f"skipped {len(broken)} unreadable: {said}"] if broken else []
+        self.notes = skipped(len(broken), said)
         if len(self._sizes) > 1:
             self.notes.append(f"images have {len(self._sizes)} different sizes: each was resized separately")
 
@@ -200,6 +200,13 @@ class ImageFiles(ImageSet):
             with entry.write() as draft:
                 draft.seal(asdict(about))
         self.count, self.notes = about.count, about.notes
+        check_broken(
+            len(self.items) - self.count,
+            len(self.items),
+            named_in(self.notes),
+            skip=self.skip_broken,
+            name=self.name,
+        )
         return about.content
 
     def about(self) -> dict[str, Any]:
@@ -252,7 +259,9 @@ class GeneratedImages(ImageSet):
         return {"model": self.name, "checkpoint": self.checkpoint, "images": self.count, "seed": self.seed, "ema": True}
 
 
-def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | None) -> Arrays | ImageFiles:
+def open_images(
+    src: str, split: str, size: tuple[int, int] | None, n: int | None, *, skip_broken: bool = False
+) -> Arrays | ImageFiles:
     """Open a folder, archive, array, data set or built-in; raise UserError if it contains no images."""
     if src in builtin.names():
         pictures = builtin.open_builtin(src, Wanted(size))
@@ -261,7 +270,7 @@ def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | Non
     found = list_source(Request(src, Wanted(size), split))
     if not found.items:
         raise UserError(f"{src} contains no images")
-    return ImageFiles(found.name, found.items, found.key, found.split, size, n, tuple(found.classes))
+    return ImageFiles(found.name, found.items, found.key, found.split, size, n, tuple(found.classes), skip_broken)
 
 
 def reals_of(dataset: Dataset[Any], split: str, n: int | None) -> Arrays:

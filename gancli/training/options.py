@@ -38,6 +38,7 @@ class SetUp:
         panel=RUN,
     )
     split: str = hparam("train", "split to train on, for data sets that have splits: train or test", panel=DATA)
+    skip_broken: bool = hparam(False, "skip files that cannot be read, even if they are more than 1 %", panel=DATA)
     workers: int = hparam(4, "threads that decode images", min=1, max=64, panel=DATA)
     seed: int = hparam(0, "seed of every random choice", min=0, panel=RUN)
     device: Literal["auto", "cpu", "cuda", "mps"] = hparam("auto", "where to compute", panel=RUN)

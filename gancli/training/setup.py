@@ -110,7 +110,7 @@ def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | No
 
 
 def _request(options: SetUp, builtin: str, report: Report) -> Request:
-    wanted = Wanted(parse_size(options.size), options.channels, options.workers)
+    wanted = Wanted(parse_size(options.size), options.channels, options.workers, options.skip_broken)
     return Request(
         options.data or builtin, wanted, options.split, report, options.data_b, options.pairs, options.direction
     )

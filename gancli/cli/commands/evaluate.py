@@ -42,6 +42,9 @@ def command(
     split: Annotated[
         str, typer.Option(help="Split of --data, for data sets that have splits: train or test.")
     ] = "train",
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Skip files that cannot be read, even if they are more than 1 %.")
+    ] = False,
     size: Annotated[
         str | None,
         typer.Option(help="Crop and resize every image to this size first; default: the model's size, or unchanged."),
@@ -90,7 +93,7 @@ def command(
     options = Options(
         inputs=tuple(inputs), data=data, metrics=tuple(names), n=n, reals=reals, split=split,
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
-        neighbours=neighbours,
+        neighbours=neighbours, skip_broken=skip_broken,
     )  # fmt: skip
     with dist.joined(), tuned():
         first = dist.rank() == 0
