@@ -18,6 +18,7 @@ from gancli.system import dist
 from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import stoppable
 from gancli.system.processes.spread import spread_over
+from gancli.system.untrusted.terminal import say_json
 from gancli.system.versions import versions
 from gancli.training import length, resuming
 from gancli.training.batch_size import with_batch
@@ -27,7 +28,8 @@ from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
 from gancli.training.output import next_steps
 from gancli.training.output.display import Quiet, display_for
-from gancli.training.output.summary import finish, tell_plan
+from gancli.training.output.plan import Plan
+from gancli.training.output.summary import finish
 from gancli.training.recorder import Grids, RunRecorder
 from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data, with_preset
 from gancli.training.state import State
@@ -67,8 +69,11 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         state = build_training(data, options.seed, found.total)
     state.clock, state.seconds = Clock(0, 0, found.total), so_far.seconds
     about |= {"measured": dataclasses.asdict(found.measured)} if found.measured else {}
-    tell_plan(display, about, choice, state, data.dataset, folder, newest, found)
+    plan = Plan(about, choice, state, data.dataset, folder, newest, found)
+    plan.tell(display)
     if options.dry_run:
+        if options.json and dist.rank() == 0:
+            say_json(plan.to_json())
         return 0
     if newest:
         _restore(newest, state)

@@ -93,7 +93,8 @@ def settled(
         return _in_minutes(options, data, state, choice, so_far)
     left = known.total - so_far.images
     compiles = options.compile == "on"  # the trial and the run would each take minutes to compile
-    if options.quiet or compiles or left < LEAST * data.hp.batch:
+    unseen = options.quiet and not (options.dry_run and options.json)
+    if unseen or compiles or left < LEAST * data.hp.batch:
         return known
     # without compiling: a trial is short
     training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)

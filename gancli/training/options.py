@@ -99,7 +99,7 @@ class RunOptions(SetUp):
         min=2,
         panel=RUN,
     )
-    dry_run: bool = hparam(False, "print the training plan and stop", panel=RUN)
+    dry_run: bool = hparam(False, "print the training plan and stop; with --json, as one JSON object", panel=RUN)
     quiet: bool = hparam(False, "print errors only", panel=RUN)
     json: bool = hparam(False, "print one JSON object at the end; everything else goes to stderr", panel=RUN)
 

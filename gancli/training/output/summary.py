@@ -1,84 +1,16 @@
-"""Print the training plan before the first step, and the result after the last."""
+"""Print the result of a run after its last step."""
 
 import dataclasses
-import math
-from pathlib import Path
-from typing import Any
 
-import torch
-
-from gancli import registry
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.run_folder import Folder, seen
-from gancli.data.dataset import Dataset
-from gancli.engine.precision import Choice
-from gancli.engine.step import apart_in_parts
-from gancli.engine.timing import StepCost
+from gancli.checkpoints.run_folder import Folder
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
-from gancli.training.length import Length
 from gancli.training.loop import Training
 from gancli.training.options import RunOptions
 from gancli.training.output import next_steps
 from gancli.training.output.display import Quiet, duration
-from gancli.training.state import State
-
-
-def tell_plan(
-    display: Quiet,
-    about: dict[str, Any],
-    choice: Choice,
-    state: State,
-    dataset: Dataset[Any],
-    folder: Folder,
-    newest: Path | None,
-    length: Length,
-) -> None:
-    """Print the training plan."""
-    variant, spec, gan, total = about["variant"], dataset.spec, state.gan, state.clock.total
-    sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
-    threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
-    ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
-    steps, epochs = math.ceil(total / gan.hp.batch), total / len(dataset)
-    start = f", resumed from {newest.name}" if newest else ""
-    recommended = " (recommended: gancli list shows the others)" if registry.describe(variant).recommended else ""
-    display.note(f"variant   {variant}{recommended}")
-    for i, note in enumerate(dataset.notes):
-        display.note(f"{'data' if i == 0 else '':<10}{dataset.name + ': ' if i == 0 else ''}{note}")
-    size = "points" if spec.points else f"{spec.width}x{spec.height}"
-    display.note(f"image     {size}, {spec.channels} channel{'s' * (spec.channels > 1)}")
-    display.note(f"networks  {sizes} parameters")
-    if about["suited"]:
-        said = ", ".join(f"{name} {value}" for name, value in about["suited"].items())
-        display.note(
-            f"preset    {said} (for this data and device; options override it, --preset paper gives the paper's)"
-        )
-    display.note(f"device    {about['device']}{threads}{ranks}")
-    display.note(f"precision {choice}")
-    display.note(
-        f"length    {_asked(length)}{total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}"
-    )
-    if length.cost:
-        display.note(f"time      {_time(length.cost, total - (seen(newest) if newest else 0), gan.hp.batch)}")
-    if (parts := about["options"]["accumulate"]) > 1:
-        said = f"; {apart}" if (apart := apart_in_parts(gan)) else ""
-        display.note(f"batch     {parts} micro-batches of {gan.hp.batch // (parts * dist.world())}{said}")
-    display.note(f"out       {folder.path}{start}")
-
-
-def _asked(length: Length) -> str:
-    return f"{length.measured.minutes:g} minutes, about " if length.measured else ""
-
-
-def _time(cost: StepCost, images: int, batch: int) -> str:
-    """Format how long training on the images will take, and the memory."""
-    rate, memory = batch / cost.seconds, f"; {cost.memory / 2**30:.2g} GiB of memory" if cost.memory else ""
-    return f"about {duration(images / rate)} at {rate:,.{0 if rate > 9 else 2}f} images/s{memory}"
-
-
-def _count(network: torch.nn.Module) -> str:
-    return f"{sum(p.numel() for p in network.parameters()):,}"
 
 
 def finish(training: Training, folder: Folder, options: RunOptions, display: Quiet, resume: str) -> int:
