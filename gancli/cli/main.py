@@ -14,6 +14,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_command
 
 import gancli
+from gancli import contract
 from gancli.cli.arguments import help_without_command, quietable
 from gancli.cli.commands import (
     bench,
@@ -116,7 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if (message := _words(error)) is None:
+        if (message := _words(error) or contract.blamed(error)) is None:
             raise
         return _fail(message, 3 if isinstance(error, Diverged) else 2)
 

@@ -12,7 +12,7 @@ from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
-from gancli.engine.step import apart_in_parts, slow_down
+from gancli.engine.step import apart_in_parts, check_game, slow_down
 from gancli.gan import Clock
 from gancli.system import dist
 from gancli.system.processes.process import tuned
@@ -57,6 +57,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     known = length.asked(options, data, "kimg" in values, before and before.measured)
     state = build_training(data, options.seed, length.MOST_IMAGES)
     choice = choose_precision(state.gan, data, options, before and before.precision)
+    state = _rehearsed(variant, data, state, options, choice)
     about = _about(variant, data, options, choice)
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
@@ -85,6 +86,20 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     with stoppable() as training.stop, display:
         training.train()
     return finish(training, folder, options, display, next_steps.resume(variant, values, options, folder.path))
+
+
+def _rehearsed(variant: str, data: Data, state: State, options: RunOptions, choice: Choice) -> State:
+    """Train a user's own variant for one step and generate images: its errors are found before anything is written.
+
+    Return the state to train, which has not moved.
+    """
+    if not variant.endswith(".py"):
+        return state
+    check_game(state.gan, state.players)
+    training = length.trial(data, state, dataclasses.replace(options, compile="off"), choice, lambda _: None)
+    training.step()
+    Grids(state.gan.eval(), training.feed, options.seed).samples()
+    return build_training(data, options.seed, length.MOST_IMAGES)
 
 
 def _restore(newest: Path, state: State) -> None:

@@ -10,6 +10,7 @@ import torch
 from gancli import registry
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.run_folder import Recorded
+from gancli.contract import check_networks
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
 from gancli.engine.precision import Choice, choose
@@ -92,7 +93,9 @@ def check_batch(kind: type[GAN[Any]], batch: int, options: SetUp) -> None:
 def fresh(data: Data, seed: int) -> GAN[Any]:
     """Build the networks with their initial weights."""
     seed_all("init", seed)
-    return data.kind(data.hp, data.dataset.spec)
+    gan = data.kind(data.hp, data.dataset.spec)
+    check_networks(gan)
+    return gan
 
 
 def build_training(data: Data, seed: int, total: int) -> State:
