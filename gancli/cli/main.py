@@ -100,7 +100,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0: success. 2: wrong use or bad input (one line, no traceback). 3: training diverged. 129, 130, 143: interrupted.
     """
     trusted_code.forget()
-    terminal.hush(False)
     # about damaged metadata and the like; real failures raise. Set here because threads share the filter
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
@@ -120,6 +119,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if (message := _words(error) or contract.blamed(error)) is None:
             raise
         return _fail(message, 3 if isinstance(error, Diverged) else 2)
+    finally:
+        terminal.hush(False)
 
 
 def _words(error: Exception) -> str | None:

@@ -13,7 +13,6 @@ from gancli.errors import UserError
 from gancli.evaluation import extract, neighbour_sheet, point_models, stats_files
 from gancli.evaluation.class_names import PER_CLASS, class_names
 from gancli.evaluation.comparisons import Options, Trial, open_trials
-from gancli.evaluation.extract import Tell
 from gancli.evaluation.extractors.extractor import Extractor
 from gancli.evaluation.extractors.extractor_table import LOCAL, make_extractor
 from gancli.evaluation.image_sets import DRAWN, GeneratedImages, ImageSet
@@ -24,6 +23,7 @@ from gancli.metrics import neighbours, scores, table
 from gancli.metrics.features import Features
 from gancli.system.devices import has_bf16
 from gancli.system.download import Unfetched
+from gancli.system.progress import Tell
 
 MEMORISED = 0.02  # share of copies above which a warning says that the model memorised its training images
 
@@ -56,7 +56,9 @@ def _against(options: Options, real: ImageSet | None, device: torch.device, tell
     if not options.names:
         return None
     try:
-        extractor = make_extractor(options.extractor, real, device, weights=options.weights, fast=options.fast)
+        extractor = make_extractor(
+            options.extractor, real, device, weights=options.weights, fast=options.fast, tell=tell
+        )
     except Unfetched as error:
         raise error.or_else(f"--extractor {LOCAL}, which needs no download (its distance is not FID)") from None
     return Against(extractor, *_reference(options, real, extractor, tell))

@@ -1,12 +1,12 @@
 """Start a training run from the command line's options, and return its exit code."""
 
 import dataclasses
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.run_folder import seen
+from gancli.checkpoints.run_folder import Folder, seen
 from gancli.checkpoints.trust import source_hash, trust
 from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
@@ -16,7 +16,7 @@ from gancli.engine.step import apart_in_parts, check_game, slow_down
 from gancli.gan import Clock
 from gancli.system import dist
 from gancli.system.processes.process import tuned
-from gancli.system.processes.signals import stoppable
+from gancli.system.processes.signals import Interrupted, Stop, stoppable
 from gancli.system.processes.spread import spread_over
 from gancli.system.untrusted.terminal import say_json
 from gancli.system.versions import versions
@@ -77,13 +77,13 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
             say_json(plan.to_json())
         return 0
     if newest:
-        _restore(newest, state)
-    training = _training(data, state, options, choice, display)
-    training.go_back = lambda: resuming.go_back(folder, state, lambda: fresh(data, options.seed))
-    if dist.rank() == 0:
-        grids = Grids(state.ema.gan, training.feed, options.seed)
-        training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
-    with stoppable() as training.stop, display:
+        _restore(newest, state, folder, display)
+    with stoppable() as stop, display:
+        training = _training(data, state, options, choice, display, stop)
+        training.go_back = lambda: resuming.go_back(folder, state, lambda: fresh(data, options.seed))
+        if dist.rank() == 0:
+            grids = Grids(state.ema.gan, training.feed, options.seed)
+            training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
         training.train()
     return finish(training, folder, options, display, next_steps.resume(variant, values, options, folder.path))
 
@@ -102,14 +102,17 @@ def _rehearsed(variant: str, data: Data, state: State, options: RunOptions, choi
     return build_training(data, options.seed, length.MOST_IMAGES)
 
 
-def _restore(newest: Path, state: State) -> None:
-    """Continue from a checkpoint, with its learning rates."""
+def _restore(newest: Path, state: State, folder: Folder, display: Quiet) -> None:
+    """Continue from a checkpoint, with its learning rates, and show the values up to it."""
     resuming.restore(newest, state)
     state.slower = checkpoint.describe(newest).slower
     slow_down(state.players, state.slower)
+    for tick in folder.ticks():
+        if tick["step"] <= state.clock.step:
+            display.tick(tick)
 
 
-def _training(data: Data, state: State, options: RunOptions, choice: Choice, display: Quiet) -> Training:
+def _training(data: Data, state: State, options: RunOptions, choice: Choice, display: Quiet, stop: Stop) -> Training:
     """Build a run, except for its recorder."""
     feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
     play = stepper(
@@ -117,9 +120,12 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
     )
     watchers = Watchers(display)
     if dist.rank() == 0:
+        evaluate = None
+        with suppress(Interrupted), stop.interruptible():  # it may train a network, which a signal ends
+            evaluate = monitored(options.metrics, options.eval_every, state.gan, feed, display.note, display.working)
         watchers = Watchers(
             display,
-            evaluate=monitored(options.metrics, options.eval_every, state.gan, feed, display.note),
+            evaluate=evaluate,
             look=lambda averaged: warn_if_alike(averaged, feed, display.note),
             means=DominanceCheck(display.note).tick,
         )
@@ -131,6 +137,7 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
         watchers,
         accumulate=options.accumulate,
         seed=options.seed,
+        stop=stop,
     )
 
 

@@ -1,7 +1,6 @@
 """`gancli eval`: score models and folders of images against real images."""
 
 import re
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +10,7 @@ from gancli.cli.arguments import Device
 from gancli.evaluation.extractors import extractor_table
 from gancli.metrics import table
 from gancli.system.untrusted.door import printable, to_json
-from gancli.system.untrusted.terminal import say, say_json, tell, warn
-
-SECONDS = 15  # between lines of progress
+from gancli.system.untrusted.terminal import say, say_json, warn
 
 
 def command(
@@ -84,6 +81,7 @@ def command(
     from gancli.system import atomic, dist
     from gancli.system.devices import choose_device
     from gancli.system.processes.process import tuned
+    from gancli.system.progress import progress
 
     extractor_table.check(extractor)
     names = table.parse(extractor_table.default_metrics(extractor) if metrics is None else metrics)
@@ -95,10 +93,10 @@ def command(
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
         neighbours=neighbours, skip_broken=skip_broken,
     )  # fmt: skip
-    with dist.joined(), tuned():
+    with dist.joined(), tuned(), progress() as shown:
         first = dist.rank() == 0
-        progress, note = (Progress(), warn) if first else (_silence, _silence)
-        results = evaluate.evaluate(options, choose_device(device), progress, note)
+        tell, note = (shown, warn) if first else (_silence, _silence)
+        results = evaluate.evaluate(options, choose_device(device), tell, note)
     if not first:
         return
     report = _report(results)
@@ -108,29 +106,6 @@ def command(
         say_json(report)
     else:
         _print_table(results)
-
-
-class Progress:
-    """Print progress, speed and time left on stderr."""
-
-    def __init__(self) -> None:
-        self._name, self._began, self._told = "", 0.0, 0.0
-        self._first = self._last = 0
-
-    def __call__(self, name: str, done: int, of: int) -> None:
-        """Print a progress line if one is due."""
-        from gancli.training.output.display import duration
-
-        now = time.monotonic()
-        if name != self._name or done <= self._last:  # another set of images
-            self._name, self._began, self._told, self._first = name, now, now, done
-        self._last = done
-        if now - self._told < SECONDS or done == self._first:
-            return
-        self._told = now
-        speed = (done - self._first) / (now - self._began)
-        left = duration((of - done) / max(speed, 1e-9))
-        tell(f"{name}: {done:,} of {of:,} images, {speed:.1f} images/s, {left} left")
 
 
 def _silence(*_: object) -> None:

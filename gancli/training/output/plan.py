@@ -14,8 +14,9 @@ from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
 from gancli.engine.step import apart_in_parts
 from gancli.system import dist
+from gancli.system.progress import duration
 from gancli.training.length import Length
-from gancli.training.output.display import Quiet, duration
+from gancli.training.output.display import Quiet
 from gancli.training.state import State
 
 

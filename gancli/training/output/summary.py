@@ -6,11 +6,12 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.run_folder import Folder
 from gancli.metrics import table
 from gancli.system import dist
+from gancli.system.progress import duration
 from gancli.system.untrusted.terminal import say_json
 from gancli.training.loop import Training
 from gancli.training.options import RunOptions
 from gancli.training.output import next_steps
-from gancli.training.output.display import Quiet, duration
+from gancli.training.output.display import Quiet
 
 
 def finish(training: Training, folder: Folder, options: RunOptions, display: Quiet, resume: str) -> int:
