@@ -27,7 +27,8 @@ from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
 from gancli.training.output import next_steps
-from gancli.training.output.display import Quiet, display_for
+from gancli.training.output.display import Quiet
+from gancli.training.output.live import display_for
 from gancli.training.output.plan import Plan
 from gancli.training.output.summary import finish
 from gancli.training.recorder import Grids, RunRecorder

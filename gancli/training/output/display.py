@@ -1,11 +1,10 @@
 """What a training run prints: a live display on a terminal, plain lines elsewhere, or nothing."""
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import IO, Any, Self, TextIO, cast
+from typing import Any, Self, TextIO
 
 from rich.console import Console
 
@@ -133,15 +132,3 @@ class Plain(Quiet):
     def tick(self, tick: Mapping[str, Any]) -> None:
         """Keep the means for the next progress line."""
         self._tick = "  ".join(f"{name} {value:.3f}" for name, value in tick.items() if name not in NOT_TERMS)
-
-
-def display_for(*, quiet: bool, json: bool) -> Quiet:
-    """Choose the display for this output; with `json`, progress goes to stderr."""
-    if quiet:
-        return Quiet()
-    console = Console(file=cast(IO[str], BrokenPipeSafe(sys.stderr if json else sys.stdout)))
-    if not console.is_terminal or json:
-        return Plain(console)
-    from gancli.training.output.live import Fancy
-
-    return Fancy(console)

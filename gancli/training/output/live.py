@@ -1,10 +1,11 @@
 """The live display of a training run: progress, speed, and every term with its values over the whole run."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 from rich.console import Console, ConsoleRenderable, Group
 from rich.control import Control
@@ -15,7 +16,7 @@ from rich.text import Text
 from gancli.gan import Clock
 from gancli.system.progress import Bar
 from gancli.system.untrusted.terminal import line
-from gancli.training.output.display import NOT_TERMS, Plain
+from gancli.training.output.display import NOT_TERMS, BrokenPipeSafe, Plain, Quiet
 
 BARS = "▁▂▃▄▅▆▇█"
 POINTS = 32  # in a sparkline
@@ -129,3 +130,11 @@ def sparkline(values: Sequence[float]) -> str:
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, span = min(means), (max(means) - min(means)) or 1.0
     return "".join(BARS[min(int((mean - low) / span * len(BARS)), len(BARS) - 1)] for mean in means)
+
+
+def display_for(*, quiet: bool, json: bool) -> Quiet:
+    """Choose the display for this output; with `json`, progress goes to stderr."""
+    if quiet:
+        return Quiet()
+    console = Console(file=cast(IO[str], BrokenPipeSafe(sys.stderr if json else sys.stdout)))
+    return Fancy(console) if console.is_terminal and not json else Plain(console)
