@@ -1,4 +1,4 @@
-"""The two failures of a command that are not bugs; the command line turns them into exit codes."""
+"""The failures of a command that are not bugs; the command line turns them into exit codes."""
 
 
 class UserError(ValueError):
@@ -7,6 +7,10 @@ class UserError(ValueError):
 
 class Diverged(ArithmeticError):
     """Training stayed non-finite. Exit code 3."""
+
+
+class BrokenVariant(ValueError):
+    """An error in a variant of the user's own: one line that names file, line and member. Exit code 2."""
 
 
 def missing(kind: str, given: str, known: list[str]) -> UserError:

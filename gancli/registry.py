@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gancli import moved
+from gancli import contract, moved
 from gancli.errors import UserError, missing
 from gancli.hparams import HParams
 from gancli.system.untrusted import trusted_code
@@ -79,7 +79,7 @@ def load(name: str) -> "type[GAN[Any]]":
     trusts it. Raise UserError for an unknown name, and for a file without exactly one GAN class.
     """
     if name.endswith(".py"):
-        return _only_gan(trusted_code.execute(trusted_code.read(source(name))), name)
+        return contract.hold(_only_gan(trusted_code.execute(trusted_code.read(source(name))), name))
     for entry in _installed():
         if entry.name == name:
             source(name)  # reports imports from old paths

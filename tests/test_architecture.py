@@ -21,20 +21,8 @@ GAMES = sorted([*(ROOT / "variants").glob("*.py"), *(ROOT / "families").glob("*.
 # from the top to the ground: what stands above may import what stands below, never the other way round
 HOUSE = (
     *("__main__", "cli", "benchmark", "training", "evaluation", "inference", "checkpoints", "engine"),
-    *(
-        "registry",
-        "moved",
-        "variants",
-        "imported",
-        "families",
-        "gan",
-        "optim",
-        "ops",
-        "nets",
-        "metrics",
-        "data",
-        "images",
-    ),
+    *("registry", "contract", "moved"),
+    *("variants", "imported", "families", "gan", "optim", "ops", "nets", "metrics", "data", "images"),
     *("system", "hparams", "errors"),
 )
 # who must not know whom, though they stand above
@@ -89,7 +77,7 @@ def test_every_init_is_empty() -> None:
 
 
 def test_rooms_are_small() -> None:
-    assert not house.crowded(ROOT, {".": 8, "families": 20, "variants": 100}, otherwise=14)
+    assert not house.crowded(ROOT, {".": 9, "variants": 100}, otherwise=14)
 
 
 def test_one_name_one_class() -> None:

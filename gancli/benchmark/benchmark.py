@@ -21,10 +21,10 @@ from gancli.system.devices import wait_for
 from gancli.system.processes.process import tuned
 from gancli.system.versions import versions
 from gancli.training.batch_size import with_batch
-from gancli.training.display import Quiet
 from gancli.training.length import trial
 from gancli.training.loop import Training
 from gancli.training.options import BenchOptions
+from gancli.training.output.display import Quiet
 from gancli.training.setup import Data, build_training, choose_precision, open_data
 
 WARM_UP = 3  # steps before anything is timed

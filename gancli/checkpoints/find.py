@@ -29,6 +29,11 @@ def find_model(model: str, *, best: bool = False) -> Model:
     return _opened(local(model, best=best) or _published(model))
 
 
+def only_published(model: str) -> bool:
+    """Return whether MODEL names no file or run on this machine, but a published model: all of these translate."""
+    return local(model) is None and published.find(model) is not None
+
+
 def find_local(model: str) -> Model:
     """Find the checkpoint that MODEL names on this machine; nothing is downloaded."""
     if path := local(model):

@@ -1,12 +1,35 @@
 """Arguments and options that several commands share."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+from gancli.system.untrusted import terminal
+
+T = TypeVar("T")
 
 MODEL = typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, a run under ./runs, or a published name.")
 
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
+
+
+def quietable(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command the option --quiet."""
+
+    @wraps(command)
+    def run(*words: Any, quiet: bool = False, **options: Any) -> T:
+        terminal.hush(quiet)
+        return command(*words, **options)
+
+    option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, annotation=Quiet, default=False)
+    signature = inspect.signature(command)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+    return run
 
 
 def help_without_command(context: typer.Context) -> None:

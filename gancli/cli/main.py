@@ -6,14 +6,16 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_command
 
 import gancli
-from gancli.cli.arguments import help_without_command
+from gancli import contract
+from gancli.cli.arguments import help_without_command, quietable
 from gancli.cli.commands import (
     bench,
     check,
@@ -44,11 +46,25 @@ def _with_torch(command: Callable[P, T]) -> Callable[P, T]:
         load_torch()
         return command(*words, **options)
 
-    return loading
+    return quietable(loading)
+
+
+class _Commands(TyperGroup):
+    """The commands, with the five that people begin with above all others."""
+
+    first = ("train", "sample", "interpolate", "translate", "eval")
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands in two groups."""
+        del ctx
+        others = [name for name in self.commands if name not in self.first]
+        for heading, names in {"Commands": self.first, "Helpers": others}.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(60)) for name in names])
 
 
 # without Rich's markup, help takes half the time; commands colour their own output
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(train.app, name="train")
 app.command("sample")(_with_torch(sample.command))
 app.command("interpolate")(_with_torch(interpolate.command))
@@ -57,11 +73,11 @@ app.command("translate")(_with_torch(translate.command))
 app.command("eval")(_with_torch(evaluate.command))
 app.add_typer(bench.app, name="bench")
 app.command("import")(_with_torch(import_file.command))
-app.command("list")(models.list_variants)
+app.command("list")(quietable(models.list_variants))
 app.command("export")(_with_torch(export.command))
 app.command("info")(_with_torch(models.info))
 app.command("check")(_with_torch(check.command))
-app.command("trust")(trusted.command)
+app.command("trust")(quietable(trusted.command))
 
 
 def _print_version(wanted: bool) -> None:
@@ -102,9 +118,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if (message := _words(error)) is None:
+        if (message := _words(error) or contract.blamed(error)) is None:
             raise
         return _fail(message, 3 if isinstance(error, Diverged) else 2)
+    finally:
+        terminal.hush(False)
 
 
 def _words(error: Exception) -> str | None:
@@ -128,7 +146,7 @@ def _words(error: Exception) -> str | None:
 
 
 def _fail(message: str, code: int) -> int:
-    terminal.warn(" ".join(message.split()))
+    terminal.fail(" ".join(message.split()))
     return code
 
 

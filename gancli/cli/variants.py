@@ -13,6 +13,7 @@ from gancli.cli.options import with_options
 from gancli.errors import UserError
 from gancli.hparams import HParams
 from gancli.system.loading import load_torch
+from gancli.system.untrusted import terminal
 from gancli.training.options import OF_SOME_DATA
 
 PANELS = ("Hyperparameters", "Data", "Length", "Run")
@@ -42,6 +43,7 @@ class VariantCommand(TyperCommand):
 
         def command(hparams: HParams, options: Any) -> int:
             values = dataclasses.asdict(hparams)
+            terminal.hush(options.quiet)
             return self.run(variant, {name: values[name] for name in values if name in self.given}, options)
 
         known = registry.data_options(variant)

@@ -15,6 +15,7 @@ class Wanted:
     size: Size | None = None
     channels: int | None = None
     threads: int = 4  # for decoding
+    skip_broken: bool = False  # however many there are
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gancli.contract import broken
 from gancli.engine.finite import not_finite, step_unless
 from gancli.gan import GAN, Clock, Turn
 from gancli.system import dist
@@ -60,7 +61,7 @@ def play_turns(
     """
     log: dict[str, Tensor] = {}
     games, own = [gan.play(part, clock) for part in parts], Parts(len(parts))
-    while turns := list(_next_turns(games, own, amp, players)):
+    while turns := list(_next_turns(gan, games, own, amp, players)):
         player = players[turns[0].player]
         dist.average_gradients(parameters(player))
         loss = torch.stack([turn.loss for turn in turns]).sum()
@@ -84,7 +85,7 @@ class _Played(NamedTuple):
 
 
 def _next_turns(
-    games: Sequence[Iterator[Turn]], own: Parts, amp: Amp, players: Mapping[str, Optimizer]
+    gan: GAN[Any], games: Sequence[Iterator[Turn]], own: Parts, amp: Amp, players: Mapping[str, Optimizer]
 ) -> Iterator[_Played]:
     """Advance every game to its next turn and accumulate that turn's gradients."""
     for i, game in enumerate(games):
@@ -92,7 +93,7 @@ def _next_turns(
             turn = next(game, None)
         if turn is None:
             continue
-        player = players[turn.player]
+        player = _player(turn, gan, players)
         if i == 0:
             player.zero_grad(set_to_none=True)
             if turn.fresh:
@@ -118,11 +119,19 @@ def slow_down(players: Mapping[str, Optimizer], slower: float) -> None:
 
 
 def check_game(gan: GAN[Any], players: Mapping[str, Optimizer]) -> None:
-    """Raise ValueError if the variant has a trainable weight that no player trains."""
+    """Raise BrokenVariant if the variant has a trainable weight that no player trains."""
     moved = {p for player in players.values() for p in parameters(player)}
     idle = [name for name, p in gan.named_parameters() if p not in moved and p.requires_grad]
     if idle:
-        raise ValueError(f"{type(gan).__name__}: no player trains {', '.join(idle[:3])}")
+        raise broken(
+            gan, f"has weights that no player trains: {', '.join(idle[:3])}: give them to an optimiser in players()"
+        )
+
+
+def _player(turn: Turn, gan: GAN[Any], players: Mapping[str, Optimizer]) -> Optimizer:
+    if turn.player not in players:
+        raise broken(gan, f"yields a turn of {turn.player!r}, but players() has {', '.join(players)}")
+    return players[turn.player]
 
 
 class Meter:

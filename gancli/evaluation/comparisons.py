@@ -17,16 +17,17 @@ from gancli.data.kinds.images import Images
 from gancli.data.kinds.paired import Paired
 from gancli.data.request import Request, Wanted
 from gancli.errors import UserError
+from gancli.evaluation.class_names import PER_CLASS, check_classes
 from gancli.evaluation.extractors import extractor_table
 from gancli.evaluation.generated import generated_by, generated_by_class, halves, reference_of
 from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet, open_images
+from gancli.evaluation.point_models import check_points
 from gancli.evaluation.translations import Translation, open_domains
 from gancli.gan import GAN, Fills, Samples, Translates
 from gancli.images.sizes import parse_size
 from gancli.metrics import table
 
 DEFAULT = 50_000  # images that a model generates
-PER_CLASS = "fid-per-class"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class Options:
     seed: int = 0
     best: bool = False
     neighbours: Path | None = None
+    skip_broken: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -90,11 +92,14 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
     Raise UserError if an input is missing, or does not fit the options.
     """
     found = {name: find_model(name, best=options.best) for name in options.inputs if is_model(name)}
+    check_points(options.data, options.metrics, {name: found.get(name) for name in options.inputs})
     size = _size(options, found)
     trials: list[Trial] = []
     for name in options.inputs:
         if name not in found:
-            trials.append(Trial(open_images(name, options.split, size, options.n), None))
+            trials.append(
+                Trial(open_images(name, options.split, size, options.n, skip_broken=options.skip_broken), None)
+            )
             continue
         gan = _load(found[name], size, device)
         if isinstance(gan, Translates):
@@ -104,15 +109,21 @@ def open_trials(options: Options, device: torch.device) -> list[Trial]:
     found_reals = [trial for trial in trials if trial.real and not trial.direction]
     shared = next((trial.real for trial in sorted(found_reals, key=lambda trial: not trial.halved)), None)
     if shared is None and options.data and not all(trial.real for trial in trials):
-        shared = open_images(options.data, options.split, size, options.reals)
+        shared = open_images(options.data, options.split, size, options.reals, skip_broken=options.skip_broken)
     trials = [trial if trial.direction else dataclasses.replace(trial, real=shared) for trial in trials]
+    _check(options, trials)
+    return trials
+
+
+def _check(options: Options, trials: list[Trial]) -> None:
+    """Raise UserError for metrics that the inputs cannot have."""
     if options.of_truth and not all(trial.matched for trial in trials):
         raise UserError(f"--metrics {options.of_truth[0]} needs a translator as MODEL and matched pairs as --data")
     if PER_CLASS in options.metrics:
-        _check_labels(trials)
+        for trial in trials:
+            check_classes(trial.fake, trial.real)
     if options.paths:
         _check_sampling(trials, options.paths)
-    return trials
 
 
 def _check_sampling(trials: list[Trial], score: str) -> None:
@@ -124,20 +135,11 @@ def _check_sampling(trials: list[Trial], score: str) -> None:
             )
 
 
-def _check_labels(trials: list[Trial]) -> None:
-    for side in [side for trial in trials for side in (trial.fake, trial.real)]:
-        if side is None or side.labels is None:
-            raise UserError(
-                f"--metrics {PER_CLASS} needs classes for real and generated images, which "
-                f"{side.name if side else '--stats'} does not have: give one folder per class, or labels"
-            )
-
-
 def _size(options: Options, found: dict[str, Model]) -> tuple[int, int] | None:
     """Return the size to which all images are resized before feature extraction; None keeps each image's own."""
     if options.size:
         return parse_size(options.size)
-    sizes = {(model.about.spec.height, model.about.spec.width) for model in found.values()}
+    sizes = {(spec.height, spec.width) for model in found.values() if not (spec := model.about.spec).points}
     if len(sizes) > 1:
         said = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
         raise UserError(f"these models generate images of {said}: choose one size for the comparison with --size")
@@ -163,7 +165,9 @@ def _drawn(name: str, model: Model, gan: GAN[Any], options: Options) -> Trial:
 def _dataset(options: Options, kind: type[Any], gan: GAN[Any]) -> Dataset[Any]:
     spec = gan.spec
     if options.data:
-        wanted = Wanted((spec.height, spec.width), spec.channels)
+        wanted = Wanted(skip_broken=options.skip_broken)
+        if not spec.points:
+            wanted = dataclasses.replace(wanted, size=(spec.height, spec.width), channels=spec.channels)
         return kind.open(Request(options.data, wanted, options.split))
     if not issubclass(kind, Images) or isinstance(gan, Fills):
         raise UserError("this model generates from a data set: give it with --data, in addition to --stats")
@@ -176,7 +180,7 @@ def _translations(name: str, model: Model, gan: Any, options: Options) -> Iterat
     if options.data is None or options.stats:
         raise UserError(f"{name} translates between two domains: give both with --data, and leave out --stats")
     kind = Paired if options.of_truth else kind_of(model.about).data
-    domains = open_domains(gan, kind, options.data, options.split, options.seed)
+    domains = open_domains(gan, kind, options.data, options.split, options.seed, options.skip_broken)
     for direction in gan.directions:
         source, target = domains.way(direction)
         draw = Translation.of(gan, direction, domains.rows[source], options.n)

@@ -7,20 +7,23 @@ from typing import Any
 import torch
 
 from gancli.data.sources import builtin
+from gancli.data.synthetic.points import MIXTURES
 from gancli.data.synthetic.shapes import PRESETS
 from gancli.errors import UserError
-from gancli.evaluation import extract, neighbour_sheet, path_lengths, stats_files
+from gancli.evaluation import extract, neighbour_sheet, path_lengths, point_models, stats_files
+from gancli.evaluation.class_names import PER_CLASS, class_names
 from gancli.evaluation.comparisons import Options, Trial, open_trials
-from gancli.evaluation.extract import Tell
 from gancli.evaluation.extractors.extractor import Extractor
-from gancli.evaluation.extractors.extractor_table import make_extractor
-from gancli.evaluation.image_sets import DRAWN, ImageSet
+from gancli.evaluation.extractors.extractor_table import LOCAL, make_extractor
+from gancli.evaluation.image_sets import DRAWN, GeneratedImages, ImageSet
 from gancli.evaluation.known_truth import domains, shapes
 from gancli.evaluation.protocol import Against, Result, cautions, check_counts, check_like, extractor_facts, protocol_of
 from gancli.images.writing import save_png
 from gancli.metrics import neighbours, scores, table
 from gancli.metrics.features import Features
 from gancli.system.devices import has_bf16
+from gancli.system.download import Unfetched
+from gancli.system.progress import Tell
 
 MEMORISED = 0.02  # share of copies above which a warning says that the model memorised its training images
 
@@ -53,7 +56,12 @@ def _reals(trials: list[Trial]) -> list[ImageSet | None]:
 def _against(options: Options, real: ImageSet | None, device: torch.device, tell: Tell) -> Against | None:
     if not options.names and not options.paths:
         return None
-    extractor = make_extractor(options.extractor, real, device, weights=options.weights, fast=options.fast)
+    try:
+        extractor = make_extractor(
+            options.extractor, real, device, weights=options.weights, fast=options.fast, tell=tell
+        )
+    except Unfetched as error:
+        raise error.or_else(f"--extractor {LOCAL}, which needs no download (its distance is not FID)") from None
     if not options.names:
         return Against(extractor, None, real.about() if real else {})
     return Against(extractor, *_reference(options, real, extractor, tell))
@@ -66,7 +74,8 @@ def _result(trial: Trial, against: Against | None, options: Options, tell: Tell)
         found |= _shapes(trial, options.data)
     found |= _pixels(trial, [name for name in options.metrics if name in scores.PIXELS])
     if against is None:
-        by = table.KNOWN_TRUTH if table.KNOWN_TRUTH in options.metrics else "none"
+        points = "points" if options.data in MIXTURES else table.KNOWN_TRUTH
+        by = points if table.KNOWN_TRUTH in options.metrics else "none"
         return Result(fake.name, found, protocol_of({"extractor": by}, fake, real.about() if real else {}))
     said = protocol_of(extractor_facts(against.extractor), fake, against.about)
     if against.features is not None:
@@ -74,6 +83,8 @@ def _result(trial: Trial, against: Against | None, options: Options, tell: Tell)
     if options.paths and trial.gan is not None:
         found |= path_lengths.path_lengths(trial.gan, against.extractor, fake.name, fake.count, options.seed, tell)
         said["paths"] = path_lengths.PROTOCOL
+    if PER_CLASS in options.metrics and real is not None:
+        said["classes"] = list(class_names(fake, real))
     return Result(fake.name, found, said)
 
 
@@ -90,6 +101,8 @@ def _of_features(
 
 def _shapes(trial: Trial, data: str | None) -> dict[str, float]:
     """Score built-in shapes: recover their factors by re-rendering."""
+    if data in MIXTURES and isinstance(trial.fake, GeneratedImages):
+        return point_models.score(data, trial.fake)
     if data not in PRESETS:
         raise UserError(f"--metrics shapes needs the built-in shapes: give --data {' or '.join(PRESETS)}")
     preset = PRESETS[data]

@@ -1,6 +1,5 @@
 """Extract features from images once: the features of a reference are cached."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from safetensors.torch import load, save_file
@@ -12,10 +11,9 @@ from gancli.evaluation.image_sets import ImageSet, Share
 from gancli.metrics import fid, table
 from gancli.metrics.features import Collector, Features, Moments
 from gancli.system import cache, dist
+from gancli.system.progress import Tell
 from gancli.system.untrusted.door import held_to
 from gancli.system.untrusted.terminal import warn
-
-Tell = Callable[[str, int, int], None]  # name of the image set, images done, images in total
 
 
 def cached(real: ImageSet, extractor: Extractor, names: list[str], tell: Tell) -> Features:

@@ -77,4 +77,4 @@ def generated_by_class(
 
     with dist.alone():
         labels = torch.cat([feed.at(first).label.cpu() for first in range(0, count, DRAWN)])[:count]
-    return GeneratedImages(name, draw, count, seed, known, labels)
+    return GeneratedImages(name, draw, count, seed, known, labels, classes=gan.classes)

@@ -15,7 +15,7 @@ from gancli.data.dataset import Dataset
 from gancli.data.order import order
 from gancli.data.request import Request, Wanted
 from gancli.data.sources import builtin
-from gancli.data.sources.decode import TOLERATED, Item
+from gancli.data.sources.decode import Item, check_broken, named_in, skipped
 from gancli.data.sources.open import list_source
 from gancli.errors import UserError
 from gancli.images.pixels import grey_to_colour, to_pixels
@@ -53,6 +53,7 @@ class ImageSet(ABC):
     name: str
     count: int  # images in the set, minus those that turn out to be unreadable
     labels: Tensor | None
+    classes: tuple[str, ...]  # a label is an index into it; empty if their names are unknown
     notes: list[str]
 
     @abstractmethod
@@ -89,6 +90,7 @@ class Arrays(ImageSet):
     labels: Tensor | None = None
     notes: list[str] = field(default_factory=list)
     n: int | None = None
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.index = chosen(len(self.images), self.n)
@@ -137,6 +139,8 @@ class ImageFiles(ImageSet):
     split: str = ""
     size: tuple[int, int] | None = None
     n: int | None = None
+    classes: tuple[str, ...] = ()
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         self.items = [self.items[int(i)] for i in chosen(len(self.items), self.n)]
@@ -148,7 +152,7 @@ class ImageFiles(ImageSet):
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
         """Yield the images in order; an image of another size starts a new batch. Skip and report unreadable files.
 
-        Raise UserError if more than 1 % are unreadable.
+        Raise UserError if more than 1 % are unreadable and nobody wants that, or all.
         """
         broken: list[str] = []
         places = [i for i in range(len(self.items)) if share.holds(i // size)]
@@ -169,10 +173,9 @@ class ImageFiles(ImageSet):
 
     def _judge(self, broken: list[str]) -> None:
         said = f"{', '.join(broken[:3])}{f' and {len(broken) - 3} more' if len(broken) > 3 else ''}"
-        if len(broken) > TOLERATED * len(self.items):
-            raise UserError(f"{len(broken)} of {len(self.items)} images of {self.name} cannot be read: {said}")
+        check_broken(len(broken), len(self.items), said, skip=self.skip_broken, name=self.name)
         self.count = len(self.items) - len(broken)
-        self.notes = [f"skipped {len(broken)} unreadable: {said}"] if broken else []
+        self.notes = skipped(len(broken), said)
         if len(self._sizes) > 1:
             self.notes.append(f"images have {len(self._sizes)} different sizes: each was resized separately")
 
@@ -197,6 +200,13 @@ class ImageFiles(ImageSet):
             with entry.write() as draft:
                 draft.seal(asdict(about))
         self.count, self.notes = about.count, about.notes
+        check_broken(
+            len(self.items) - self.count,
+            len(self.items),
+            named_in(self.notes),
+            skip=self.skip_broken,
+            name=self.name,
+        )
         return about.content
 
     def about(self) -> dict[str, Any]:
@@ -220,6 +230,7 @@ class GeneratedImages(ImageSet):
     checkpoint: str = ""
     labels: Tensor | None = None
     notes: list[str] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
 
     @torch.no_grad()
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
@@ -227,10 +238,17 @@ class GeneratedImages(ImageSet):
         for first in range(0, self.count, DRAWN):
             if not share.holds(first // DRAWN):
                 continue
-            with aside("eval", self.seed, first):
-                fakes = self.draw(first)
-            pixels = torch.from_numpy(to_pixels(fakes)).permute(0, 3, 1, 2)[: self.count - first]
+            pixels = torch.from_numpy(to_pixels(self._drawn(first))).permute(0, 3, 1, 2)
             yield from ((first + i * size, part) for i, part in enumerate(grey_to_colour(pixels).split(size)))
+
+    @torch.no_grad()
+    def floats(self) -> Tensor:
+        """Generate all images as floats, as points are: (N, C, H, W)."""
+        return torch.cat([self._drawn(first).float().cpu() for first in range(0, self.count, DRAWN)])
+
+    def _drawn(self, first: int) -> Tensor:
+        with aside("eval", self.seed, first):
+            return self.draw(first)[: self.count - first]
 
     def content(self) -> str:
         """Return an empty string: generated images are never the reference."""
@@ -241,19 +259,22 @@ class GeneratedImages(ImageSet):
         return {"model": self.name, "checkpoint": self.checkpoint, "images": self.count, "seed": self.seed, "ema": True}
 
 
-def open_images(src: str, split: str, size: tuple[int, int] | None, n: int | None) -> Arrays | ImageFiles:
+def open_images(
+    src: str, split: str, size: tuple[int, int] | None, n: int | None, *, skip_broken: bool = False
+) -> Arrays | ImageFiles:
     """Open a folder, archive, array, data set or built-in; raise UserError if it contains no images."""
     if src in builtin.names():
         pictures = builtin.open_builtin(src, Wanted(size))
-        return Arrays(src, torch.from_numpy(pictures.images), "", torch.from_numpy(pictures.labels), n=n)
+        labels = torch.from_numpy(pictures.labels)
+        return Arrays(src, torch.from_numpy(pictures.images), "", labels, n=n, classes=pictures.classes)
     found = list_source(Request(src, Wanted(size), split))
     if not found.items:
         raise UserError(f"{src} contains no images")
-    return ImageFiles(found.name, found.items, found.key, found.split, size, n)
+    return ImageFiles(found.name, found.items, found.key, found.split, size, n, tuple(found.classes), skip_broken)
 
 
 def reals_of(dataset: Dataset[Any], split: str, n: int | None) -> Arrays:
     """Return the images that a model should imitate: a data set's images, its targets, or its second domain."""
     column = next(dataset.columns[name] for name in ("image", "target", "b") if name in dataset.columns)
     labels = dataset.columns.get("label")
-    return Arrays(dataset.name, column, split, labels, n=n)
+    return Arrays(dataset.name, column, split, labels, n=n, classes=dataset.spec.classes)

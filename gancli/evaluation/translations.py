@@ -30,14 +30,16 @@ class Domains:
         return (0, 1) if direction == "AB" else (1, 0)
 
 
-def open_domains(gan: GAN[Any], kind: type[Batch], data: str, split: str, seed: int) -> Domains:
+def open_domains(
+    gan: GAN[Any], kind: type[Batch], data: str, split: str, seed: int, skip_broken: bool = False
+) -> Domains:
     """Read the domains that a model translates between, in the model's order; raise UserError for other data.
 
     If `kind` is Paired, the images are matched.
     """
     spec = gan.spec
     made = spec.domains[0] if spec.domains and spec.domains[0] in MAKERS else None
-    wanted = Wanted((spec.height, spec.width), spec.channels)
+    wanted = Wanted((spec.height, spec.width), spec.channels, skip_broken=skip_broken)
     dataset = kind.open(Request(data, wanted, split, pairs=made if kind is Paired else None))
     first, second = zip(dataset.spec.domains, _rows(dataset, seed))
     if spec.domains == (second[0], first[0]):  # it was trained the other way round

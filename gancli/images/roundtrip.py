@@ -17,8 +17,8 @@ from gancli.images.animation import ANIMATED
 from gancli.images.pixels import to_floats
 from gancli.images.reading import ORIENTATION, check_pixels, open_picture, upright
 from gancli.images.sizes import parse_size
-from gancli.images.writing import png_text, provenance
-from gancli.system.untrusted.door import check_regular, reading
+from gancli.images.writing import TEXT, png_text, provenance
+from gancli.system.untrusted.door import check_regular, parse_json, reading
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,13 @@ class Loaded:
     profile: bytes | None = None
     durations: list[float] = field(default_factory=list)  # milliseconds, of animations
     loop: int = 0
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The part of an image's provenance that is read again."""
+
+    source: str | None = None
 
 
 def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
@@ -92,6 +99,18 @@ def hole(mask: str, size: tuple[int, int]) -> Image.Image:
             return ImageOps.exif_transpose(image).convert("L").resize(size).point([255 * (v > 127) for v in range(256)])
     except UserError as error:
         raise UserError(f"--mask {error}: give x,y,w,h in pixels, or a mask image") from None
+
+
+def source_of(path: Path) -> str | None:
+    """Return the name of the source that a saved image was made of; None if its metadata do not tell."""
+    try:
+        with warnings.catch_warnings(), reading(str(path)):
+            warnings.simplefilter("ignore")  # of damaged metadata
+            with Image.open(path, formats=("PNG", "GIF")) as image:
+                said = image.info.get(TEXT) or image.info.get("comment") or "{}"
+                return parse_json(said, _Made).source
+    except UserError:
+        return None
 
 
 def save(

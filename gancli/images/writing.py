@@ -1,5 +1,6 @@
 """Save images with their provenance in every file."""
 
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +13,20 @@ from gancli.system import atomic
 from gancli.system.untrusted.door import check_regular, parse_json, reading, to_json
 
 TEXT = "gancli"  # the key of a PNG's text chunk
+STANDARD = Path("-")  # standard output
 
 
 # ---------------------------------------------------------------------------------------------- files
 
 
 def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None:
-    """Save a PNG with its provenance."""
+    """Save a PNG with its provenance; to standard output if the path is `-`."""
+    if path == STANDARD:
+        if sys.stdout.isatty():
+            raise UserError("--out -: standard output is a terminal: send it to a file or a program")
+        picture.save(sys.stdout.buffer, "PNG", pnginfo=png_text(about))
+        sys.stdout.buffer.flush()
+        return
     with atomic.replacing(path) as temporary:
         picture.save(temporary, "PNG", pnginfo=png_text(about))
 

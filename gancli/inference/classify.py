@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gancli.checkpoints.find import find_model
+from gancli.checkpoints.find import find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.data.sources.decode import Item
 from gancli.data.spec import DataSpec
@@ -37,6 +37,8 @@ def classify(name: str, paths: Sequence[Path], device: str, *, best: bool = Fals
 
     Raise UserError if the model has no classifier head, or if no image can be read.
     """
+    if only_published(name):  # before it is downloaded
+        raise UserError(f"{name} has no classifier head: `classify` needs a model that has one")
     model = find_model(name, best=best)
     gan = load_model(model)
     if not (isinstance(gan, Classifies) and gan.classes):

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 from gancli.errors import UserError
 from gancli.system import atomic, web
 from gancli.system.digests import sha256_of
 from gancli.system.untrusted.door import printable, read_json, reason
-from gancli.system.untrusted.terminal import warn
+from gancli.system.untrusted.terminal import shows_progress, warn
 
 TRIES = 4  # connections in a row that bring no new bytes
 PAUSE = 0.5  # seconds before the next try, doubled each time
@@ -30,6 +31,11 @@ class Unfetched(UserError):
     def __init__(self, url: str, path: Path, why: str) -> None:
         self.why = f"{printable(url)} cannot be fetched ({printable(why, 120)})"
         super().__init__(f"{self.why}: put it at {path}")
+
+    def or_else(self, what: str) -> Self:
+        """Return the error with another way out."""
+        self.args = (f"{self}, or {what}",)
+        return self
 
 
 def mirrored(url: str) -> str:
@@ -75,7 +81,7 @@ def fetch(url: str, path: Path, sha256: str | None = None, progress: Progress | 
 
 def show(done: int, of: int) -> None:
     """Show the progress on a terminal."""
-    if sys.stderr.isatty():
+    if shows_progress():
         share = f"{done / of:.0%}" if of else f"{done >> 20} MiB"
         print(f"\r{share}", end="\n" if done == of else "", file=sys.stderr, flush=True)
 

@@ -1,7 +1,7 @@
 """Start a training run from the command line's options, and return its exit code."""
 
 import dataclasses
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,28 @@ from gancli.data.feed import feed_for
 from gancli.engine.choose import amp, stepper
 from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
-from gancli.engine.step import apart_in_parts, slow_down
+from gancli.engine.step import apart_in_parts, check_game, slow_down
 from gancli.gan import GAN, Clock
 from gancli.system import dist
 from gancli.system.processes.process import tuned
-from gancli.system.processes.signals import stoppable
+from gancli.system.processes.signals import Interrupted, Stop, stoppable
 from gancli.system.processes.spread import spread_over
+from gancli.system.untrusted.terminal import say_json
 from gancli.system.versions import versions
 from gancli.training import length, resuming
 from gancli.training.batch_size import with_batch
 from gancli.training.diagnostics import DominanceCheck, warn_if_alike
-from gancli.training.display import Quiet, display_for
 from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
+from gancli.training.output import next_steps
+from gancli.training.output.display import Quiet
+from gancli.training.output.live import display_for
+from gancli.training.output.plan import Plan
+from gancli.training.output.summary import finish
 from gancli.training.recorder import Grids, RunRecorder
 from gancli.training.setup import Data, build_training, choose_precision, fresh, open_data, with_preset
 from gancli.training.state import State
-from gancli.training.summary import finish, tell_plan
 
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
@@ -56,6 +60,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     known = length.asked(options, data, "kimg" in values, before and before.measured)
     state = build_training(data, options.seed, length.MOST_IMAGES)
     choice = choose_precision(state.gan, data, options, before and before.precision)
+    state = _rehearsed(variant, data, state, options, choice)
     about = _about(variant, data, options, choice)
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
@@ -68,21 +73,22 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         state = build_training(data, options.seed, found.total)
     state.clock, state.seconds = Clock(0, 0, found.total), so_far.seconds
     about |= {"measured": dataclasses.asdict(found.measured)} if found.measured else {}
-    tell_plan(display, about, choice, state, data.dataset, folder, newest, found)
-    for note in fine_tuning.notes(data.start, state.gan) if data.start else ():
-        display.note(f"{'':<10}{note}")
+    plan = Plan(about, choice, state, data.dataset, folder, newest, found, data.start)
+    plan.tell(display)
     if options.dry_run:
+        if options.json and dist.rank() == 0:
+            say_json(plan.to_json())
         return 0
     if newest:
-        _restore(newest, state)
-    training = _training(data, state, options, choice, display)
-    training.go_back = lambda: _go_back(folder, data, state, options)
-    if dist.rank() == 0:
-        grids = Grids(state.ema.gan, training.feed, options.seed)
-        training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
-    with stoppable() as training.stop, display:
+        _restore(newest, state, folder, display)
+    with stoppable() as stop, display:
+        training = _training(data, state, options, choice, display, stop)
+        training.go_back = lambda: _go_back(folder, data, state, options)
+        if dist.rank() == 0:
+            grids = Grids(state.ema.gan, training.feed, options.seed)
+            training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
         training.train()
-    return finish(training, folder, options, display)
+    return finish(training, folder, options, display, next_steps.resume(variant, values, options, folder.path))
 
 
 def _go_back(folder: Folder, data: Data, state: State, options: RunOptions) -> None:
@@ -99,14 +105,31 @@ def _go_back(folder: Folder, data: Data, state: State, options: RunOptions) -> N
         fine_tuning.begin_average(known, state.ema)
 
 
-def _restore(newest: Path, state: State) -> None:
-    """Continue from a checkpoint, with its learning rates."""
+def _rehearsed(variant: str, data: Data, state: State, options: RunOptions, choice: Choice) -> State:
+    """Train a user's own variant for one step and generate images: its errors are found before anything is written.
+
+    Return the state to train, which has not moved.
+    """
+    if not variant.endswith(".py"):
+        return state
+    check_game(state.gan, state.players)
+    training = length.trial(data, state, dataclasses.replace(options, compile="off"), choice, lambda _: None)
+    training.step()
+    Grids(state.gan.eval(), training.feed, options.seed).samples()
+    return build_training(data, options.seed, length.MOST_IMAGES)
+
+
+def _restore(newest: Path, state: State, folder: Folder, display: Quiet) -> None:
+    """Continue from a checkpoint, with its learning rates, and show the values up to it."""
     resuming.restore(newest, state)
     state.slower = checkpoint.describe(newest).slower
     slow_down(state.players, state.slower)
+    for tick in folder.ticks():
+        if tick["step"] <= state.clock.step:
+            display.tick(tick)
 
 
-def _training(data: Data, state: State, options: RunOptions, choice: Choice, display: Quiet) -> Training:
+def _training(data: Data, state: State, options: RunOptions, choice: Choice, display: Quiet, stop: Stop) -> Training:
     """Build a run, except for its recorder."""
     feed = feed_for(data.dataset, data.hp.batch, options.seed, data.device)
     play = stepper(
@@ -114,9 +137,12 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
     )
     watchers = Watchers(display)
     if dist.rank() == 0:
+        evaluate = None
+        with suppress(Interrupted), stop.interruptible():  # it may train a network, which a signal ends
+            evaluate = monitored(options.metrics, options.eval_every, state.gan, feed, display.note, display.working)
         watchers = Watchers(
             display,
-            evaluate=monitored(options.metrics, options.eval_every, state.gan, feed, display.note),
+            evaluate=evaluate,
             look=lambda averaged: warn_if_alike(averaged, feed, display.note),
             means=DominanceCheck(display.note).tick,
         )
@@ -128,6 +154,7 @@ def _training(data: Data, state: State, options: RunOptions, choice: Choice, dis
         watchers,
         accumulate=options.accumulate,
         seed=options.seed,
+        stop=stop,
     )
 
 

@@ -26,10 +26,10 @@ from gancli.errors import UserError
 from gancli.gan import Clock, Pace
 from gancli.system import dist
 from gancli.system.seeds import aside
-from gancli.training.display import Quiet
 from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions, SetUp
+from gancli.training.output.display import Quiet
 from gancli.training.setup import Data
 from gancli.training.state import State
 
@@ -95,7 +95,8 @@ def settled(
         return _in_minutes(options, data, state, choice, so_far)
     left = known.total - so_far.images
     compiles = options.compile == "on"  # the trial and the run would each take minutes to compile
-    if options.quiet or compiles or left < LEAST * data.hp.batch:
+    unseen = options.quiet and not (options.dry_run and options.json)
+    if unseen or compiles or left < LEAST * data.hp.batch:
         return known
     # without compiling: a trial is short
     training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)

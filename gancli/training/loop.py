@@ -136,6 +136,8 @@ class Training:
             self.recorder.grid(self.state)
             self._evaluate()
         self._save_last()
+        if not self.state.done:  # stopped: first what cannot be lost, then the images so far
+            self.recorder.grid(self.state)
         self.recorder.end()
         return self.state.clock
 

@@ -23,6 +23,8 @@ from gancli.images.pixels import Pixels, to_pixels
 from gancli.metrics import scores, table
 from gancli.metrics.neighbours import nearest
 from gancli.system import dist
+from gancli.system.download import Unfetched
+from gancli.system.progress import Tell
 from gancli.training.diagnostics import warn_if_copied
 from gancli.training.loop import Evaluate
 
@@ -32,10 +34,16 @@ FAKES, REALS = 2048, 10_000  # generated and real images for all other scores
 
 
 def monitored(
-    metrics: str, every: float | None, gan: GAN[Any], feed: Feed[Any], note: Callable[[str], None]
+    metrics: str,
+    every: float | None,
+    gan: GAN[Any],
+    feed: Feed[Any],
+    note: Callable[[str], None],
+    tell: Tell = lambda *_: None,
 ) -> Evaluate | None:
     """Choose the evaluation. Raise UserError, before training, for metrics that cannot be computed on this data.
 
+    `tell` hears how far the extraction of features is.
     auto: factors for the built-in shapes; for other data a local network's score, if `every` is given.
     """
     truths = _truths(feed)
@@ -44,7 +52,7 @@ def monitored(
     if metrics == "none":
         return None
     if metrics != table.KNOWN_TRUTH:
-        return _features(metrics, gan, feed, note)
+        return _features(metrics, gan, feed, note, tell)
     if not truths:
         raise UserError(
             f"--metrics shapes works only on the built-in shapes, not on {feed.dataset.name}: give other metrics"
@@ -66,7 +74,7 @@ def _truths(feed: Feed[Any]) -> list[Evaluate]:
     return found
 
 
-def _features(metrics: str, gan: GAN[Any], feed: Feed[Any], note: Callable[[str], None]) -> Evaluate:
+def _features(metrics: str, gan: GAN[Any], feed: Feed[Any], note: Callable[[str], None], tell: Tell) -> Evaluate:
     names = ["fid"] if metrics in EXTRACTORS else table.parse(metrics)  # an extractor's name means its Frechet distance
     if table.KNOWN_TRUTH in names:
         raise UserError("--metrics shapes cannot be combined with other metrics: give it by itself")
@@ -77,25 +85,24 @@ def _features(metrics: str, gan: GAN[Any], feed: Feed[Any], note: Callable[[str]
             f"--metrics {metrics} gives the uncertainty of a score, not the quality of the model: add another metric"
         )
     real = reference_of(gan, feed.dataset, "", REALS)
-    extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device)
+    try:
+        extractor = make_extractor(metrics if metrics in EXTRACTORS else DEFAULT, real, feed.device, tell=tell)
+    except Unfetched as error:
+        raise UserError(f"{error.why}: give --metrics {LOCAL}, which needs no download (it is not FID)") from None
     note(f"metrics   {metrics} by {extractor.name}, {FAKES:,} generated images against {real.count:,} real images")
     draws = issubclass(feed.dataset.kind, Images)  # outputs of translators are meant to be near their inputs
     looked_at = [*names, *(["copies"] if draws else [])]
     with dist.alone():
-        reference = extract.cached(real, extractor, looked_at, _quiet)
+        reference = extract.cached(real, extractor, looked_at, tell)
 
     def evaluate(gan: GAN[Any]) -> dict[str, float]:
-        fake = generated_by(gan, feed.dataset, "", FAKES, feed.seed)
-        found = extract.collect(fake, extractor, looked_at, _quiet)
+        fake = generated_by(gan, feed.dataset, "generated images", FAKES, feed.seed)
+        found = extract.collect(fake, extractor, looked_at, tell)
         if draws and found.rows is not None and reference.rows is not None:
             warn_if_copied(nearest(found.rows, reference.rows, 1).copies, MEMORISED, note)
         return scores.measure(names, found, reference, inception=extractor.inception)
 
     return evaluate
-
-
-def _quiet(_name: str, _done: int, _of: int) -> None:
-    """Report no progress: the run has its own display."""
 
 
 @torch.no_grad()

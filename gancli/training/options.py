@@ -38,6 +38,7 @@ class SetUp:
         panel=RUN,
     )
     split: str = hparam("train", "split to train on, for data sets that have splits: train or test", panel=DATA)
+    skip_broken: bool = hparam(False, "skip files that cannot be read, even if they are more than 1 %", panel=DATA)
     workers: int = hparam(4, "threads that decode images", min=1, max=64, panel=DATA)
     seed: int = hparam(0, "seed of every random choice", min=0, panel=RUN)
     device: Literal["auto", "cpu", "cuda", "mps"] = hparam("auto", "where to compute", panel=RUN)
@@ -107,7 +108,7 @@ class RunOptions(SetUp):
         min=2,
         panel=RUN,
     )
-    dry_run: bool = hparam(False, "print the training plan and stop", panel=RUN)
+    dry_run: bool = hparam(False, "print the training plan and stop; with --json, as one JSON object", panel=RUN)
     quiet: bool = hparam(False, "print errors only", panel=RUN)
     json: bool = hparam(False, "print one JSON object at the end; everything else goes to stderr", panel=RUN)
 
@@ -123,4 +124,5 @@ class BenchOptions(SetUp):
     against: list[str] | None = hparam(
         None, "FILE.py or FILE.py:function with another training step to time in alternation; repeatable", panel=RUN
     )
+    quiet: bool = hparam(False, "print errors only", panel=RUN)
     json: bool = hparam(False, "print the report as JSON", panel=RUN)

@@ -12,6 +12,7 @@ from gancli.checkpoints import fine_tuning
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.fine_tuning import Start
 from gancli.checkpoints.run_folder import Recorded
+from gancli.contract import check_networks
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
 from gancli.engine.precision import Choice, choose
@@ -113,6 +114,7 @@ def fresh(data: Data, seed: int) -> GAN[Any]:
     gan = data.kind(data.hp, data.dataset.spec)
     if data.start:
         fine_tuning.begin(data.start, gan)
+    check_networks(gan)
     return gan
 
 
@@ -135,7 +137,7 @@ def choose_precision(gan: GAN[Any], data: Data, options: SetUp, before: str | No
 
 
 def _request(options: SetUp, builtin: str, report: Report) -> Request:
-    wanted = Wanted(parse_size(options.size), options.channels, options.workers)
+    wanted = Wanted(parse_size(options.size), options.channels, options.workers, options.skip_broken)
     return Request(
         options.data or builtin, wanted, options.split, report, options.data_b, options.pairs, options.direction
     )

@@ -208,6 +208,7 @@ def test_no_network_says_where_to_put_the_file(
     server: Server, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GANCLI_MIRROR", "http://127.0.0.1:9")
+    Path("x.png").touch()
     done = cli("translate", "horse2zebra", "x.png")
     place = tmp_path / "cache" / "published" / "cyclegan" / "horse2zebra.pth"
     assert done.code == 2

@@ -101,6 +101,25 @@ def test_a_dry_run_writes_nothing(cli: Cli, pictures: Path) -> None:
     assert not Path("runs").exists()
 
 
+def test_a_dry_run_is_a_plan_for_scripts(cli: Cli, pictures: Path) -> None:
+    words = ("train", "dcgan", "--data", pictures, "--dry-run", "--json", "--batch", 4, "--width", 4)
+    for quiet in ((), ("--quiet",)):
+        result = cli(*words, "--kimg", 1, *quiet)
+        plan = json.loads(result.out)
+        assert (plan["variant"], plan["images"], plan["steps"], plan["run"]) == (
+            "dcgan", 1000, 250, "runs/dcgan-pictures-1",
+        )  # fmt: skip
+        assert plan["data"]["images"] == 12
+        assert (plan["image"]["width"], plan["image"]["channels"]) == (8, 3)
+        assert set(plan["parameters"]) == {"G", "D"}
+        assert plan["hparams"]["batch"] == 4
+        assert "batch" not in plan["preset"]  # it was given
+        assert plan["seconds"] == pytest.approx(1000 / plan["images_per_second"])
+        assert (result.err == "") == bool(quiet)
+    assert json.loads(cli(*words, "--steps", 1).out)["seconds"] is None  # too short to be measured
+    assert not Path("runs").exists()
+
+
 def test_runs_are_numbered_and_named_models(cli: Cli, pictures: Path) -> None:
     for _ in range(2):
         assert cli("train", "gan", "--data", pictures, "--steps", 1, *QUICK).code == 0

@@ -18,7 +18,8 @@ import gancli
 from gancli.inference import classify
 from gancli.inference.classify import Prediction, to_csv
 from gancli.system.untrusted import terminal
-from gancli.training.display import Fancy, Plain
+from gancli.training.output.display import Plain
+from gancli.training.output.live import Fancy
 from tests.cli.strangers import said
 from tests.conftest import Cli, noise_images
 

@@ -19,7 +19,7 @@ from gancli.data.sources import folders
 from gancli.data.sources.decode import Item, _ordered
 from gancli.data.spec import DataSpec
 from gancli.system import cache
-from gancli.training.display import Fancy
+from gancli.training.output.live import Fancy
 from tests import children
 from tests.conftest import Cli, noise_images
 from tests.variants.small import make

@@ -18,8 +18,9 @@ from gancli.benchmark import benchmark
 from gancli.engine.timing import Window
 from gancli.system.processes.process import tuned
 from gancli.training.batch_size import with_batch
-from gancli.training.display import Quiet, display_for
 from gancli.training.options import BenchOptions
+from gancli.training.output.display import Quiet
+from gancli.training.output.live import display_for
 from gancli.training.setup import open_data
 
 CASES: dict[str, tuple[str, str, dict[str, Any]]] = {  # name: variant, size, hyperparameters

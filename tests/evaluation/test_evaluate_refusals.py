@@ -62,7 +62,20 @@ def test_offline_inception_is_one_line_with_url_and_place(
         "http://127.0.0.1:9/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
         in result.err
     )
-    assert "or give --weights FILE" in result.err
+    assert "or give --weights FILE, or --extractor local, which needs no download" in result.err
+
+
+def test_offline_training_with_inception_is_one_line_too(
+    cli: Cli, real: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There is no --weights there."""
+    monkeypatch.setenv("GANCLI_MIRROR", "http://127.0.0.1:9")
+    words = ("train", "gan", "--data", real, "--steps", 1, "--metrics", "fid", "--out", "x")
+    result = cli(*words)
+    assert result.code == 2
+    assert "give --metrics local, which needs no download" in result.err
+    assert "--weights" not in result.err
+    assert not Path("x").exists()
 
 
 @pytest.mark.parametrize("metric", ["is", "mode-score"])

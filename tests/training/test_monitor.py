@@ -1,7 +1,11 @@
 """Scores in training, and the best checkpoint that is kept by them."""
 
 import json
+import os
+import shlex
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +13,9 @@ from gancli.checkpoints import checkpoint
 from gancli.evaluation.extractors import local
 from gancli.metrics import scores, table
 from gancli.training import monitor
+from gancli.training.output.display import Plain
 from tests.conftest import Cli, noise_images
+from tests.training.test_resuming import final
 
 
 @pytest.fixture(autouse=True)
@@ -125,3 +131,53 @@ def test_all_directions_and_all_classes_count() -> None:
     assert better(good, {**good, "AB_domain_right": 0.85, "BA_domain_right": 0.1})
     assert better(good, {**good, "AB_domain_right": 0.85, "BA_iou": 0.1})
     assert better({"fid_class_0": 3.0, "fid_class_1": 3.0}, {"fid_class_0": 2.0, "fid_class_1": 9.0})
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_ctrl_c_while_the_extractor_is_trained_leaves_a_run_that_can_go_on(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = noise_images(tmp_path / "real", 24, (16, 16))
+    words = ("train", "dcgan", "--data", data, "--batch", 8, "--width", 4, "--z-dim", 4, "--steps", 3)
+    words = (*words, "--metrics", "local")
+
+    def interrupted(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "corrupt", interrupted)
+        stopped = cli(*words, "--out", "x")
+    assert stopped.code == 130, stopped.err
+    assert checkpoint.describe(Path("x/checkpoints/000000000.safetensors")).clock["step"] == 0
+    command = next(row[10:] for row in stopped.out.splitlines() if row.startswith("next "))
+    resumed = cli(*shlex.split(command)[1:])
+    assert resumed.code == 0, resumed.err
+    assert cli(*words, "--out", "whole").code == 0
+    assert final("x") == final("whole")
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_work_of_an_evaluation_is_shown(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = noise_images(tmp_path / "real", 24, (16, 16))
+    shown: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(Plain, "working", lambda _, *work: shown.append(work))
+    train(cli, data, "--steps", 1, "--metrics", "local")
+    assert {name for name, *_ in shown} == {"training the local extractor", "real", "generated images"}
+    for name in ("training the local extractor", "real", "generated images"):
+        done, of = zip(*(work[1:] for work in shown if work[0] == name))
+        assert done[-1] == of[-1]
+        assert list(done) == sorted(done)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_eval_shows_it_too_and_ctrl_c_ends_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gancli.system import progress
+
+    real, fake = noise_images(tmp_path / "real", 24, (16, 16)), noise_images(tmp_path / "fake", 24, (16, 16))
+    words = ("eval", fake, "--data", real, "--extractor", "local", "--metrics", "fid")
+    monkeypatch.setattr(progress, "SECONDS", 0)
+    told = cli(*words)
+    assert told.code == 0, told.err
+    assert "training the local extractor: 320 of 320 images" in told.err
+    monkeypatch.setattr(progress.Lines, "__call__", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    assert cli(*words).code == 130

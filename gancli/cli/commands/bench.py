@@ -22,9 +22,9 @@ class Bench(VariantCommand):
     def run(self, variant: str, values: dict[str, Any], options: BenchOptions) -> int:
         """Time the variant and print the report."""
         from gancli.benchmark.benchmark import bench
-        from gancli.training.display import display_for
+        from gancli.training.output.live import display_for
 
-        report = bench(variant, values, options, BEGAN, display_for(quiet=False, json=True))
+        report = bench(variant, values, options, BEGAN, display_for(quiet=options.quiet, json=True))
         if options.json:
             say_json(report)
         else:

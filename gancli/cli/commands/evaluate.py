@@ -1,6 +1,6 @@
 """`gancli eval`: score models and folders of images against real images."""
 
-import time
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +9,8 @@ import typer
 from gancli.cli.arguments import Device
 from gancli.evaluation.extractors import extractor_table
 from gancli.metrics import table
-from gancli.system.untrusted.door import to_json
-from gancli.system.untrusted.terminal import say, say_json, tell, warn
-
-SECONDS = 15  # between lines of progress
+from gancli.system.untrusted.door import printable, to_json
+from gancli.system.untrusted.terminal import say, say_json, warn
 
 
 def command(
@@ -41,6 +39,9 @@ def command(
     split: Annotated[
         str, typer.Option(help="Split of --data, for data sets that have splits: train or test.")
     ] = "train",
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Skip files that cannot be read, even if they are more than 1 %.")
+    ] = False,
     size: Annotated[
         str | None,
         typer.Option(help="Crop and resize every image to this size first; default: the model's size, or unchanged."),
@@ -80,6 +81,7 @@ def command(
     from gancli.system import atomic, dist
     from gancli.system.devices import choose_device
     from gancli.system.processes.process import tuned
+    from gancli.system.progress import progress
 
     extractor_table.check(extractor)
     names = table.parse(extractor_table.default_metrics(extractor) if metrics is None else metrics)
@@ -89,12 +91,12 @@ def command(
     options = Options(
         inputs=tuple(inputs), data=data, metrics=tuple(names), n=n, reals=reals, split=split,
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
-        neighbours=neighbours,
+        neighbours=neighbours, skip_broken=skip_broken,
     )  # fmt: skip
-    with dist.joined(), tuned():
+    with dist.joined(), tuned(), progress() as shown:
         first = dist.rank() == 0
-        progress, note = (Progress(), warn) if first else (_silence, _silence)
-        results = evaluate.evaluate(options, choose_device(device), progress, note)
+        tell, note = (shown, warn) if first else (_silence, _silence)
+        results = evaluate.evaluate(options, choose_device(device), tell, note)
     if not first:
         return
     report = _report(results)
@@ -104,29 +106,6 @@ def command(
         say_json(report)
     else:
         _print_table(results)
-
-
-class Progress:
-    """Print progress, speed and time left on stderr."""
-
-    def __init__(self) -> None:
-        self._name, self._began, self._told = "", 0.0, 0.0
-        self._first = self._last = 0
-
-    def __call__(self, name: str, done: int, of: int) -> None:
-        """Print a progress line if one is due."""
-        from gancli.training.display import duration
-
-        now = time.monotonic()
-        if name != self._name or done <= self._last:  # another set of images
-            self._name, self._began, self._told, self._first = name, now, now, done
-        self._last = done
-        if now - self._told < SECONDS or done == self._first:
-            return
-        self._told = now
-        speed = (done - self._first) / (now - self._began)
-        left = duration((of - done) / max(speed, 1e-9))
-        tell(f"{name}: {done:,} of {of:,} images, {speed:.1f} images/s, {left} left")
 
 
 def _silence(*_: object) -> None:
@@ -142,7 +121,8 @@ def _report(results: list[Any]) -> dict[str, Any]:
 
 def _print_table(results: list[Any]) -> None:
     columns = list(results[0].metrics)
-    rows = [["", "images", *(name.replace("_", " ") for name in columns)]]
+    classes = results[0].protocol.get("classes", [])
+    rows = [["", "images", *(_heading(name, classes) for name in columns)]]
     for result in results:
         numbers = [table.shown(name, result.metrics.get(name, float("nan"))) for name in columns]
         rows.append([result.name, f"{result.protocol['generated']['images']:,}", *numbers])
@@ -155,6 +135,14 @@ def _print_table(results: list[Any]) -> None:
         say(line)
 
 
+def _heading(name: str, classes: list[str]) -> str:
+    """Return the heading of a column; that of a class has the name of the class."""
+    of_class = re.fullmatch(r"(.*_class)_(\d+)", name)
+    if of_class and int(of_class[2]) < len(classes):
+        name = f"{of_class[1]}_{printable(classes[int(of_class[2])])}"
+    return name.replace("_", " ")
+
+
 def _small_print(said: dict[str, Any], columns: list[str]) -> list[str]:
     real, network = said["real"], said["extractor"]
     data = (
@@ -162,6 +150,8 @@ def _small_print(said: dict[str, Any], columns: list[str]) -> list[str]:
     )
     if network == "shapes":
         return ["the built-in shapes: factors recovered by re-rendering"]
+    if network == "points":
+        return [f"the modes of {real.get('data', '?')}"]
     if network == "none":
         return [f"against {data}"]
     lines = [f"{network} {said['weights']}, {said['precision']}, {said['resize']}; against {data}"]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.system.untrusted.terminal import say
+from gancli.system.untrusted.terminal import say, say_json
 
 
 def command(
@@ -26,6 +26,7 @@ def command(
         str | None,
         typer.Option(help="Names of the classes, with commas, where a label follows the noise (DCGAN)."),
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Convert a published generator to a MODEL.
 
@@ -36,4 +37,8 @@ def command(
     from gancli.images.sizes import parse_size
 
     named = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
-    say(import_file(file, Asked(as_ or "", parse_size(size), doublings, named)))
+    made = import_file(file, Asked(as_ or "", parse_size(size), doublings, named))
+    if json:
+        say_json({"checkpoint": str(made)})
+    else:
+        say(made)

@@ -74,7 +74,10 @@ def command(
         float, typer.Option(help="With --directions: how far to go, in standard deviations of the latents.", min=0)
     ] = 3.0,
     out: Annotated[
-        Path, typer.Option(help="Output: a .png (one grid), an .npz, or a folder/ (one file per seed).")
+        Path,
+        typer.Option(
+            help="Output: a .png (one grid), an .npz, a folder/ (one file per seed), or - (a grid to standard output)."
+        ),
     ] = Path("samples.png"),
     cols: Annotated[int | None, typer.Option(help="Number of columns in the grid.", min=1)] = None,
     like: Annotated[Path | None, typer.Option(help="Generate the images of this PNG from gancli sample again.")] = None,
@@ -86,11 +89,14 @@ def command(
 
     A seed gives the same image however many images are generated.
     """
+    from gancli.images.writing import STANDARD
     from gancli.inference.sampling import editing, mixing
     from gancli.inference.sampling.draw import ALL, parse_seeds
     from gancli.inference.sampling.like import repeat
     from gancli.inference.sampling.sample import SampleRequest, sample
 
+    if json and out == STANDARD:
+        raise UserError("--out - and --json both write to standard output: give only one")
     asked = _only({"--like": like, "--mix": mix, "--near": near, "--directions": directions})
     if like is None and model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
@@ -109,12 +115,13 @@ def command(
             rows = editing.DirectionsRequest(name, directions, by, reach, drawn[0], layers, cols, truncation, of_class)
             written, drawn = [editing.show_directions(rows, out, device, best=best)], drawn[:1]
         case _:
-            request = SampleRequest(name, drawn, truncation, cols, of_class=of_class, layers=layers)
+            alone = len(drawn) == 1 and cols is None and of_class != ALL  # a single image has no grid's frame
+            request = SampleRequest(name, drawn, truncation, cols, alone, of_class, layers)
             request = repeat(like, model, best=best) if like else request
             written, drawn = sample(request, out, device, best=best), request.seeds
     if json:
         say_json({"files": [str(path) for path in written], "seeds": list(drawn)})
-    else:
+    elif out != STANDARD:
         say(out if len(written) > 1 else written[0])
 
 

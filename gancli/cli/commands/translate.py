@@ -8,7 +8,7 @@ import typer
 
 from gancli.cli.arguments import MODEL, Device
 from gancli.errors import UserError
-from gancli.system.untrusted.terminal import say, say_json, warn
+from gancli.system.untrusted.terminal import say, say_json, shows_progress, warn
 
 
 def command(
@@ -77,7 +77,7 @@ def command(
         compare=compare,
         overwrite=overwrite,
     )
-    done = translate(request, device, _progress if sys.stderr.isatty() and not json else None)
+    done = translate(request, device, _progress if shows_progress() and not json else None)
     if done.hint:
         warn(done.hint)
     if json:

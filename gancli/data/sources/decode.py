@@ -73,18 +73,19 @@ def decode(
 ) -> Pictures:
     """Decode every item to one size and number of channels, once: the result is cached under `key`.
 
-    Unreadable items are skipped and named; raise UserError if they are more than 1 %, or all.
+    Unreadable items are skipped and named; raise UserError if they are more than 1 % and nobody wants that, or all.
     """
     entry = cache.entry("images", key, wanted.size, wanted.channels)
     found = entry.read(_read)
     if found is None:
         shape = _shape(items, wanted)
         with entry.write(len(items) * (math.prod(shape) + LABEL.itemsize)) as draft:
-            draft.seal({"shape": shape, "notes": _fill(draft.path, items, shape, wanted.threads, report)})
+            draft.seal({"shape": shape, "notes": _fill(draft.path, items, shape, wanted, report)})
         found = entry.read(_read)
     if found is None:
         raise UserError(f"the cache {cache.root()} loses what is written to it: set GANCLI_CACHE to another folder")
     images, labels, content, notes = found
+    check_broken(len(items) - len(labels), len(items), named_in(notes), skip=wanted.skip_broken)
     return Pictures(name, images, labels, tuple(classes), content, tuple(notes))
 
 
@@ -103,7 +104,7 @@ def _read(kept: cache.Kept) -> tuple[NDArray[np.uint8], NDArray[np.int64], str, 
     return images, labels, kept.files[IMAGES].sha256, about.notes
 
 
-def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, report: Report | None) -> list[str]:
+def _fill(folder: Path, items: Sequence[Item], shape: Shape, wanted: Wanted, report: Report | None) -> list[str]:
     """Write images and labels, and return notes about them."""
     channels, *size = shape
     labels: list[int] = []
@@ -117,11 +118,11 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
             cache.raise_if_full(error)
             return f"{item.name} ({reason(error)[:80]})"
 
-    ahead = max(threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
+    ahead = max(wanted.threads, min(AHEAD, AHEAD_BYTES // math.prod(shape)))
     cache_room.allocate(folder / IMAGES, len(items) * math.prod(shape))
     # not mapped: a full disk then raises an error instead of killing the process
     with (folder / IMAGES).open("r+b") as file:
-        for done, (item, result) in enumerate(zip(items, _ordered(read, items, threads, ahead)), start=1):
+        for done, (item, result) in enumerate(zip(items, _ordered(read, items, wanted.threads, ahead)), start=1):
             if isinstance(result, str):
                 broken.append(result)
             else:
@@ -130,10 +131,30 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, threads: int, repor
             if report and (done % 200 == 0 or done == len(items)):
                 report(done, len(items))
         file.truncate()
-    if not labels or len(broken) > TOLERATED * len(items):
-        raise UserError(f"{len(broken)} of {len(items)} images cannot be read: {_listed(broken)}")
+    check_broken(len(broken), len(items), _listed(broken), skip=wanted.skip_broken)
     (folder / LABELS).write_bytes(np.array(labels, LABEL).tobytes())
-    return [_found(items), *([f"skipped {len(broken)} unreadable: {_listed(broken)}"] if broken else [])]
+    return [_found(items), *skipped(len(broken), _listed(broken))]
+
+
+def skipped(broken: int, listed: str) -> list[str]:
+    """Return the note about files that were skipped; no note if there were none."""
+    return [f"skipped {broken} unreadable: {listed}"] if broken else []
+
+
+def named_in(notes: Sequence[str]) -> str:
+    """Return the files that the note about skipped ones names."""
+    return "".join(note.partition(" unreadable: ")[2] for note in notes)
+
+
+def check_broken(broken: int, of: int, listed: str, *, skip: bool, name: str = "") -> None:
+    """Raise UserError if too many files are broken, with the rule and the option that changes it."""
+    said = f"{broken} of {of} images{f' of {name}' if name else ''} cannot be read: {listed}"
+    if broken == of:
+        raise UserError(said)
+    if broken > TOLERATED * of and not skip:
+        raise UserError(
+            f"{said}; at most {TOLERATED:.0%} of the images may be skipped: remove such files, or give --skip-broken"
+        )
 
 
 def _ordered(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gancli.evaluation.extractors.extractor import Extractor
     from gancli.evaluation.image_sets import ImageSet
+    from gancli.system.progress import Tell
 
 
 @dataclass(frozen=True)
@@ -24,23 +25,23 @@ class Row:
 
     name: str  # what --extractor calls it
     help: str
-    make: "Callable[[ImageSet | None, torch.device, Path | None, bool], Extractor]"  # reals, device, weights, fast
+    make: "Callable[[ImageSet | None, torch.device, Path | None, bool, Tell], Extractor]"  # as in `make_extractor`
     from_file: bool = False  # whether --weights and --fast apply
     classes: bool = True  # whether its logits are meaningful, as scores of class predictions need
 
 
-def _inception(_: Any, device: Any, weights: Path | None, fast: bool) -> "Extractor":
+def _inception(_: Any, device: Any, weights: Path | None, fast: bool, __: Any) -> "Extractor":
     from gancli.evaluation.extractors.inception import Inception
 
     return Inception(weights, device, fast=fast)
 
 
-def _local(reals: "ImageSet | None", device: Any, *_: Any) -> "Extractor":
+def _local(reals: "ImageSet | None", device: Any, _: Any, __: Any, tell: "Tell") -> "Extractor":
     if reals is None:
         raise UserError("--extractor local is trained on the real images: give them with --data")
     from gancli.evaluation.extractors.local import Local
 
-    return Local(reals, device)
+    return Local(reals, device, tell)
 
 
 def _effnet(_: Any, device: Any, *__: Any) -> "Extractor":
@@ -87,12 +88,21 @@ def default_metrics(name: str) -> str:
 
 
 def make_extractor(
-    name: str, reals: "ImageSet | None", device: "torch.device", *, weights: Path | None = None, fast: bool = False
+    name: str,
+    reals: "ImageSet | None",
+    device: "torch.device",
+    *,
+    weights: Path | None = None,
+    fast: bool = False,
+    tell: "Tell" = lambda *_: None,
 ) -> "Extractor":
-    """Build the extractor of that name; raise UserError if it is unknown or does not support the options."""
+    """Build the extractor of that name; raise UserError if it is unknown or does not support the options.
+
+    `tell` hears how far the training of an extractor is.
+    """
     check(name)
     row = EXTRACTORS[name]
     if (weights or fast) and not row.from_file:
         able = " or ".join(other.name for other in EXTRACTORS.values() if other.from_file)
         raise UserError(f"--fast and --weights work only with --extractor {able}")
-    return row.make(reals, device, weights, fast)
+    return row.make(reals, device, weights, fast, tell)

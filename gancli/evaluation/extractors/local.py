@@ -14,6 +14,7 @@ from gancli.evaluation.extractors.corruptions import KINDS, corrupt
 from gancli.evaluation.image_sets import ImageSet
 from gancli.images.pixels import to_floats
 from gancli.system import cache
+from gancli.system.progress import Tell
 from gancli.system.seeds import aside
 from gancli.system.untrusted.door import held_to
 
@@ -41,7 +42,7 @@ class Local:
     precision = "fp32"
     batch = 256
 
-    def __init__(self, real: ImageSet, device: torch.device) -> None:
+    def __init__(self, real: ImageSet, device: torch.device, tell: Tell = lambda *_: None) -> None:
         content = real.content()
         self.weights = f"v{VERSION}-{content}"  # the version first: protocols keep the beginning
         self._device = device
@@ -49,7 +50,7 @@ class Local:
         found = entry.read(_stored)
         if found is None:
             with aside("local"), entry.write() as draft:
-                found = _learn(real, device)
+                found = _learn(real, device, tell)
                 save_file(found[0].state_dict(), draft.path / "network.safetensors")
                 draft.seal({"task": found[1], "outputs": found[0].head.out_features})
         network, self.task = found
@@ -117,14 +118,14 @@ def _grained(x: Tensor) -> Tensor:
     return x + GRAIN * torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(0))
 
 
-def _learn(real: ImageSet, device: torch.device) -> tuple[_Network, str]:
+def _learn(real: ImageSet, device: torch.device, tell: Tell) -> tuple[_Network, str]:
     images, labels = _sample(real)
     classes = int(labels.max()) + 1 if labels is not None else 0
     task, outputs = ("classes", classes) if classes > 1 else ("rotation", 4)
     network = _Network(outputs + SPOILT).to(device).train()
     optimiser = torch.optim.Adam(network.parameters(), RATE)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS)
-    for index in _indices(len(images)):
+    for step, index in enumerate(_indices(len(images)), start=1):
         x, y = images[index], torch.randint(4, (len(index),))
         if labels is not None and task == "classes":
             y = labels[index]
@@ -137,6 +138,7 @@ def _learn(real: ImageSet, device: torch.device) -> tuple[_Network, str]:
         F.cross_entropy(network(x.to(device)), y.to(device)).backward()
         optimiser.step()
         rates.step()
+        tell("training the local extractor", step * BATCH, STEPS * BATCH)
     network = network.eval().cpu()
     network.standardise(images)
     return network, task

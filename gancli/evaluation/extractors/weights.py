@@ -18,7 +18,7 @@ from gancli.system.untrusted.terminal import warn
 def fetch_weights(name: str, url: str, option: str) -> Path:
     """Return a file whose name ends in the first digits of its sha256, from the cache or the network.
 
-    Raise UserError, with URL and path, if neither has it. An interrupted download is resumed.
+    Raise Unfetched, with URL and path, if neither has it. An interrupted download is resumed.
     """
     digits = _digits(name)
     hub = Path(torch.hub.get_dir()) / "checkpoints" / name  # where torch-fidelity stores it
@@ -32,7 +32,7 @@ def fetch_weights(name: str, url: str, option: str) -> Path:
         try:
             return download.fetch(url, place, digits, download.show)
         except download.Unfetched as error:
-            raise UserError(f"{error}, or give {option} FILE") from None
+            raise error.or_else(f"give {option} FILE") from None
 
 
 def _digits(name: str) -> str:

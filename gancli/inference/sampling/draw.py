@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gancli.checkpoints.find import Model, find_model
+from gancli.checkpoints.find import Model, find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
 from gancli.gan import GAN, Classes, Samples
@@ -49,6 +49,8 @@ def origin_of(model: Model) -> dict[str, Any]:
 
 def load_sampler(name: str, best: bool) -> tuple[Model, GAN[Any]]:
     """Load a model that generates from latents; raise UserError for any other model."""
+    if only_published(name):  # before it is downloaded
+        raise UserError(f"{name} does not generate images from latents: try `gancli translate`")
     model = find_model(name, best=best)
     gan = load_model(model)
     if not isinstance(gan, Samples):

@@ -14,7 +14,7 @@ from gancli.errors import UserError
 from gancli.gan import GAN, Classes
 from gancli.images import scatter
 from gancli.images.pixels import Pixels, grid, to_picture
-from gancli.images.writing import save_png
+from gancli.images.writing import STANDARD, save_png
 from gancli.inference.sampling.draw import (
     ALL,
     classes_of,
@@ -105,7 +105,7 @@ def _save_points(gan: GAN[Any], z: Tensor, request: SampleRequest, out: Path, ab
 
 
 def _kind_of(out: Path) -> str:
-    suffix = out.suffix.lower()
+    suffix = ".png" if out == STANDARD else out.suffix.lower()
     if suffix in ("", ".png", ".npz"):
         return {"": "folder", ".png": "grid", ".npz": "npz"}[suffix]
     raise UserError(f"--out {out}: give a .png (one grid), an .npz, or a folder (one file per seed)")

@@ -39,6 +39,7 @@ class Job:
 
     source: Path | None
     out: Path | None
+    second: Path | None = None  # the output file if `out` holds the translation of another source
 
     @property
     def name(self) -> str:
@@ -56,11 +57,7 @@ def plan(request: TranslationRequest, model: str) -> list[Job]:
     if not found:
         raise UserError(f"no images in {', '.join(request.sources)}")
     if len(found) == 1 and not Path(request.sources[0]).is_dir():
-        path, _ = found[0]
-        out = request.out or path.with_name(f"{path.stem}.{_plain(model)}{_suffix(path)}")
-        if not out.suffix or out.is_dir():
-            out = out / (path.stem + _suffix(path))
-        return [Job(path, out)]
+        return [_only(found[0][0], request.out, model)]
     folder = request.out or Path("translated")
     if folder.suffix.lower() in SUFFIXES or folder.is_file():
         raise UserError(f"--out {folder}: give a folder, there are {len(found)} images to write")
@@ -70,7 +67,17 @@ def plan(request: TranslationRequest, model: str) -> list[Job]:
     names = [f"{relative}{_suffix(path)}" if name in twice else name for name, (path, relative) in zip(names, found)]
     if clash := next((name for name, count in Counter(names).items() if count > 1), None):
         raise UserError(f"two images would be written to {folder / clash}: translate their folders one by one")
-    return [Job(path, folder / name) for name, (path, _) in zip(names, found)]
+    seconds = [f"{relative}{_suffix(path)}" for path, relative in found]
+    return [Job(path, folder / name, folder / second) for name, second, (path, _) in zip(names, seconds, found)]
+
+
+def _only(path: Path, out: Path | None, model: str) -> Job:
+    """Return the job of a single image, which is written beside it, to a file or into a folder."""
+    if out is not None and out.suffix and not out.is_dir():
+        return Job(path, out)
+    ending = _suffix(path) if out else f".{_plain(model)}{_suffix(path)}"
+    folder = out or path.parent
+    return Job(path, folder / (path.stem + ending), folder / (path.name + ending))
 
 
 def _expand(source: str) -> Iterator[tuple[Path, Path]]:

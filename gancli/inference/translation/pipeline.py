@@ -56,9 +56,16 @@ def _read(job: Job, size: str | None) -> Loaded | UserError:
         if job.source:
             check_regular(job.source)
         with reading(job.name):
-            return roundtrip.load(job.source or io.BytesIO(sys.stdin.buffer.read()), size)
+            return roundtrip.load(job.source or _standard_input(), size)
     except UserError as error:
         return error
+
+
+def _standard_input() -> io.BytesIO:
+    content = sys.stdin.buffer.read()
+    if not content:
+        raise UserError("it is empty: send an image to it")
+    return io.BytesIO(content)
 
 
 def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:

@@ -10,13 +10,14 @@ from PIL import Image
 from torch import Tensor
 
 from gancli.checkpoints import published
-from gancli.checkpoints.find import find_model
+from gancli.checkpoints.find import find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
 from gancli.gan import GAN, Changes, DrawsLabels, Enlarges, Fills, Translates
 from gancli.images import roundtrip
 from gancli.images.pixels import painted, to_picture, to_pixels
 from gancli.inference.translation import label_maps, tiles
+from gancli.inference.translation.existing import Sorted, sort
 from gancli.inference.translation.jobs import TranslationRequest, plan
 from gancli.inference.translation.pipeline import Draw, pipeline
 from gancli.system.devices import choose_device
@@ -38,6 +39,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
     Raise UserError if there is nothing to translate, or the model is not a translator.
     """
+    if only_published(request.model):
+        _check_before_download(request)
     model = find_model(request.model)
     gan = load_model(model)
     if request.denoise is not None:
@@ -50,23 +53,22 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
         return draw(picture)
 
     jobs = plan(request, model.name)
-    there = [job.out for job in jobs if job.out and job.out.exists() and not request.overwrite]
-    jobs = [job for job in jobs if job.out not in there]
+    found = Sorted(jobs, [], {}) if request.overwrite else sort(jobs)
     about = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
     about |= {"direction": request.direction, "mask": request.mask, "seed": request.seed}
     about |= {"attributes": request.attributes, "denoise": request.denoise}
-    written, failed = [], {}
-    for job, outcome in pipeline(jobs, request, measured, about):
+    written, failed = [], dict(found.taken)
+    for job, outcome in pipeline(found.open, request, measured, about):
         if outcome is None:
             written += [job.out] if job.out else []
         else:
             failed[job.name] = outcome
         if progress:
-            progress(len(written) + len(failed), len(jobs))
+            progress(len(written) + len(failed), len(found.open) + len(found.taken))
     known = min(gan.spec.height, gan.spec.width)
     larger = request.mask is None and request.size is None and max(sides, default=0) >= 2 * known
     hint = f"{model.name} was trained at {known} pixels per side: --size {known} may look better"
-    return Done(written, there, failed, hint if larger else None)
+    return Done(written, [job.out for job in found.done if job.out], failed, hint if larger else None)
 
 
 # ------------------------------------------------------------------------------------------------ the model
@@ -139,6 +141,16 @@ def attributes(given: str | None, count: int) -> Tensor:
         example = ",".join(str(i % 2) for i in range(count))
         raise UserError(f"--attributes {given or ''}: this model has {count}; give 0 or 1 for each, such as {example}")
     return torch.tensor([[float(value) for value in values]])
+
+
+def _check_before_download(request: TranslationRequest) -> None:
+    """Raise UserError for what no published model can do, and if there is nothing to translate."""
+    if request.mask is not None:
+        raise UserError(f"--mask: {request.model} does not fill holes; leave it out")
+    jobs = plan(request, request.model)
+    missing = [job.name for job in jobs if job.source and not job.source.exists()]
+    if len(missing) == len(jobs):
+        raise UserError(f"{missing[0]}: no such file")
 
 
 def _make_noisy(gan: GAN[Any], seed: int) -> None:

@@ -150,6 +150,7 @@ def why(error: UserError) -> str:
 def reason(error: BaseException) -> str:
     """Return a short reason why something failed."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    said = re.sub(r" <_io\.\w+ object at 0x[0-9a-f]+>", "", said)  # Pillow's name of a file in memory
     return printable(" ".join(said.split())) or type(error).__name__
 
 

@@ -8,6 +8,22 @@ from gancli.system.untrusted.door import printable, to_json
 LONGEST_LINE = 10_000  # characters
 
 
+class _Voice:
+    """What is printed: everything, or errors and JSON only."""
+
+    quiet = False
+
+
+def hush(quiet: bool) -> None:
+    """Print errors and JSON only from now on, or everything again."""
+    _Voice.quiet = quiet
+
+
+def shows_progress() -> bool:
+    """Return whether a person is there to see progress on standard error."""
+    return not _Voice.quiet and sys.stderr.isatty()
+
+
 def line(text: object) -> str:
     """Turn a text that may come from a file into one safe line."""
     return printable(str(text), LONGEST_LINE)
@@ -15,7 +31,8 @@ def line(text: object) -> str:
 
 def say(text: object) -> None:
     """Print a line of the result."""
-    print(line(text))
+    if not _Voice.quiet:
+        print(line(text))
 
 
 def say_json(value: Any, indent: int | None = None) -> None:
@@ -25,9 +42,16 @@ def say_json(value: Any, indent: int | None = None) -> None:
 
 def warn(text: object) -> None:
     """Print a warning on standard error."""
+    if not _Voice.quiet:
+        fail(text)
+
+
+def fail(text: object) -> None:
+    """Print an error on standard error."""
     print(f"gancli: {line(text)}", file=sys.stderr)
 
 
 def tell(text: object) -> None:
     """Print a line of progress on standard error."""
-    print(line(text), file=sys.stderr)
+    if not _Voice.quiet:
+        print(line(text), file=sys.stderr)

@@ -21,6 +21,8 @@ from gancli.system import atomic
 from gancli.system.untrusted.door import check_regular, read_json, reading, to_json
 
 LARGEST_CODE = 2**24  # bytes of one file
+PACKAGE = Path(__file__).parents[2]
+_own: set[str] = set()  # the files that were read from outside of the package
 DIGITS = 8  # the least number of a hash's digits that name a mark
 
 
@@ -58,6 +60,11 @@ def read(path: Path) -> Code:
     return _read(path, path.absolute())
 
 
+def is_own(file: str | None) -> bool:
+    """Return whether a file of code was read as the user's own: it is none of gancli's."""
+    return file in _own
+
+
 @cache
 def _read(path: Path, _where: Path) -> Code:
     check_regular(path)
@@ -65,12 +72,15 @@ def _read(path: Path, _where: Path) -> Code:
         content = file.read(LARGEST_CODE + 1)
     if len(content) > LARGEST_CODE:
         raise UserError(f"{path} is too large for a file of code: at most {LARGEST_CODE:,} bytes are allowed")
+    if not path.absolute().is_relative_to(PACKAGE):
+        _own.add(str(path))
     return Code(path, content)
 
 
 def forget() -> None:
     """Forget the files that were read, because another command begins."""
     _read.cache_clear()
+    _own.clear()
 
 
 def execute(code: Code, name: str = "") -> ModuleType:

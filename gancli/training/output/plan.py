@@ -1,0 +1,133 @@
+"""The training plan: what will happen, before the first step, for people and for scripts."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gancli import registry
+from gancli.checkpoints import fine_tuning
+from gancli.checkpoints.fine_tuning import Start
+from gancli.checkpoints.run_folder import Folder, seen
+from gancli.data.dataset import Dataset
+from gancli.engine.precision import Choice
+from gancli.engine.step import apart_in_parts
+from gancli.system import dist
+from gancli.system.progress import duration
+from gancli.training.length import Length
+from gancli.training.output.display import Quiet
+from gancli.training.state import State
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do."""
+
+    about: dict[str, Any]  # the content of run.json
+    choice: Choice
+    state: State
+    dataset: Dataset[Any]
+    folder: Folder
+    newest: Path | None  # the checkpoint that training continues from
+    length: Length
+    start: Start | None = None  # the checkpoint whose weights the run begins with
+
+    def tell(self, display: Quiet) -> None:
+        """Print the plan."""
+        notes = fine_tuning.notes(self.start, self.state.gan) if self.start else ()
+        for name, text in [*self._data(), *self._machine(), *self._length(), *(("", note) for note in notes)]:
+            display.note(f"{name:<10}{text}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan for scripts; times and memory are null if they were not measured."""
+        gan, total, cost = self.state.gan, self.state.clock.total, self.length.cost
+        return {
+            "variant": self.about["variant"],
+            "data": {"name": self.dataset.name, "images": len(self.dataset), "notes": list(self.dataset.notes)},
+            "image": dataclasses.asdict(self.dataset.spec),
+            "parameters": {name: count for name, net in gan.named_children() if (count := _count(net))},
+            "preset": dict(self.about["suited"]),
+            "hparams": self.about["hparams"],
+            "device": self.about["device"],
+            "precision": self.about["precision"],
+            "processes": dist.world(),
+            "images": total,
+            "steps": self._steps,
+            "epochs": total / len(self.dataset),
+            "images_per_second": cost and gan.hp.batch / cost.seconds,
+            "seconds": cost and self._images_left / gan.hp.batch * cost.seconds,
+            "memory_bytes": (cost and cost.memory) or None,
+            "run": str(self.folder.path),
+            "resumed": self.newest and str(self.newest),
+        }
+
+    def _data(self) -> list[tuple[str, str]]:
+        variant, dataset, spec = self.about["variant"], self.dataset, self.dataset.spec
+        recommended = " (recommended: gancli list shows the others)" if registry.describe(variant).recommended else ""
+        size = "points" if spec.points else f"{spec.width}x{spec.height}"
+        return [
+            ("variant", f"{variant}{recommended}"),
+            *(
+                (("" if i else "data"), f"{'' if i else f'{dataset.name}: '}{note}")
+                for i, note in enumerate(dataset.notes)
+            ),
+            ("image", f"{size}, {spec.channels} channel{'s' * (spec.channels > 1)}"),
+        ]
+
+    def _machine(self) -> list[tuple[str, str]]:
+        device, suited = self.about["device"], self.about["suited"]
+        nets = [(name, _count(net)) for name, net in self.state.gan.named_children()]
+        said = ", ".join(f"{name} {value}" for name, value in suited.items())
+        preset = f"{said} (for this data and device; options override it, --preset chooses quick or the paper's)"
+        start, frozen = self.about["start"], self.about["freeze_d"]
+        fixed = f"; the first {frozen} layer{'s' * (frozen > 1)} of D stay as they are" if frozen else ""
+        begun = [("from", f"{start['path']}, with its hyperparameters{fixed}")] if start else []
+        threads = f", {torch.get_num_threads()} threads" if device == "cpu" else ""
+        ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
+        return [
+            ("networks", f"{', '.join(f'{name} {count:,}' for name, count in nets if count)} parameters"),
+            *(begun or ([("preset", preset)] if suited else [])),
+            ("device", f"{device}{threads}{ranks}"),
+            ("precision", str(self.choice)),
+        ]
+
+    def _length(self) -> list[tuple[str, str]]:
+        gan, total, length = self.state.gan, self.state.clock.total, self.length
+        asked = f"{length.measured.minutes:g} minutes, about " if length.measured else ""
+        amount = f"{total / 1000:g} kimg: {total / len(self.dataset):.3g} epochs, {self._steps:,} steps"
+        start = f", resumed from {self.newest.name}" if self.newest else ""
+        return [
+            ("length", f"{asked}{amount} of {gan.hp.batch}"),
+            *([("time", self._time())] if length.cost else []),
+            *self._parts(),
+            ("out", f"{self.folder.path}{start}"),
+        ]
+
+    def _parts(self) -> list[tuple[str, str]]:
+        """Return the row of the micro-batches, if there are several."""
+        gan, parts = self.state.gan, self.about["options"]["accumulate"]
+        said = f"; {apart}" if (apart := apart_in_parts(gan)) else ""
+        row = ("batch", f"{parts} micro-batches of {gan.hp.batch // (parts * dist.world())}{said}")
+        return [row] if parts > 1 else []
+
+    def _time(self) -> str:
+        """Format how long training will take, and the memory."""
+        cost, batch = self.length.cost, self.state.gan.hp.batch
+        assert cost
+        rate, memory = batch / cost.seconds, f"; {cost.memory / 2**30:.2g} GiB of memory" if cost.memory else ""
+        return f"about {duration(self._images_left / rate)} at {rate:,.{0 if rate > 9 else 2}f} images/s{memory}"
+
+    @property
+    def _steps(self) -> int:
+        return math.ceil(self.state.clock.total / self.state.gan.hp.batch)
+
+    @property
+    def _images_left(self) -> int:
+        return self.state.clock.total - (seen(self.newest) if self.newest else 0)
+
+
+def _count(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
