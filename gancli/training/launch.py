@@ -60,7 +60,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     known = length.asked(options, data, "kimg" in values, before and before.measured)
     state = build_training(data, options.seed, length.MOST_IMAGES)
     choice = choose_precision(state.gan, data, options, before and before.precision)
-    state = _rehearsed(variant, data, state, options, choice)
+    state = _rehearsed(variant, known, data, state, options, choice)
     about = _about(variant, data, options, choice)
     newest = resuming.resumed(folder) if options.resume else None
     if options.resume:
@@ -105,12 +105,14 @@ def _go_back(folder: Folder, data: Data, state: State, options: RunOptions) -> N
         fine_tuning.begin_average(known, state.ema)
 
 
-def _rehearsed(variant: str, data: Data, state: State, options: RunOptions, choice: Choice) -> State:
+def _rehearsed(
+    variant: str, known: length.Length | None, data: Data, state: State, options: RunOptions, choice: Choice
+) -> State:
     """Train a user's own variant for one step and generate images: its errors are found before anything is written.
 
     Return the state to train, which has not moved.
     """
-    if not variant.endswith(".py"):
+    if not variant.endswith(".py") or (known and known.total == 0):  # without a step, it may lack `play`
         return state
     check_game(state.gan, state.players)
     training = length.trial(data, state, dataclasses.replace(options, compile="off"), choice, lambda _: None)

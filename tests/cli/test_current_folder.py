@@ -1,5 +1,6 @@
 """Nothing of the current folder is imported, run or read as settings: people work where strangers' files lie."""
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -83,7 +84,8 @@ def test_every_command_loads_torch_as_it_must_be(strange: Path) -> None:
     code = "import sys\nfrom gancli.cli.main import run\nrun(sys.argv[1:])\nprint('torch' in sys.modules)"
     light = {"list", "trust"}
     names = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
-    wrapped = {c.name for c in app.registered_commands if hasattr(c.callback, "__wrapped__")}
+    inner = {c.name: inspect.getattr_static(c.callback, "__wrapped__") for c in app.registered_commands}
+    wrapped = {name for name, callback in inner.items() if hasattr(callback, "__wrapped__")}  # not for --quiet only
     assert names - light - {"train", "bench"} == wrapped
     assert python("-c", code, "list").stdout.endswith("False\n")
     assert python("-c", code, "trust").stdout.endswith("False\n")

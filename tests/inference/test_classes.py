@@ -105,7 +105,7 @@ def test_a_walk_over_classes_keeps_the_noise(cli: Cli, models: Path) -> None:
     assert result.code == 0, result.err
     strip = picture("walk.png")
     for column, name in ((0, 3), (2, 8), (4, 1)):
-        cli("sample", models / "acgan", "--class", name, "--seeds", 7, "--out", "stop.png")
+        cli("sample", models / "acgan", "--class", name, "--seeds", 7, "--cols", 1, "--out", "stop.png")
         stop = picture("stop.png")
         assert np.array_equal(strip[2:34, 2 + 34 * column : 34 + 34 * column], stop[2:34, 2:34])
     assert cli("interpolate", models / "acgan", "--class", "3:8", "--grid").code == 2
