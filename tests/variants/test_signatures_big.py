@@ -59,8 +59,8 @@ def test_what_is_under_spectral_norm(name: str) -> None:
 
 def steepest(network: nn.Module) -> float:
     """Return the largest singular value of any normalised weight."""
-    weights = [network.get_submodule(layer).weight.detach().flatten(1) for layer in normed(network)]
-    return max(float(torch.linalg.matrix_norm(weight, 2)) for weight in weights)
+    layers: list[Any] = [network.get_submodule(name) for name in normed(network)]
+    return max(float(torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)) for layer in layers)
 
 
 @pytest.mark.parametrize("player", ["G", "D"])
