@@ -16,9 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gancli import contract, moved
 from gancli.errors import UserError, missing
 from gancli.hparams import HParams
+from gancli.plugins import contract, moved
 from gancli.system.untrusted import trusted_code
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gancli import moved
 from gancli.errors import UserError
 from gancli.gan import GAN
+from gancli.plugins import moved
 from tests.conftest import Cli
 
 NEW = '''"""Mine: You 2026, "A margin for LSGAN"."""

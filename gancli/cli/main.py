@@ -14,7 +14,6 @@ from typer.exceptions import Abort, Exit, TyperException
 from typer.main import get_command
 
 import gancli
-from gancli import contract
 from gancli.cli.arguments import help_without_command, quietable
 from gancli.cli.commands import (
     bench,
@@ -31,6 +30,7 @@ from gancli.cli.commands import (
     trusted,
 )
 from gancli.errors import Diverged, UserError
+from gancli.plugins import contract
 from gancli.system.loading import load_torch
 from gancli.system.untrusted import terminal, trusted_code
 

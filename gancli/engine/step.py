@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gancli.contract import broken
 from gancli.engine.finite import not_finite, step_unless
 from gancli.gan import GAN, Clock, Turn
+from gancli.plugins.contract import broken
 from gancli.system import dist
 from gancli.system.parts import Parts
 

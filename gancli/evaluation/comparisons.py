@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gancli.capabilities import Fills, Samples, Translates
 from gancli.checkpoints.checkpoint import SUFFIX
 from gancli.checkpoints.find import Model, find_model
 from gancli.checkpoints.load import kind_of, load_model
@@ -23,7 +24,7 @@ from gancli.evaluation.generated import generated_by, generated_by_class, halves
 from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, ImageSet, open_images
 from gancli.evaluation.point_models import check_points
 from gancli.evaluation.translations import Translation, open_domains
-from gancli.gan import GAN, Fills, Samples, Translates
+from gancli.gan import GAN
 from gancli.images.sizes import parse_size
 from gancli.metrics import table
 

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Classes, Fills, Samples
 from gancli.data.dataset import Dataset
 from gancli.data.feed import Feed
 from gancli.data.kinds.images import Images
 from gancli.errors import UserError
 from gancli.evaluation.image_sets import DRAWN, Arrays, GeneratedImages, reals_of
-from gancli.gan import GAN, Classes, Fills, Samples
+from gancli.gan import GAN
 from gancli.system import dist
 from gancli.system.seeds import seed_of
 

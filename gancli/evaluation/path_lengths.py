@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Appends, Classes, Styled
 from gancli.evaluation.extractors.extractor import Extractor
 from gancli.evaluation.image_sets import DRAWN
-from gancli.gan import GAN, Appends, Classes, Styled
+from gancli.gan import GAN
 from gancli.images.pixels import grey_to_colour
 from gancli.inference.sampling.paths import slerp
 from gancli.metrics import ppl

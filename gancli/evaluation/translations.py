@@ -6,12 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Translates
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.kinds.paired import Paired
 from gancli.data.request import Request, Wanted
 from gancli.data.synthetic.pairs import MAKERS
 from gancli.evaluation.image_sets import DRAWN, chosen
-from gancli.gan import GAN, Translates
+from gancli.gan import GAN
 from gancli.images.pixels import to_floats, to_pixels
 from gancli.system.seeds import aside
 

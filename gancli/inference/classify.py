@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Classifies
 from gancli.checkpoints.find import find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.data.sources.decode import Item
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.gan import Classifies
 from gancli.inference.user_images import pictures_in, read_image
 from gancli.system.devices import choose_device
 from gancli.system.untrusted import terminal

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gancli.capabilities import Changes, DrawsLabels, Samples, Translates
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.find import Model, find_model
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
-from gancli.gan import GAN, Changes, DrawsLabels, Samples, Translates
+from gancli.gan import GAN
 from gancli.inference.translation.translate import choose_direction
 from gancli.system import atomic
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gancli.capabilities import Classifies
 from gancli.data.feed import Feed
 from gancli.data.kinds.images import Images
 from gancli.data.sources import builtin
@@ -17,7 +18,7 @@ from gancli.evaluation.evaluate import MEMORISED
 from gancli.evaluation.extractors.extractor_table import DEFAULT, EXTRACTORS, LOCAL, make_extractor
 from gancli.evaluation.generated import generated_by, reference_of
 from gancli.evaluation.known_truth import accuracy, domains, points, shapes
-from gancli.gan import GAN, Classifies
+from gancli.gan import GAN
 from gancli.images import scatter
 from gancli.images.pixels import Pixels, to_pixels
 from gancli.metrics import scores, table

@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gancli.capabilities import Classes, each_class
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import Folder
 from gancli.data.feed import Feed
-from gancli.gan import GAN, Classes, each_class
+from gancli.gan import GAN
 from gancli.images import curves, scatter
 from gancli.images.pixels import grid, to_pixels
 from gancli.images.writing import save_png

@@ -12,7 +12,6 @@ from gancli.checkpoints import fine_tuning
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.fine_tuning import Start
 from gancli.checkpoints.run_folder import Recorded
-from gancli.contract import check_networks
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
 from gancli.engine.precision import Choice, choose
@@ -20,6 +19,7 @@ from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.hparams import AUTO, HParams
 from gancli.images.sizes import parse_size
+from gancli.plugins.contract import check_networks
 from gancli.system import dist
 from gancli.system.devices import choose_device
 from gancli.system.seeds import seed_all

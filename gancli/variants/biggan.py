@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from gancli.families.big import Big, BigHParams
-from gancli.families.projection import Projection
-from gancli.nets import resnet_gan
+from gancli.families.high_fidelity.big import Big, BigHParams
+from gancli.families.high_fidelity.projection import Projection
 from gancli.nets.dcgan import stages
+from gancli.nets.high_fidelity import resnet_gan
 
 
 @dataclass(frozen=True, kw_only=True)

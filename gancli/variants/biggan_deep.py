@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from torch import nn
 
-from gancli.families.big import Big, BigHParams
-from gancli.families.projection import Projection
-from gancli.nets import biggan_deep
+from gancli.families.high_fidelity.big import Big, BigHParams
+from gancli.families.high_fidelity.projection import Projection
 from gancli.nets.dcgan import stages
-from gancli.nets.resnet_gan import Generator
+from gancli.nets.high_fidelity import biggan_deep
+from gancli.nets.high_fidelity.resnet_gan import Generator
 
 
 @dataclass(frozen=True, kw_only=True)

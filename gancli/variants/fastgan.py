@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from gancli.data.spec import DataSpec
 from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.hparams import hparam
-from gancli.nets import fastgan
+from gancli.nets.high_fidelity import fastgan
 from gancli.nets.layers import spectral
 from gancli.ops import losses
 from gancli.system import dist

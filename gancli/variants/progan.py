@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from gancli.data.kinds.images import Images
-from gancli.families.growing import GrowingHParams, Grows
+from gancli.families.high_fidelity.growing import GrowingHParams, Grows
 from gancli.families.noise import NoiseHParams, NoiseToImage
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import progan
+from gancli.nets.high_fidelity import progan
 from gancli.ops import losses, penalties
 
 

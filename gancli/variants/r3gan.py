@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from gancli.data.kinds.labelled import OptionallyLabelled
-from gancli.families.annealed import Annealed, AnnealedHParams
-from gancli.families.augmented import Groups
+from gancli.families.high_fidelity.annealed import Annealed, AnnealedHParams
+from gancli.families.high_fidelity.augmented import Groups
+from gancli.families.high_fidelity.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.families.latents import FromLabels
-from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import mlp, r3gan
+from gancli.nets import mlp
+from gancli.nets.high_fidelity import r3gan
 from gancli.ops import losses, penalties
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gancli.families.projection import Projection, ProjectionHParams
+from gancli.families.high_fidelity.projection import Projection, ProjectionHParams
 from gancli.nets.layers import spectral
 from gancli.nets.layers.conditional_norm import ConditionalBatchNorm2d
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gancli.families.projection import Projection, ProjectionHParams
+from gancli.families.high_fidelity.projection import Projection, ProjectionHParams
 
 
 @dataclass(frozen=True, kw_only=True)

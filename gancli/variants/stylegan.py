@@ -10,11 +10,11 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
-from gancli.families.growing import GrowingHParams, Grows
-from gancli.families.styles import StyleHParams, Styles
+from gancli.families.high_fidelity.growing import GrowingHParams, Grows
+from gancli.families.high_fidelity.styles import StyleHParams, Styles
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import stylegan
+from gancli.nets.high_fidelity import stylegan
 from gancli.ops import losses, penalties
 
 FASTER = {128: 1.5, 256: 2.0, 512: 3.0}  # learning rates from so many pixels per side on, in the authors' code

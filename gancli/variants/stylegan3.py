@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
-from gancli.families.styles import StyleHParams, Styles
+from gancli.families.high_fidelity.styles import StyleHParams, Styles
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import stylegan2, stylegan3
+from gancli.nets.high_fidelity import stylegan2, stylegan3
 from gancli.ops import losses, penalties
 
 SMALL = 512  # pixels per side below which the authors halve the channels

@@ -16,7 +16,7 @@ KEPT = ("npz", "family", "written_by", "config", "expected_is", "f32_vs_f64_maxa
 
 def main() -> None:
     """Copy the fixtures, and what a test needs to know of each."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser()
     options.add_argument("folder", type=Path)
     options.add_argument("names", nargs="+")
     given = options.parse_args()

@@ -14,11 +14,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gancli.capabilities import Classes, Classifies, Encodes, each_class
 from gancli.checkpoints.find import find_model
 from gancli.checkpoints.load import load_model
 from gancli.data.kinds.labelled import Labelled
 from gancli.data.request import Request
-from gancli.gan import Classes, Classifies, Encodes, each_class
 from gancli.system.seeds import seed_all
 from tests.variants.training import CPU, purity
 

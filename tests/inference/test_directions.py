@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from gancli import registry
+from gancli.capabilities import Samples
 from gancli.errors import UserError
-from gancli.gan import Samples
 from gancli.images.writing import read_about
 from gancli.inference.sampling.directions import Finder, along, find, principal, regressed, sefa
 from tests.conftest import Cli, Once, Trained

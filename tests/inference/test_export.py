@@ -9,9 +9,9 @@ import onnxruntime
 import pytest
 import torch
 
+from gancli.capabilities import Samples
 from gancli.checkpoints.find import find_model
 from gancli.checkpoints.load import load_model
-from gancli.gan import Samples
 from tests.conftest import Cli
 from tests.parity import fixture
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
+from gancli.capabilities import Encodes
 from gancli.checkpoints.find import find_model
 from gancli.checkpoints.load import load_model
-from gancli.gan import Encodes
 from gancli.images.writing import read_about
 from gancli.inference.sampling.draw import draw, plane
 from gancli.inference.user_images import images_at

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gancli import registry
+from gancli.capabilities import Classes, Samples
 from gancli.checkpoints.find import Model
-from gancli.gan import Classes, Samples
 from gancli.inference.sampling import interpolate
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.paths import lerp, slerp, walk

@@ -10,8 +10,8 @@ from PIL import Image
 from safetensors import safe_open
 
 from gancli import registry
+from gancli.capabilities import Samples
 from gancli.errors import UserError
-from gancli.gan import Samples
 from gancli.inference.sampling import projection
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.projection import Projecting, distance, project, rate_at

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gancli import registry
+from gancli.capabilities import Rates, Samples
 from gancli.checkpoints.ema import pruned
 from gancli.checkpoints.find import Model
 from gancli.engine.step import parameters
 from gancli.errors import UserError
 from gancli.families.noise import NoiseToImage
-from gancli.gan import Clock, Rates, Samples
+from gancli.gan import Clock
 from gancli.inference.sampling import truncation
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.truncation import chooser, rated

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
-from gancli.nets import biggan_deep, resnet_gan
+from gancli.nets.high_fidelity import biggan_deep, resnet_gan
+from gancli.nets.high_fidelity.resnet_gan import Attended, Codes, Generator, Numerics
 from gancli.nets.layers import spectral, statistics
 from gancli.nets.layers.attention import SelfAttention
 from gancli.nets.layers.conditional_norm import ConditionalBatchNorm2d
-from gancli.nets.resnet_gan import Attended, Codes, Generator, Numerics
 from gancli.system.untrusted import torch_files
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "parity"

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gancli.nets.layers.filtered import filtered_lrelu, kaiser_beta, lowpass, radial_lowpass
-from gancli.nets.mapping import GAIN
+from gancli.nets.high_fidelity.mapping import GAIN
+from gancli.nets.layers.resampling.filtered import filtered_lrelu, kaiser_beta, lowpass, radial_lowpass
 
 
 def response(taps: Tensor, frequency: float, rate: float) -> float:
@@ -112,7 +112,7 @@ def test_its_gradient_is_right_for_batches_in_one_part_and_in_several(
     up_filter = lowpass(12, 1.0, 2.0, 8.0).double()
     down_filter = (radial_lowpass if radial else lowpass)(12, 1.0, 2.0, 8.0).double()
     for part in (1, 1 << 20):
-        monkeypatch.setattr("gancli.nets.layers.filtered.PART", part)
+        monkeypatch.setattr("gancli.nets.layers.resampling.filtered.PART", part)
         assert torch.autograd.gradcheck(
             lambda x: filtered_lrelu(x, up_filter, down_filter, 2, 2, (1, 1), 0.5), x, fast_mode=True
         )

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
-from gancli.nets.progan import Discriminator, Generator, channels_of, enlarged, shrunk
+from gancli.nets.high_fidelity.progan import Discriminator, Generator, channels_of, enlarged, shrunk
 from gancli.system.untrusted import torch_files
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "parity"

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
-from gancli.nets import r3gan
-from gancli.nets.layers.bilinear import doubled, halved
+from gancli.nets.high_fidelity import r3gan
+from gancli.nets.high_fidelity.r3gan import Block, Discriminator, Generator, Pointwise, Stage
 from gancli.nets.layers.grouped import Grouped
-from gancli.nets.r3gan import Block, Discriminator, Generator, Pointwise, Stage
+from gancli.nets.layers.resampling.bilinear import doubled, halved
 from gancli.system.untrusted import torch_files
 from gancli.system.untrusted.pickles import Record
 

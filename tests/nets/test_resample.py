@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from gancli.nets.layers.resample import blur, downsample, fir, upsample
+from gancli.nets.layers.resampling.resample import blur, downsample, fir, upsample
 
 TAPS = st.lists(st.floats(0.1, 3), min_size=2, max_size=7)
 SIDES = st.sampled_from([(4, 4), (6, 5), (7, 8), (3, 9)])

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gancli.nets.high_fidelity.resnet_gan import Generator
 from gancli.nets.layers import statistics
-from gancli.nets.resnet_gan import Generator
 from tests.nets import resnet_layouts as layouts
 from tests.nets.resnet_layouts import Theirs, read
 

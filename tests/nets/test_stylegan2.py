@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
+from gancli.nets.high_fidelity.mapping import mixed
+from gancli.nets.high_fidelity.stylegan2 import Discriminator, Generator, SynthesisLayer, sides, widths
 from gancli.nets.layers.modulation import demodulation, modulated, projected
-from gancli.nets.layers.resample import blur, fir
-from gancli.nets.mapping import mixed
-from gancli.nets.stylegan2 import Discriminator, Generator, SynthesisLayer, sides, widths
+from gancli.nets.layers.resampling.resample import blur, fir
 from tests.variants.shares import in_double
 
 EPS = torch.finfo(torch.float32).eps

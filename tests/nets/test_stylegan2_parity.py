@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gancli.data.spec import DataSpec
-from gancli.nets.stylegan2 import Generator
+from gancli.nets.high_fidelity.stylegan2 import Generator
 from gancli.system.untrusted import torch_files
 
 PARITY = Path(__file__).parents[1] / "fixtures" / "parity"

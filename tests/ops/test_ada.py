@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gancli.data.spec import DataSpec
-from gancli.families.augmented import AdaptiveHParams, Groups, augmentation
+from gancli.families.high_fidelity.augmented import AdaptiveHParams, Groups, augmentation
 from gancli.ops import ada, warp, wavelets
 from gancli.ops.ada import GROUPS, AdaptiveAugmentation
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from gancli.data.spec import DataSpec
 from gancli.engine.step import play_step
 from gancli.gan import Clock
-from gancli.nets import resnet_gan
+from gancli.nets.high_fidelity import resnet_gan
 from gancli.nets.layers import spectral
 from gancli.system.seeds import seed_all
 from tests.variants.small import make

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gancli.capabilities import Encodes
 from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.gan import Clock, Encodes, Turn
+from gancli.gan import Clock, Turn
 from gancli.ops import losses, priors
 from gancli.system.seeds import seed_all
 from tests.conftest import Cli

@@ -15,9 +15,9 @@ from gancli.checkpoints import checkpoint
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.load import build_gan
 from gancli.engine.step import play_step
-from gancli.families.growing import Stage, stage_at
+from gancli.families.high_fidelity.growing import Stage, stage_at
 from gancli.gan import GAN, Clock
-from gancli.nets.progan import Growing
+from gancli.nets.high_fidelity.progan import Growing
 from gancli.system.seeds import seed_all
 from tests.variants.small import feed, make, steps
 

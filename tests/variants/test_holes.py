@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli.gan import Clock, Fills
+from gancli.capabilities import Fills
+from gancli.gan import Clock
 from gancli.ops import masks
 from gancli.system.seeds import seed_all
 from gancli.variants.context_encoder import ContextEncoder

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gancli.capabilities import each_class
 from gancli.data.kinds.images import Images
 from gancli.data.kinds.labelled import Labelled, PartlyLabelled
 from gancli.data.spec import DataSpec
 from gancli.engine.step import parameters, play_step
-from gancli.gan import Clock, each_class
+from gancli.gan import Clock
 from gancli.ops import losses
 from gancli.system.seeds import seed_all
 from tests.variants.small import CLASSES, feed, make

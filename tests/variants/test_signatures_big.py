@@ -15,12 +15,12 @@ from gancli.checkpoints.ema import pruned
 from gancli.data.kinds.labelled import PartlyLabelled
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.families import big
+from gancli.families.high_fidelity import big
 from gancli.gan import Clock
 from gancli.inference.sampling.truncation import chooser
+from gancli.nets.high_fidelity.resnet_gan import Attended
 from gancli.nets.layers import spectral
 from gancli.nets.layers.conditional_norm import ConditionalBatchNorm2d
-from gancli.nets.resnet_gan import Attended
 from gancli.ops import losses, penalties
 from gancli.system import cache
 from gancli.system.seeds import seed_all

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gancli.data.spec import DataSpec
-from gancli.nets.fastgan import Discriminator, Excitation, Generator, Noise, _quarter
+from gancli.nets.high_fidelity.fastgan import Discriminator, Excitation, Generator, Noise, _quarter
 from gancli.nets.layers import spectral
 from tests.variants.small import feed, make
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from gancli.gan import each_class
+from gancli.capabilities import each_class
 from gancli.system.seeds import seed_all
 from tests.variants.signatures.labels import agreement
 from tests.variants.signatures.table import Signature

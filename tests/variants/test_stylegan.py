@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gancli.capabilities import Styled
 from gancli.data.spec import DataSpec
-from gancli.gan import Clock, Styled
+from gancli.gan import Clock
 from gancli.system.seeds import seed_all
 from tests.variants.small import feed, make
 

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Styled
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
 from gancli.engine.step import play_step
-from gancli.families.styles import bounded
-from gancli.gan import Clock, Styled
-from gancli.nets import mapping as mapping_network
+from gancli.families.high_fidelity.styles import bounded
+from gancli.gan import Clock
+from gancli.nets.high_fidelity import mapping as mapping_network
 from gancli.ops import penalties
 from gancli.registry import load
 from gancli.system.seeds import seed_all

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gancli import registry
+from gancli.capabilities import each_class
 from gancli.checkpoints.ema import EMA
 from gancli.data.dataset import Dataset
 from gancli.data.feed import Feed
@@ -19,7 +20,7 @@ from gancli.data.request import Request
 from gancli.data.synthetic import shapes
 from gancli.engine.step import play_step
 from gancli.evaluation.known_truth.accuracy import accuracy
-from gancli.gan import Clock, each_class
+from gancli.gan import Clock
 from gancli.system.seeds import seed_all
 
 CPU = torch.device("cpu")

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
+from gancli.capabilities import Classifies
 from gancli.data.dataset import Dataset
-from gancli.gan import Classifies
 
 PART = 250  # images at a time
 

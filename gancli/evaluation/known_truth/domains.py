@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gancli.capabilities import Translates
 from gancli.data.sources import builtin
 from gancli.data.synthetic import shapes
 from gancli.evaluation.known_truth.shapes import VALID, read
-from gancli.gan import GAN, Translates
+from gancli.gan import GAN
 from gancli.images.pixels import to_floats, to_pixels
 
 Translate = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # images (N, C, S, S) to their translations

@@ -13,10 +13,11 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from gancli.capabilities import Appends, Samples
 from gancli.checkpoints.find import Model
 from gancli.checkpoints.run_folder import CHECKPOINTS
 from gancli.errors import UserError
-from gancli.gan import GAN, Appends, Samples
+from gancli.gan import GAN
 from gancli.inference.sampling import latents
 from gancli.inference.sampling.styles import is_styled, parse_layers, styled, styles_of
 from gancli.system.seeds import aside

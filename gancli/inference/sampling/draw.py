@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Classes, Samples
 from gancli.checkpoints.find import Model, find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, Samples
+from gancli.gan import GAN
 from gancli.images import scatter
 from gancli.images.pixels import Pixels, to_pixels
 from gancli.inference.sampling.styles import generated

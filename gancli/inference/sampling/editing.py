@@ -8,9 +8,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Appends, Classes, Samples
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Appends, Classes, Samples
+from gancli.gan import GAN
 from gancli.images.pixels import grid
 from gancli.images.writing import save_png
 from gancli.inference.sampling import directions, latents

@@ -7,9 +7,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Appends, Classes, Samples
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Appends, Classes, Samples
+from gancli.gan import GAN
 from gancli.images import scatter
 from gancli.images.animation import check_suffix, save_frames
 from gancli.images.pixels import grid, to_picture

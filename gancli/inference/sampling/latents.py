@@ -14,9 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gancli.capabilities import Samples
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Samples
+from gancli.gan import GAN
 from gancli.inference.sampling.styles import is_styled, styles_of
 from gancli.system import atomic
 from gancli.system.seeds import aside

@@ -8,8 +8,9 @@ from msgspec import Struct
 from torch import Tensor
 
 import gancli
+from gancli.capabilities import Prepares
 from gancli.checkpoints.find import Model
-from gancli.gan import GAN, Prepares
+from gancli.gan import GAN
 from gancli.system import cache
 from gancli.system.untrusted.door import held_to
 from gancli.system.untrusted.terminal import warn

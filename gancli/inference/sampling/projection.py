@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gancli.capabilities import Appends, Classes, Samples
 from gancli.errors import UserError
-from gancli.gan import GAN, Appends, Classes, Samples
+from gancli.gan import GAN
 from gancli.inference.sampling.latents import Space
 from gancli.inference.sampling.styles import generated, is_styled, styled, styles_of
 from gancli.system.seeds import aside

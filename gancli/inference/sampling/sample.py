@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gancli.capabilities import Classes
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes
+from gancli.gan import GAN
 from gancli.images import scatter
 from gancli.images.pixels import Pixels, grid, to_picture
 from gancli.images.writing import STANDARD, save_png

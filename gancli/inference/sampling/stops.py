@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Encodes
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Encodes
+from gancli.gan import GAN
 from gancli.inference import user_images
 from gancli.inference.sampling import latents
 from gancli.inference.sampling.draw import parse_seeds

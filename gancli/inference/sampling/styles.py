@@ -7,8 +7,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from gancli.capabilities import Samples, Styled
 from gancli.errors import UserError
-from gancli.gan import GAN, Samples, Styled
+from gancli.gan import GAN
 
 TOWARDS_MEAN = "w towards its mean"
 MOST_PSI = 2.0  # beyond 1 the distance from the mean grows

@@ -17,9 +17,10 @@ from msgspec import Meta
 from torch import Tensor
 
 import gancli
+from gancli.capabilities import Classes, Prepares, Rates, Samples, Truncates
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
-from gancli.gan import GAN, Classes, Prepares, Rates, Samples, Truncates
+from gancli.gan import GAN
 from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.prepare import prepare
 from gancli.inference.sampling.styles import TOWARDS_MEAN, check_psi, is_styled, steers

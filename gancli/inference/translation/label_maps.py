@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from gancli.capabilities import DrawsLabels
 from gancli.errors import UserError
-from gancli.gan import DrawsLabels
 from gancli.images.pixels import painted
 from gancli.inference.translation import tiles
 from gancli.inference.translation.pipeline import Draw

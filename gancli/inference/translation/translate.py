@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gancli.capabilities import Changes, DrawsLabels, Enlarges, Fills, Translates
 from gancli.checkpoints import published
 from gancli.checkpoints.find import find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
-from gancli.gan import GAN, Changes, DrawsLabels, Enlarges, Fills, Translates
+from gancli.gan import GAN
 from gancli.images import roundtrip
 from gancli.images.pixels import painted, to_picture, to_pixels
 from gancli.inference.translation import label_maps, tiles

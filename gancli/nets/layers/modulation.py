@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gancli.nets.layers.resample import blur
+from gancli.nets.layers.resampling.resample import blur
 from gancli.system.devices import full_precision
 
 EPSILON = 1e-8

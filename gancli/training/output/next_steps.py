@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gancli import registry
+from gancli.capabilities import Fills, Samples, Translates
 from gancli.checkpoints.run_folder import RUNS
-from gancli.gan import GAN, Fills, Samples, Translates
+from gancli.gan import GAN
 from gancli.hparams import AUTO, words
 from gancli.training.options import RunOptions
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from gancli.data.synthetic import shapes
 from gancli.engine.step import play_step
 from gancli.evaluation.known_truth.shapes import read
-from gancli.families.growing import Stage
+from gancli.families.high_fidelity.growing import Stage
 from gancli.gan import Clock
 from gancli.images.pixels import to_bytes
 from gancli.metrics.features import Features

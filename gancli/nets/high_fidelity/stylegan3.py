@@ -16,11 +16,11 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.nets.high_fidelity.mapping import Mapping
 from gancli.nets.layers.equalised import EqualisedLinear
-from gancli.nets.layers.filtered import filtered_lrelu, lowpass, radial_lowpass
 from gancli.nets.layers.modulation import demodulation, projected
-from gancli.nets.layers.resample import gather
-from gancli.nets.mapping import Mapping
+from gancli.nets.layers.resampling.filtered import filtered_lrelu, lowpass, radial_lowpass
+from gancli.nets.layers.resampling.resample import gather
 from gancli.system import dist
 from gancli.system.devices import full_precision
 

@@ -16,11 +16,11 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.nets.dcgan import stages
+from gancli.nets.high_fidelity.mapping import GAIN, SLOPE, Mapping
 from gancli.nets.layers.equalised import EqualisedLinear
 from gancli.nets.layers.modulation import demodulation, modulated, projected
-from gancli.nets.layers.resample import blur, downsample, fir, upsample
+from gancli.nets.layers.resampling.resample import blur, downsample, fir, upsample
 from gancli.nets.layers.stddev import MinibatchStddev
-from gancli.nets.mapping import GAIN, SLOPE, Mapping
 from gancli.system import dist
 
 HALF = math.sqrt(0.5)  # of each of the two branches of a residual block, so that their sum has the size of either

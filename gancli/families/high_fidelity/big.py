@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from gancli.errors import UserError
+from gancli.families.high_fidelity.projection import ProjectionHParams
 from gancli.families.latents import FromLatents
-from gancli.families.projection import ProjectionHParams
 from gancli.hparams import hparam
-from gancli.nets import resnet_gan
+from gancli.nets.high_fidelity import resnet_gan
 from gancli.nets.layers import spectral, statistics
 from gancli.system.seeds import aside
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
+from gancli.nets.high_fidelity.resnet_gan import Attended, Generator, Numerics
 from gancli.nets.layers.attention import SelfAttention
 from gancli.nets.layers.conditional_norm import ConditionalBatchNorm2d
-from gancli.nets.resnet_gan import Attended, Generator, Numerics
 
 NARROW = 4  # times narrower inside a block
 

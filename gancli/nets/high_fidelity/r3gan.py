@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan
-from gancli.nets.layers.bilinear import doubled, halved
 from gancli.nets.layers.convolution import learns
 from gancli.nets.layers.grouped import Grouped
+from gancli.nets.layers.resampling.bilinear import doubled, halved
 
 SLOPE = 0.2  # of the leaky ReLU below 0
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps variance through a leaky ReLU (He et al. 2015)

@@ -11,10 +11,10 @@ from typing import ClassVar, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from gancli.families.styles import bounded
+from gancli.families.high_fidelity.styles import bounded
 from gancli.gan import GAN, Clock, Pace
 from gancli.hparams import HParams, hparam
-from gancli.nets.progan import Growing, channels_of, enlarged, shrunk
+from gancli.nets.high_fidelity.progan import Growing, channels_of, enlarged, shrunk
 
 
 @dataclass(frozen=True, kw_only=True)

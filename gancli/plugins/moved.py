@@ -28,6 +28,9 @@ MODULES = {
     "gancli.data.cache": "gancli.system.cache",
     "gancli.data.builtin": "gancli.data.sources.builtin",
 }
+CAPABILITIES = (
+    "Samples", "Rates", "Truncates", "Classes", "Appends", "Encodes", "Translates", "Fills", "Classifies", "each_class"
+)  # fmt: skip
 NAMES = {  # whose old module still exists, or was split
     "gancli.data.spec.Batch": "gancli.data.dataset.Batch",
     "gancli.data.feed.Dataset": "gancli.data.dataset.Dataset",
@@ -36,6 +39,7 @@ NAMES = {  # whose old module still exists, or was split
     "gancli.data.sources.open_source": "gancli.data.sources.open.open_source",
     "gancli.data.pictures.Wanted": "gancli.data.request.Wanted",
     "gancli.data.pictures.Pictures": "gancli.data.sources.decode.Pictures",
+    **{f"gancli.gan.{name}": f"gancli.capabilities.{name}" for name in CAPABILITIES},
     "gancli.images.to_pixels": "gancli.images.pixels.to_pixels",
     **{
         f"gancli.nets.layers.{norm}": f"gancli.nets.layers.norms.{norm}"

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
-from gancli.nets import progan
+from gancli.nets.high_fidelity import progan
+from gancli.nets.high_fidelity.mapping import Mapping
+from gancli.nets.high_fidelity.progan import GAIN, activated, convolution, enlarged, shrunk
 from gancli.nets.layers.equalised import EqualisedLinear
 from gancli.nets.layers.norms import InstanceNorm2d
-from gancli.nets.layers.resample import blur, fir
-from gancli.nets.mapping import Mapping
-from gancli.nets.progan import GAIN, activated, convolution, enlarged, shrunk
+from gancli.nets.layers.resampling.resample import blur, fir
 from gancli.system import dist
 
 TAPS = (1.0, 2.0, 1.0)  # of the filter against the grid that nearest neighbours leave

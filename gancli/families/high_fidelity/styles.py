@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
+from gancli.families.high_fidelity.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.families.latents import FromLabels, SizeHParams
 from gancli.families.noise import TINY
-from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.hparams import AdamHParams, hparam
-from gancli.nets.mapping import mixed
+from gancli.nets.high_fidelity.mapping import mixed
 from gancli.ops.augment import Augmentation
 from gancli.optim import Adam
 from gancli.system import dist

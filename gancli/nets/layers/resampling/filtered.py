@@ -14,8 +14,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from gancli.nets.layers.resample import Pair, gather, spread
-from gancli.nets.mapping import GAIN, SLOPE
+from gancli.nets.high_fidelity.mapping import GAIN, SLOPE
+from gancli.nets.layers.resampling.resample import Pair, gather, spread
 
 # ------------------------------------------------------------------------------------------------ design of filters
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gancli.data.spec import DataSpec
-from gancli.families.augmented import AugmentHParams, augmentation
+from gancli.families.high_fidelity.augmented import AugmentHParams, augmentation
 from gancli.families.noise import OFTEN, TINY, LatentHParams, NoiseToImage
 from gancli.gan import Clock
 from gancli.hparams import AdamHParams, hparam

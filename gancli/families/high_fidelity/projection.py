@@ -17,13 +17,13 @@ from gancli.data.kinds.labelled import PartlyLabelled, show_labels
 from gancli.data.request import Request
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
+from gancli.families.high_fidelity.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.families.latents import FromLabels
 from gancli.families.noise import NoiseHParams, NoiseToImage
-from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
-from gancli.nets import resnet_gan
 from gancli.nets.dcgan import stages
+from gancli.nets.high_fidelity import resnet_gan
 from gancli.nets.layers import spectral
 from gancli.ops import losses, penalties
 from gancli.system import dist
