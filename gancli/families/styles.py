@@ -1,6 +1,6 @@
 """Generators steered by styles: Karras et al. 2019, arXiv:1812.04948. z -> w by a mapping network, w -> images."""
 
-from collections.abc import Mapping as Options
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -13,7 +13,7 @@ from gancli.families.latents import FromLabels, SizeHParams
 from gancli.families.noise import TINY
 from gancli.families.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.hparams import AdamHParams, hparam
-from gancli.nets.mapping import Mapping, mixed
+from gancli.nets.mapping import mixed
 from gancli.ops.augment import Augmentation
 from gancli.optim import Adam
 from gancli.system import dist
@@ -34,14 +34,6 @@ class StyleHParams(SizeHParams, OptionalLabelsHParams, AdamHParams):
     mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
 
 
-class StyledNetwork(nn.Module):
-    """What the family needs of a generator."""
-
-    mapping: Mapping
-    synthesis: nn.Module  # styles (N, L, W) -> images (N, C, H, W), in float32 and mostly in [-1, 1]
-    style_layers: int  # L
-
-
 H = TypeVar("H", bound=StyleHParams)
 
 
@@ -53,14 +45,16 @@ class Styles(OptionalLabels[H], FromLabels[H]):
 
     judges: ClassVar[tuple[str, ...]] = ("D",)
     D: nn.Module  # images (N, C, H, W), labels (N, K) -> logits (N,)
-    G: Any  # a StyledNetwork; pyright takes any attribute of a module for a tensor or module
+    # a module with a `nets.mapping.Mapping`, a `synthesis` of styles (N, L, W) to images, in float32 and mostly in
+    # [-1, 1], and `style_layers`, L; Any, as pyright takes each attribute of a module for a tensor or module
+    G: Any
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
         self.augmentation = Augmentation(diff=False, mirror=hp.mirror)
 
     @classmethod
-    def few(cls, spec: DataSpec, epochs: float) -> Options[str, Any]:
+    def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
         """Mirror colour photographs, not letters."""
         del epochs
         return {"mirror": spec.channels >= 3} if min(spec.height, spec.width) > TINY else {}

@@ -137,6 +137,9 @@ def test_the_plain_programs_have_the_same_networks(plain) -> None:
     assert counts(*plain("plain_dcgan").networks()) == counts(dcgan.G, dcgan.D) == [3_576_704, 2_765_633]
     wgan = make("wgan-gp", DataSpec(3, 32, 32), width=64, z_dim=100)
     assert counts(*plain("plain_wgan_gp").networks()) == counts(wgan.G, wgan.D)
+    size = {"width": 64, "channel_base": 2048, "z_dim": 64, "w_dim": 64}
+    stylegan2 = make("stylegan2", DataSpec(3, 64, 64), labels=False, **size)
+    assert counts(*plain("plain_stylegan2").networks()) == counts(stylegan2.G, stylegan2.D)
     cyclegan = make("cyclegan", DataSpec(3, 128, 128), width=64, blocks=6)
     ours = counts(cyclegan.AB, cyclegan.BA, cyclegan.DA, cyclegan.DB)
     assert counts(*plain("plain_cyclegan").networks()) == ours
