@@ -14,8 +14,7 @@ from gancli.capabilities import Appends, Classes, Styled
 from gancli.evaluation.extractors.extractor import Extractor
 from gancli.evaluation.image_sets import DRAWN
 from gancli.gan import GAN
-from gancli.images.pixels import grey_to_colour
-from gancli.inference.sampling.paths import slerp
+from gancli.images.pixels import grey_to_colour, to_levels
 from gancli.metrics import ppl
 from gancli.system import dist
 from gancli.system.seeds import aside
@@ -49,7 +48,7 @@ def _speeds(gan: Any, extractor: Extractor, n: int) -> dict[str, Tensor]:
         b = gan.of_class(b, gan.label_of(a))
     spaces: dict[str, Images] = {"z": lambda t: gan.generate(_between(gan, a, b, t))}
     if isinstance(gan, Styled):
-        spaces["w"] = lambda t: gan.synthesise(_straight(gan.styles(a), gan.styles(b), t))
+        spaces["w"] = lambda t: gan.synthesise(ppl.on_lines(gan.styles(a), gan.styles(b), t))
     return {
         f"ppl_{space}_{where}": _speed(extractor, images, t)
         for space, images in spaces.items()
@@ -65,20 +64,14 @@ def _speed(extractor: Extractor, images: Images, t: Tensor) -> Tensor:
     return ppl.speeds(_features(extractor, images(t)), _features(extractor, images(t + ppl.EPSILON)))
 
 
-def _straight(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Return the places t (N,) on straight lines; in float64, because steps are small."""
-    return torch.lerp(a.double(), b.double(), t.view(-1, *[1] * (a.dim() - 1))).float()
-
-
 def _between(gan: Any, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Return the places t (N,) on arcs in noise, and on straight lines in what is appended to it."""
     axes = gan.noise_axes if isinstance(gan, Appends) else a.shape[1]
-    ends = zip(a[:, :axes].double(), b[:, :axes].double(), t[:, None])
-    arcs = [slerp(first, last, place) for first, last, place in ends]
-    return torch.cat([torch.cat(arcs).float(), _straight(a[:, axes:], b[:, axes:], t)], 1)
+    arcs, lines = ppl.on_arcs(a[:, :axes], b[:, :axes], t), ppl.on_lines(a[:, axes:], b[:, axes:], t)
+    return torch.cat([arcs, lines], 1)
 
 
 def _features(extractor: Extractor, images: Tensor) -> Tensor:
     """Extract features of images that are not rounded: a step changes values by less than a level."""
-    levels = grey_to_colour((images.float() + 1) * 127.5)
+    levels = grey_to_colour(to_levels(images))
     return torch.cat([extractor(part)[0] for part in levels.split(extractor.batch)]).cpu()

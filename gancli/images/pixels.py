@@ -16,9 +16,14 @@ def to_floats(pixels: Tensor) -> Tensor:
     return pixels.to(torch.float32, copy=True).div_(127.5).sub_(1)
 
 
+def to_levels(images: Tensor) -> Tensor:
+    """Scale values in [-1, 1] to float32 in [0, 255], which are not rounded."""
+    return images.detach().float().add(1).mul(127.5)
+
+
 def to_bytes(images: Tensor) -> Tensor:
     """Round values in [-1, 1] to uint8; values outside the range are clipped."""
-    return images.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return to_levels(images).round().clamp(0, 255).to(torch.uint8)
 
 
 def to_pixels(images: Tensor) -> Pixels:

@@ -22,3 +22,24 @@ def path_length(speeds: Tensor) -> float:
     low = torch.quantile(speeds, TRIMMED, interpolation="lower")
     high = torch.quantile(speeds, 1 - TRIMMED, interpolation="higher")
     return float(speeds[(speeds >= low) & (speeds <= high)].mean())
+
+
+# in float64, because steps are small
+
+
+def on_lines(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Return the places t (N,) on straight lines from a to b, (N, ...)."""
+    return torch.lerp(a.double(), b.double(), t.double().view(-1, *[1] * (a.dim() - 1))).to(a.dtype)
+
+
+def on_arcs(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Return the places t (N,) on arcs from a to b, (N, Z): lengths change evenly, and so does the direction.
+
+    Parallel vectors have no unique arc between them: theirs is a straight line.
+    """
+    long, short = (x.double().norm(dim=1, keepdim=True).clamp_min(1e-12) for x in (a, b))
+    u, v, at = a.double() / long, b.double() / short, t.double()[:, None]
+    cosine = (u * v).sum(1, keepdim=True).clamp(-1, 1)
+    angle = torch.acos(cosine)
+    arc = (torch.sin((1 - at) * angle) * u + torch.sin(at * angle) * v) / torch.sin(angle) * torch.lerp(long, short, at)
+    return torch.where(cosine.abs() < 1 - 1e-6, arc.to(a.dtype), on_lines(a, b, t))

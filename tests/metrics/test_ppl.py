@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gancli.evaluation.path_lengths import path_lengths
+from gancli.inference.sampling.paths import slerp
 from gancli.metrics import ppl
 from tests.variants.small import make
 
@@ -92,6 +93,15 @@ def test_lengths_grow_with_the_square_of_the_speed_and_do_not_depend_on_the_step
     expected = ppl.speeds(before, after)
     step = before.double() + (after.double() - before.double()) / 10
     torch.testing.assert_close(ppl.speeds(before, step, ppl.EPSILON / 10), expected)
+
+
+def test_arcs_are_those_of_interpolate() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a, b, t = torch.randn(9, 5, generator=generator), torch.randn(9, 5, generator=generator), torch.linspace(0, 1, 9)
+    b[4] = -2 * a[4]
+    b[5] = 3 * a[5]
+    expected = torch.cat([slerp(first, last, place[None]) for first, last, place in zip(a, b, t)])
+    torch.testing.assert_close(ppl.on_arcs(a, b, t), expected)
 
 
 def test_extremes_are_left_out() -> None:
