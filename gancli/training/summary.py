@@ -56,7 +56,7 @@ def tell_plan(
     display.note(f"device    {about['device']}{threads}{ranks}")
     display.note(f"precision {choice}")
     display.note(
-        f"length    {_asked(length)}{total / 1000:g} kimg: {epochs:.3g} epochs, {steps:,} steps of {gan.hp.batch}"
+        f"length    {_asked(length)}{total / 1000:g} kimg: {_rounded(epochs)} epochs, {steps:,} steps of {gan.hp.batch}"
     )
     if length.cost:
         display.note(f"time      {_time(length.cost, total - (seen(newest) if newest else 0), gan.hp.batch)}")
@@ -68,6 +68,11 @@ def tell_plan(
 
 def _asked(length: Length) -> str:
     return f"{length.measured.minutes:g} minutes, about " if length.measured else ""
+
+
+def _rounded(number: float) -> str:
+    """Format a number with three digits, or without a fraction."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _time(cost: StepCost, images: int, batch: int) -> str:

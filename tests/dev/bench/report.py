@@ -43,7 +43,7 @@ def table(report: dict[str, Any]) -> str:
     """One bench as a table: a row a program."""
     head = ("", "images/s: median (least to most)", "ms a step", "CPU ms a step", "memory, MiB", "ratio", "by CPU time")
     rows = [line(head), line(["---"] * len(head))]
-    for name, said in {f"gancli {report['variant']}": report, **report["against"]}.items():
+    for name, said in {f"gancli bench {report['variant']}": report, **report["against"]}.items():
         speed, ratios = said["images_per_second"], [said.get("ratio"), said.get("cpu_ratio")]
         spread = f"{speed['median']:,.1f} ({speed['min']:,.1f} to {speed['max']:,.1f})"
         times = f"{said['ms_per_step']:,.1f}", f"{said['cpu_ms_per_step']:,.1f}", f"{said['peak_memory_mib']:,}"
