@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gancli.data.dataset import Dataset
 from gancli.engine.precision import Choice
 from gancli.engine.step import apart_in_parts
 from gancli.engine.timing import StepCost
+from gancli.gan import GAN, Fills, Samples
 from gancli.metrics import table
 from gancli.system import dist
 from gancli.system.untrusted.terminal import say_json
@@ -96,7 +98,7 @@ def finish(training: Training, folder: Folder, options: RunOptions, display: Qui
         if folder.best.is_file():
             display.note(f"best      {_best(folder)}")
         if newest:
-            display.note(f"next      gancli sample {newest}")
+            display.note(f"next      {_use(training.state.gan, newest)}")
         if options.json:
             result = {"run": str(folder.path), "checkpoint": newest and str(newest), **dataclasses.asdict(clock)}
             result |= {
@@ -107,6 +109,14 @@ def finish(training: Training, folder: Folder, options: RunOptions, display: Qui
             }
             say_json(result)
     return stop.exit_code
+
+
+def _use(gan: GAN[Any], newest: Path) -> str:
+    """Return the command that shows what was trained."""
+    path = shlex.quote(str(newest))
+    if isinstance(gan, Samples):
+        return f"gancli sample {path}"
+    return f"gancli translate {path} IMAGE{' --mask X,Y,W,H' if isinstance(gan, Fills) else ''}"
 
 
 def _said(metrics: dict[str, float]) -> str:

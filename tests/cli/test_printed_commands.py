@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,20 @@ def test_outdated_commands_are_found(cli: Cli) -> None:
     assert arguments("python -m tests.dev.fuzz 20") is None
     assert unknown("python -m tests.dev.fizz 20") == ["tests.dev.fizz"]
     assert unknown("python tests/dev/bench/seams.py --width 8 --wide 3") == ["wide"]
+
+
+@pytest.mark.parametrize("variant", ["gan", "cyclegan", "context-encoder"])
+def test_the_next_command_that_a_run_prints_works(cli: Cli, pictures: Path, variant: str) -> None:
+    options = {"cyclegan": ("--blocks", 1), "context-encoder": ("--bottleneck", 8, "--size", 32)}.get(
+        variant, ("--z-dim", 4)
+    )
+    shutil.copytree(pictures, "domains/A")
+    shutil.copytree(pictures, "domains/B")
+    data = "domains" if variant == "cyclegan" else pictures
+    small = ("--steps", 1, "--batch", 2, "--width", 4, "--metrics", "none")
+    printed_by_run = cli("train", variant, "--data", data, *options, *small).out
+    command = re.search(r"^next +gancli (.*)$", printed_by_run, re.MULTILINE)
+    assert command, printed_by_run
+    chosen = {"IMAGE": str(next(pictures.iterdir())), "X,Y,W,H": "1,1,4,4"}
+    done = cli(*(chosen.get(word, word) for word in shlex.split(command[1])))
+    assert done.code == 0, done.err

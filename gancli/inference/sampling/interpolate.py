@@ -95,7 +95,7 @@ def _over_classes(walk: Walk, gan: Classes, stops: Tensor) -> Tensor:
 
 def _path(walk: Walk, gan: GAN[Any], model: Model) -> tuple[Tensor, int | None]:
     """Return the latents of all frames (T, Z), and the number of columns of a still image of them."""
-    stops = _photos(walk, gan) if walk.photos else _chosen(walk, gan, model)
+    stops = _photos(walk, gan, model) if walk.photos else _chosen(walk, gan, model)
     if walk.classes is not None:
         stops = _over_classes(walk, classes_of(gan, model), stops)
     if walk.grid:
@@ -146,7 +146,7 @@ def _chosen(walk: Walk, gan: GAN[Any], model: Model) -> Tensor:
 
 
 @torch.no_grad()
-def _photos(walk: Walk, gan: GAN[Any]) -> Tensor:
+def _photos(walk: Walk, gan: GAN[Any], model: Model) -> Tensor:
     """Return the latents (S, Z) of the images that the walk passes."""
     if walk.seeds is not None:
         raise UserError("--images and --seeds cannot be combined: give one of them")
@@ -154,5 +154,6 @@ def _photos(walk: Walk, gan: GAN[Any]) -> Tensor:
         raise UserError("--images and --truncation cannot be combined: truncation chooses the latents of seeds")
     if not isinstance(gan, Encodes):
         able = ", ".join(registry.able(Encodes))
-        raise UserError(f"--images: {type(gan).__name__} cannot encode images to latents; these variants can: {able}")
+        name = model.about.variant
+        raise UserError(f"--images: {name} cannot encode images to latents; these variants can: {able}")
     return gan.encode(user_images.read(walk.photos, gan.spec))

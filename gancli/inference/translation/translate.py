@@ -38,7 +38,7 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
     """
     model = find_model(request.model)
     gan = load_model(model)
-    draw = _drawing(gan, request, choose_device(device))
+    draw = _drawing(gan, model.about.variant, request, choose_device(device))
     sides: list[int] = []
 
     def measured(picture: Image.Image) -> Image.Image:
@@ -67,21 +67,22 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 # ------------------------------------------------------------------------------------------------ the model
 
 
-def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
+def _drawing(gan: GAN[Any], variant: str, request: TranslationRequest, device: torch.device) -> Draw:
     """Return the function that translates one image; raise UserError if the model cannot do what was requested."""
     gan = gan.to(device)
     channels = gan.spec.channels
     if request.mask is not None:
         if not isinstance(gan, Fills):
-            raise UserError(f"--mask: {type(gan).__name__} does not fill holes; leave it out")
+            raise UserError(f"--mask: {variant} does not fill holes; leave it out")
         mask = request.mask
         return lambda picture: _filled(gan, picture, roundtrip.hole(mask, picture.size), channels)
     if not isinstance(gan, Translates):
-        what = "fills holes: give --mask x,y,w,h or --mask FILE" if isinstance(gan, Fills) else "does not translate"
-        raise UserError(f"{type(gan).__name__} {what}")
+        if isinstance(gan, Fills):
+            raise UserError(f"{variant} fills holes: give --mask x,y,w,h or --mask FILE")
+        raise UserError(f"{variant} does not translate images: try `gancli sample`")
     direction = choose_direction(request.direction, gan.directions, gan.spec.domains)
     if request.seed is not None:
-        _make_noisy(gan, request.seed)
+        _make_noisy(gan, variant, request.seed)
 
     @torch.inference_mode()
     def draw(picture: Image.Image) -> Image.Image:
@@ -94,10 +95,10 @@ def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -
     return draw
 
 
-def _make_noisy(gan: GAN[Any], seed: int) -> None:
+def _make_noisy(gan: GAN[Any], variant: str, seed: int) -> None:
     noisy = [m for m in gan.modules() if isinstance(m, torch.nn.Dropout) and m.p > 0]
     if not noisy:
-        raise UserError(f"--seed {seed}: {type(gan).__name__} is deterministic; leave out --seed")
+        raise UserError(f"--seed {seed}: {variant} is deterministic; leave out --seed")
     for module in noisy:
         module.train()
 
