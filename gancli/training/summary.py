@@ -39,7 +39,8 @@ def tell_plan(
     """Print the training plan."""
     variant, spec, gan, total = about["variant"], dataset.spec, state.gan, state.clock.total
     sizes = ", ".join(f"{name} {_count(net)}" for name, net in gan.named_children() if _count(net) != "0")
-    threads = f", {torch.get_num_threads()} threads" if about["device"] == "cpu" else ""
+    count = torch.get_num_threads()
+    threads = f", {count} thread{'s' * (count > 1)}" if about["device"] == "cpu" else ""
     ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
     steps, epochs = math.ceil(total / gan.hp.batch), total / len(dataset)
     start = f", resumed from {newest.name}" if newest else ""

@@ -274,7 +274,7 @@ class Painter(GAN):  # type: ignore[type-arg]
 
 def test_a_hole_is_filled_and_nothing_else_moves(tmp_path: Path) -> None:
     given = opened(picture(tmp_path / "in.png", (40, 60)))
-    draw = _drawing(Painter(), TranslationRequest("", (), mask="4,6,10,12"), torch.device("cpu"))
+    draw = _drawing(Painter(), "painter", TranslationRequest("", (), mask="4,6,10,12"), torch.device("cpu"))
     drawn = np.asarray(draw(given))
     inside = np.zeros((60, 40), bool)
     inside[6:18, 4:14] = True

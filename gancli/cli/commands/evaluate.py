@@ -18,9 +18,7 @@ SECONDS = 15  # between lines of progress
 def command(
     inputs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL|DIR|ZIP|NPZ…", help="Models or images to score; several are compared in a table."
-        ),
+        typer.Argument(metavar="MODEL|DIR|ZIP|NPZ", help="Models or images to score; several are compared in a table."),
     ],
     data: Annotated[
         str | None, typer.Option(help="Real images: a folder, archive, .npz, data set or built-in.")

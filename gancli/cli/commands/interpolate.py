@@ -14,7 +14,7 @@ def command(
     model: Annotated[str, MODEL],
     more: Annotated[list[Path] | None, typer.Argument(metavar="IMAGE", help="More images for --images.")] = None,
     seeds: Annotated[
-        str | None, typer.Option(help="Seeds to interpolate between, in this order.", show_default="0,1,2,3")
+        str | None, typer.Option(help="Seeds to interpolate between, in this order; default: 0,1,2,3.")
     ] = None,
     images: Annotated[
         list[Path] | None,

@@ -125,5 +125,5 @@ def choose_direction(given: str | None, directions: Sequence[str], domains: Sequ
             if direction in directions:
                 known |= {f"{source}2{target}": direction, target: direction}
     if given.lower() not in known:
-        raise UserError(f"--direction {given}: this model supports {', '.join(known)}")
+        raise UserError(f"--direction {given}: give one of {', '.join(known)}")
     return known[given.lower()]
