@@ -18,5 +18,5 @@ def missing(kind: str, given: str, known: list[str]) -> UserError:
     from difflib import get_close_matches
 
     near = get_close_matches(given, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"
     return UserError(f"no {kind} '{given}'; {hint}")

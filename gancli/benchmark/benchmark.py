@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gancli.benchmark import rival
 from gancli.benchmark.rival import Rival, Task
 from gancli.data.feed import Feed
 from gancli.engine import flops
@@ -36,6 +37,8 @@ def bench(
     variant: str, values: Mapping[str, Any], options: BenchOptions, began: float, display: Quiet
 ) -> dict[str, Any]:
     """Time a variant's training and return the report; `began` is the program's start on the monotonic clock."""
+    for given in options.against or ():
+        rival.check(given)  # before minutes of work
     with tuned(), ExitStack() as stack:
         marks = {"imports": time.monotonic()}
         data = with_batch(open_data(variant, values, options, display.decoded), options)
@@ -47,9 +50,8 @@ def bench(
         wait_for(data.device)
         marks["first_step"] = time.monotonic()
         report = _about(variant, training, data, choice) | {"seconds_to_first_step": _stages(began, marks)}
-        display.note(
-            f"{variant}: first step after {report['seconds_to_first_step']['all']} s; timing {options.windows} rounds"
-        )
+        rounds = f"{options.windows} round{'s' * (options.windows > 1)}"
+        display.note(f"{variant}: first step after {report['seconds_to_first_step']['all']} s; timing {rounds}")
 
         task = _task(data, options, data.kind.builtin)
         others = {given: stack.enter_context(Rival(given, task)) for given in options.against or ()}

@@ -34,14 +34,20 @@ class Task:
     data_b: str | None = None
 
 
+def check(given: str) -> str:
+    """Return the file of another program; raise UserError if there is none."""
+    path = given.partition(":")[0]
+    if not Path(path).is_file():
+        raise UserError(f"--against {given}: no file {path}; give FILE.py or FILE.py:function")
+    return path
+
+
 class Rival:
     """Another program's training step in a separate process; use it as a context manager."""
 
     def __init__(self, given: str, task: Task) -> None:
         self.name = given
-        path, _, function = given.partition(":")
-        if not Path(path).is_file():
-            raise UserError(f"--against {given}: no file {path}; give FILE.py or FILE.py:function")
+        path, function = check(given), given.partition(":")[2]
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, os.getcwd(), path, function or "steps", task))

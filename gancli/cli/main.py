@@ -131,7 +131,7 @@ def _words(error: Exception) -> str | None:
         case UserError():
             return str(error)
         case TyperException():
-            return error.format_message()
+            return error.format_message().replace("Value error, ", "")  # pydantic's prefix
         case Diverged():
             return f"training diverged: {error}; try a lower --lr or another --seed"
         case OSError(strerror=str(reason)):  # a file that cannot be read or written

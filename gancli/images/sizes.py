@@ -17,5 +17,5 @@ def parse_size(text: str | None) -> Size | None:
     width = int(match[1])
     height = int(match[2] or width)
     if min(width, height) < 4 or max(width, height) > 1024:
-        raise UserError(f"--size {text} is not allowed: 4 to 1024 pixels a side")
+        raise UserError(f"--size {text} is not allowed: give 4 to 1024 pixels per side")
     return height, width

@@ -204,4 +204,5 @@ def _same_place(before: Recorded, now: Recorded) -> bool:
 
 
 def _said(value: Any) -> str:
-    return printable(str(value))
+    parts = [f"{name} {part}" for name, part in value.items() if part] if isinstance(value, dict) else [str(value)]
+    return printable(", ".join(parts))

@@ -83,6 +83,12 @@ def test_a_program_that_breaks_is_named(cli: Cli, tmp_path: Path, text: str | No
     assert said in last
 
 
+def test_a_missing_program_is_named_before_the_data_are_opened(cli: Cli) -> None:
+    result = cli("bench", "gan", "--data", "nowhere", "--against", "nothing.py")
+    assert result.code == 2
+    assert result.err == "gancli: --against nothing.py: no file nothing.py; give FILE.py or FILE.py:function\n"
+
+
 def test_windows_take_turns() -> None:
     order: list[str] = []
 

@@ -223,6 +223,7 @@ BAD = {
     "a corrupt image": (("train", "dcgan", "--data", "corrupt"), "corrupt.png"),
     "a size that does not halve": (("train", "dcgan", "--data", "pictures", "--size", "50"), "--size"),
     "a run that is there": (("train", "dcgan", "--data", "pictures", "--out", "run"), "already holds a run"),
+    "an unknown choice": (("train", "dcgan", "--preset", "fast"), "'--preset': 'fast' is not one of 'auto'"),
     "two lengths": (("train", "dcgan", "--steps", "1", "--epochs", "1"), "give only one"),
     "a device that is not there": (("train", "dcgan", "--device", "cuda"), "this machine has"),
     "no model": (("sample",), "name a MODEL"),

@@ -278,8 +278,11 @@ def test_a_data_set_that_cannot_be_fetched_says_where_to_put_it(monkeypatch: pyt
     from torchvision import datasets
 
     def refuse(self: object) -> None:
-        raise RuntimeError("Error downloading: no route to host")
+        raise RuntimeError("Error downloading:\n" + "Tried https://mirror.example, got: no route to host\n" * 9)
 
     monkeypatch.setattr(datasets.KMNIST, "download", refuse)
-    with pytest.raises(UserError, match=r"kmnist cannot be fetched .*put torchvision's files into .*KMNIST"):
+    words = (
+        r"kmnist cannot be fetched \(Error .* got: no route to host Tried …\): put torchvision's files into .*KMNIST"
+    )
+    with pytest.raises(UserError, match=words):
         opened("kmnist")

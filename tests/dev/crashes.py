@@ -1,13 +1,13 @@
-"""Kill and starve commands that write at random moments, repeat them, and see that nothing was lost.
+"""Inject faults into commands that write, repeat the commands, and check that nothing was lost.
 
     python -m tests.dev.crashes [TRIALS] [SEED]
 
-Every trial is a command that is struck one to three times, then repeated and left alone: a run of the smallest `gan`
-that goes on with --resume, with data that are decoded into an empty cache, or with a best checkpoint; or a conversion
-of somebody's weights. It passes when what it leaves equals what a command leaves that nothing befell, byte for byte,
-and nothing besides; of a run, when after each blow the newest whole checkpoint is not older than the last one that was
-reported as saved, and when the log has every step once.
-Children are forked from a process that has imported everything, so that a trial takes a second.
+Every trial is a command with one to three faults, which is then repeated without faults. It trains a tiny `gan` with
+--resume (some runs decode their data into an empty cache, some keep a best checkpoint), or converts the weights of
+another code base. A trial passes if its files equal those of an undisturbed command byte for byte, and no other file is
+left. In a run, the newest intact checkpoint after each fault must not be older than the last one that was reported as
+saved, and the log must contain every step once.
+Children are forked from a process that has imported everything, so that a trial takes about a second.
 """
 
 import os
@@ -23,21 +23,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.dev import blows
-from tests.dev.blows import STEPS, Blow, killed
+from tests.dev import faults
+from tests.dev.faults import STEPS, Fault, killed
 
 SAVE_STEPS, BATCH, EVAL_STEPS = 2, 4, 3
-MEMORY = Path("/dev/shm")  # a file system without a disk, where there is one: syncing costs nothing
+MEMORY = Path("/dev/shm")  # a file system in memory, if there is one: fsync costs nothing
 PUBLISHED = "horse2zebra"
 
 Words = list[Any]
 
 
 class Place(NamedTuple):
-    """Where a trial works."""
+    """The folders of a trial."""
 
-    root: Path  # with `data` and `net.pth`, which are only read, and the cache that most trials share
-    here: Path  # its own; the current folder of its commands
+    root: Path  # contains `data` and `net.pth`, which are only read, and the cache that most trials share
+    here: Path  # its own folder, in which its commands run
 
     @property
     def run(self) -> Path:
@@ -48,14 +48,14 @@ class Place(NamedTuple):
         return self.here / "cache"
 
 
-# ------------------------------------------------------------------------------------------- what is struck
+# ------------------------------------------------------------------------------------------- the commands
 
 
 class Subject(NamedTuple):
-    """A command, and what it leaves."""
+    """A command, and the files that it writes."""
 
     words: Callable[[Place], Words]
-    files: Callable[[Place], list[Path]]  # that must be equal
+    files: Callable[[Place], list[Path]]  # compared byte by byte
     own_cache: bool = False
 
 
@@ -91,17 +91,17 @@ SCORED = Subject(
 IMPORT = Subject(lambda place: ["import", place.root / "net.pth", "--as", "x"], imported)
 PUBLISHING = Subject(lambda _: ["info", PUBLISHED], fetched, own_cache=True)
 
-STRIKES: dict[str, tuple[int, Subject, Blow]] = {  # how many of 20 trials
-    "kill -9 at a random time": (3, RUN, blows.nothing),
-    "kill -9 inside of a write": (4, RUN, killed(15)),
-    "kill -9 inside of a cache write": (3, DECODING, blows.killed_in_a_cache_write),
-    "kill -9 inside of best.safetensors": (2, SCORED, killed(1, "best.safetensors")),
-    "kill -9 inside of an import": (2, IMPORT, killed(1, "000000000.safetensors")),
-    "kill -9 inside of a published model's conversion": (2, PUBLISHING, killed(1)),
-    "fsync fails": (1, RUN, blows.failing("fsync")),
-    "rename fails": (1, RUN, blows.failing("replace")),
-    "write fails": (1, RUN, blows.failing_write),
-    "full tmpfs": (1, RUN, blows.full_disk),
+FAULTS: dict[str, tuple[int, Subject, Fault]] = {  # trials (of 20), command, fault
+    "kill -9 at a random time": (3, RUN, faults.nothing),
+    "kill -9 during a write": (4, RUN, killed(15)),
+    "kill -9 during a cache write": (3, DECODING, faults.killed_in_a_cache_write),
+    "kill -9 while writing best.safetensors": (2, SCORED, killed(1, "best.safetensors")),
+    "kill -9 during an import": (2, IMPORT, killed(1, "000000000.safetensors")),
+    "kill -9 while converting a published model": (2, PUBLISHING, killed(1)),
+    "fsync fails": (1, RUN, faults.failing("fsync")),
+    "rename fails": (1, RUN, faults.failing("replace")),
+    "write fails": (1, RUN, faults.failing_write),
+    "full tmpfs": (1, RUN, faults.full_disk),
 }
 
 
@@ -109,15 +109,15 @@ STRIKES: dict[str, tuple[int, Subject, Blow]] = {  # how many of 20 trials
 
 
 def child(
-    place: Place, subject: Subject, arrange: Callable[[], None], kill_after: float | None = None
+    place: Place, subject: Subject, set_up: Callable[[], None], kill_after: float | None = None
 ) -> tuple[int, int]:
-    """Run a command in a fork; its exit code, or minus the signal, and the last checkpoint it reported (images)."""
+    """Run a command in a fork; return its exit code, or minus its signal, and its last saved checkpoint (images)."""
     reader, writer = os.pipe()
     process = os.fork()
     if process == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.close(reader)
-        os._exit(_command(place, subject, arrange, writer))
+        os._exit(_command(place, subject, set_up, writer))
     os.close(writer)
     if kill_after is not None:
         time.sleep(kill_after)
@@ -131,7 +131,7 @@ def child(
     return os.waitstatus_to_exitcode(status), saved[-1] if saved else -1
 
 
-def _command(place: Place, subject: Subject, arrange: Callable[[], None], writer: int) -> int:
+def _command(place: Place, subject: Subject, set_up: Callable[[], None], writer: int) -> int:
     from gancli.cli.main import run
     from gancli.evaluation.extractors import local
     from gancli.images import curves
@@ -154,22 +154,22 @@ def _command(place: Place, subject: Subject, arrange: Callable[[], None], writer
     os.environ["GANCLI_CACHE"] = str(place.cache if subject.own_cache else place.root / "cache")
     cache.root.cache_clear()
     os.chdir(place.here)
-    arrange()
-    sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115 until the end of the process
+    set_up()
+    sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115 open until the process ends
     return run([str(word) for word in subject.words(place)])
 
 
 def begin(place: Place) -> None:
-    """Make the folder of a trial."""
+    """Create the folder of a trial."""
     if not place.here.is_mount():
         place.here.mkdir()
-    source = place.cache / "published/cyclegan" / f"{PUBLISHED}.pth"  # as if it had been fetched
+    source = place.cache / "published/cyclegan" / f"{PUBLISHED}.pth"  # as if it had been downloaded
     source.parent.mkdir(parents=True)
     shutil.copy(place.root / "net.pth", source)
 
 
 def end(place: Place) -> None:
-    """Leave the place empty."""
+    """Empty the folder of a trial, and remove it."""
     for path in place.here.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     if not place.here.is_mount():
@@ -177,10 +177,10 @@ def end(place: Place) -> None:
 
 
 class Left(NamedTuple):
-    """What a command leaves."""
+    """What a command has written."""
 
     files: list[bytes]
-    log: list[tuple[int, list[str]]]  # steps, and what is said of them
+    log: list[tuple[int, list[str]]]  # steps, and which values each line has
 
 
 def left(place: Place, subject: Subject) -> Left:
@@ -191,56 +191,58 @@ def left(place: Place, subject: Subject) -> Left:
 
 
 def trial(kind: str, dice: random.Random, place: Place, whole: Left, seconds: float) -> Counter[str]:
-    """Strike a command, repeat it, and compare; returns what happened. Raises AssertionError for what was lost."""
+    """Inject faults into a command, repeat it and compare. Return counts; raise AssertionError if anything was lost."""
     from gancli.checkpoints import checkpoint
     from gancli.checkpoints.run_folder import Folder
     from gancli.system import atomic
     from gancli.training import resuming
 
     told: Counter[str] = Counter(trials=1)
-    _, subject, blow = STRIKES[kind]
+    _, subject, fault = FAULTS[kind]
     for _ in range(dice.choice([1, 1, 2, 3])):
         seed, timed = dice.random(), kind.endswith("time")
         kill_after = dice.uniform(0, seconds) if timed else None
-        code, saved = child(place, subject, lambda seed=seed: blow(random.Random(seed), place.run), kill_after)
+        code, saved = child(place, subject, lambda seed=seed: fault(random.Random(seed), place.run), kill_after)
         (place.here / "filler").unlink(missing_ok=True)
         assert code in (0, 2, -signal.SIGKILL), f"{kind}: exit code {code}"
         newest = resuming.newest(Folder(place.run))
         there = int(newest.stem) if newest else -1
         assert there >= saved, f"{kind}: {saved} images were saved, {there} were found"
         torn = [path for path in place.here.rglob("[!.]*/*.safetensors") if not checkpoint.whole(path)]
-        assert not torn, f"{kind}: half of {torn} is in place"
-        told += Counter(blows=1, killed=code == -signal.SIGKILL, stopped=code == 2, survived=code == 0)
-        told["half files"] += sum(1 for path in place.here.rglob(f"{atomic.PREFIX}*/*"))
-        told["half files"] += sum(1 for path in place.cache.rglob(".gancli-new-*/*"))
+        assert not torn, f"{kind}: incomplete files are in place: {torn}"
+        told += Counter(faults=1, killed=code == -signal.SIGKILL, stopped=code == 2, survived=code == 0)
+        told["partial files"] += sum(1 for path in place.here.rglob(f"{atomic.PREFIX}*/*"))
+        told["partial files"] += sum(1 for path in place.cache.rglob(".gancli-new-*/*"))
         if code == 0:
-            break  # it is all there
+            break  # the command ran to its end
     code, _ = child(place, subject, lambda: None)
-    assert code == 0 or (subject is IMPORT and code == 2), f"{kind}: repeated, it ended with {code}"  # 2: it is there
+    assert code == 0 or (subject is IMPORT and code == 2), (
+        f"{kind}: repeated, it exited with {code}"
+    )  # 2: already imported
     found = left(place, subject)
-    assert found.files == whole.files, f"{kind}: what is left differs"
-    assert found.log == whole.log, f"{kind}: the log has {found.log}"
-    # the folder of what was in place already may stay in the cache, empty, until something else is converted
-    half = [path for path in place.here.rglob(".*") if subject is not PUBLISHING or any(path.iterdir())]
-    assert not half, f"{kind}: half files are left: {half}"
+    assert found.files == whole.files, f"{kind}: the files differ"
+    assert found.log == whole.log, f"{kind}: the log contains {found.log}"
+    # an empty temporary folder may stay in the cache until the next conversion
+    partial = [path for path in place.here.rglob(".*") if subject is not PUBLISHING or any(path.iterdir())]
+    assert not partial, f"{kind}: partial files are left: {partial}"
     check = Subject(lambda _: ["check", "cache"], last, subject.own_cache)
     assert child(place, check, lambda: None)[0] == 0, f"{kind}: the cache is damaged"
     return told
 
 
 def tmpfs(folder: Path) -> bool:
-    """Mount a small file system of its own on a folder; false where that is not allowed."""
+    """Mount a small file system on a folder; return False if that is not allowed."""
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False)
     return done.returncode == 0
 
 
 def main(trials: int = 200, seed: int = 0) -> dict[str, Counter[str]]:
-    """Run the trials and print a table; raises AssertionError at the first that fails."""
+    """Run the trials and print a table. Raise AssertionError at the first trial that fails."""
     import torch
 
     import gancli.checkpoints.importers.convert
-    import gancli.training.launch  # noqa: F401  children need not import it then
+    import gancli.training.launch  # noqa: F401  so that children need not import it
     from tests.checkpoints.renditions import ResNet
     from tests.conftest import noise_images
 
@@ -252,16 +254,16 @@ def main(trials: int = 200, seed: int = 0) -> dict[str, Counter[str]]:
     told: dict[str, Counter[str]] = {}
     start = time.monotonic()
     mounted = tmpfs(small.here)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop: report what was done
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # if terminated, report the trials so far
     try:
-        whole, seconds = _unstruck(Place(root, root / "unstruck"))
-        kinds = [kind for kind, (share, *_) in STRIKES.items() for _ in range(share) if mounted or kind != "full tmpfs"]
-        dice.shuffle(kinds)  # so that a few trials are of many kinds
+        whole, seconds = _undisturbed(Place(root, root / "undisturbed"))
+        kinds = [kind for kind, (share, *_) in FAULTS.items() for _ in range(share) if mounted or kind != "full tmpfs"]
+        dice.shuffle(kinds)  # so that few trials already have many kinds
         for i in range(trials):
             kind = kinds[i % len(kinds)]
             place = small if kind == "full tmpfs" else Place(root, root / "trial")
             begin(place)
-            told[kind] = told.get(kind, Counter()) + trial(kind, dice, place, whole[STRIKES[kind][1]], seconds)
+            told[kind] = told.get(kind, Counter()) + trial(kind, dice, place, whole[FAULTS[kind][1]], seconds)
             end(place)
     except KeyboardInterrupt:
         print("stopped early", file=sys.stderr)
@@ -273,10 +275,10 @@ def main(trials: int = 200, seed: int = 0) -> dict[str, Counter[str]]:
     return told
 
 
-def _unstruck(place: Place) -> tuple[dict[Subject, Left], float]:
-    """What each command leaves that nothing befalls, and the seconds that training takes."""
+def _undisturbed(place: Place) -> tuple[dict[Subject, Left], float]:
+    """Return what each command writes without faults, and the seconds that training takes."""
     found, seconds = dict[Subject, Left](), 0.0
-    for subject in (RUN, DECODING, SCORED, IMPORT, PUBLISHING, RUN):  # the last time, all is warm
+    for subject in (RUN, DECODING, SCORED, IMPORT, PUBLISHING, RUN):  # the last run is timed, when everything is warm
         begin(place)
         start = time.monotonic()
         assert child(place, subject, lambda: None)[0] == 0, subject
@@ -287,14 +289,14 @@ def _unstruck(place: Place) -> tuple[dict[Subject, Left], float]:
 
 
 def report(told: dict[str, Counter[str]], seconds: float) -> None:
-    columns = ("trials", "blows", "killed", "stopped", "survived", "half files")
-    print(f"| what befell the command | {' | '.join(columns)} | resumed to equal bytes |")
+    columns = ("trials", "faults", "killed", "stopped", "survived", "partial files")
+    print(f"| fault | {' | '.join(columns)} | resumed to equal bytes |")
     print(f"| --- |{' ---: |' * (len(columns) + 1)}")
     total: Counter[str] = sum(told.values(), Counter())
     for kind, counts in [*told.items(), ("all", total)]:
         numbers = " | ".join(str(counts[c]) for c in columns)
         print(f"| {kind} | {numbers} | {counts['trials']} |")
-    print(f"\n{total['trials']} trials, {total['blows']} blows in {seconds:.0f} s; none lost a saved step")
+    print(f"\n{total['trials']} trials, {total['faults']} faults in {seconds:.0f} s; no saved step was lost")
 
 
 if __name__ == "__main__":

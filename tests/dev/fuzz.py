@@ -1,10 +1,10 @@
-"""Feed spoiled files to the commands, and see that none of them crashes, hangs, grows or writes where it should not.
+"""Feed damaged files to the commands; check that none crashes, hangs, takes too much memory or writes elsewhere.
 
     python -m tests.dev.fuzz [MUTANTS] [SEED]
 
-Each mutant is read by one command, called in this process as the command line calls it; tests/dev/fuzz_commands.py says
-which. A worker that is forked for some hundred mutants takes a crash or a hang with it, and its parent says which
-mutant it was: python -m tests.dev.fuzz one NUMBER.
+Each mutant is read by one command, which runs as from the command line; tests/dev/fuzz_commands.py chooses it. Mutants
+run in forked workers, a hundred each. If a worker crashes or hangs, its parent reports the number of the mutant;
+`python -m tests.dev.fuzz one NUMBER` repeats it.
 """
 
 import contextlib
@@ -34,11 +34,11 @@ from tests.dev.fuzz_commands import SHARES
 from tests.dev.fuzz_workers import LANES, Workers
 from tests.dev.whole_files import Source
 
-SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # of a mutant; a worker may not map more than the last
-MEMORY = Path("/dev/shm")  # a file system without a disk, where there is one: syncing costs nothing
-CURVES = 0.1  # share of the runs that draw curves, which takes longer than all else of them
-OWN = ("in", "out", "runs", "cache", "config")  # folders of a mutant; `in` alone must stay as it was
-FETCHED = re.compile("^gancli: fetching", re.MULTILINE)  # nothing that is read here may start a download
+SECONDS, GROWTH, ADDRESSES = 10, 2 * 2**30, 12 * 2**30  # limits per mutant; a worker may not map more than ADDRESSES
+MEMORY = Path("/dev/shm")  # a file system in memory, if there is one: fsync costs nothing
+CURVES = 0.1  # share of the runs that plot curves, which takes longer than everything else in them
+OWN = ("in", "out", "runs", "cache", "config")  # a mutant's folders; only `in` must not change
+FETCHED = re.compile("^gancli: fetching", re.MULTILINE)  # no mutant may start a download
 
 
 class Told(NamedTuple):
@@ -48,11 +48,11 @@ class Told(NamedTuple):
     command: str
     code: int
     seconds: float
-    wrong: str  # empty when all was well
+    wrong: str  # empty if nothing is wrong
 
 
 class Small:
-    """Stands in for Inception, whose size says nothing of files: the mean of each channel."""
+    """A substitute for Inception, whose size does not matter here: it returns each channel's mean."""
 
     name, weights, precision, resize, batch = "inception", "0" * 64, "fp32", "none", 64
     inception, official = True, False
@@ -63,14 +63,14 @@ class Small:
 
 
 class Fuzzer:
-    """A folder with whole files, in the middle of folders that nothing may be written to."""
+    """A folder with valid files, surrounded by folders that nothing may be written to."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.root = Path(tempfile.mkdtemp(prefix="gancli-fuzz-", dir=MEMORY if MEMORY.is_dir() else None))
         self.whole, self.lanes = self.root / "whole", [self.root / "some/where" / f"deep{n}" for n in range(LANES)]
         self.save_curves = curves.save_curves
-        cli.get_command = functools.cache(cli.get_command)  # the same commands again and again
+        cli.get_command = functools.cache(cli.get_command)  # commands are built only once
         Variants.get_command = functools.cache(Variants.get_command)
         os.environ |= {"HOME": str(self.root / "home"), "GANCLI_MIRROR": "http://127.0.0.1:9"}
         for lane in self.lanes:
@@ -83,20 +83,20 @@ class Fuzzer:
         self.strays = [*texts, *(h[8 : 8 + int.from_bytes(h[:8], "little")] for h in headers), b"null", b"[]", b"{}"]
 
     def enter(self, lane: int) -> None:
-        """Work in one of the folders: a worker has one of its own."""
+        """Change to the folder of a lane: every worker has its own."""
         self.work = self.lanes[lane]
         tempfile.tempdir = str(self.work / "tmp")
-        sys.path[:1] = [str(self.work)]  # where evil.py could be imported
+        sys.path[:1] = [str(self.work)]  # so that evil.py could be imported
         os.chdir(self.work)
         self._use(self.root / "cache", self.root / "config")
 
     def _use(self, cache: Path, config: Path) -> None:
-        """Set the user's folders for the commands that follow."""
+        """Set the user's cache and configuration folders for the next commands."""
         from gancli.system import cache as caching
 
         os.environ |= {"GANCLI_CACHE": str(cache), "XDG_CONFIG_HOME": str(config)}
         caching.root.cache_clear()
-        if caching._spare.cache_info().currsize:  # where a mutant was no cache to write to
+        if caching._spare.cache_info().currsize:  # used if the cache of a mutant was not writable
             shutil.rmtree(caching._spare(), ignore_errors=True)
             caching._spare.cache_clear()
 
@@ -124,10 +124,10 @@ class Fuzzer:
         return self.call(words)[0]
 
     def _tree(self) -> dict[str, tuple[int, ...]]:
-        """All that may not change: paths with sizes and times, but for what commands may write to."""
+        """Return modes, sizes and times of all paths except those that commands may write to."""
         allowed = {str(self.root / name) for name in ("cache", "config")}
         allowed |= {str(self.work / name) for name in OWN if name != "in"} | {str(lane) for lane in self.lanes}
-        spare = str(self.work / "tmp" / "gancli-")  # a cache that goes with its process
+        spare = str(self.work / "tmp" / "gancli-")  # a temporary cache of one process
         found, todo = dict[str, tuple[int, ...]](), [str(self.root), str(self.work)]
         while todo:
             for entry in os.scandir(todo.pop()):
@@ -141,14 +141,14 @@ class Fuzzer:
         return found
 
     def call(self, words: list[Any]) -> tuple[int, str, str]:
-        """Run a command here; its exit code, and what it said on stdout and stderr."""
+        """Run a command in this process; return its exit code, stdout and stderr."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = run([str(word) for word in words])
         return code, out.getvalue(), err.getvalue()
 
     def one(self, number: int) -> Told:
-        """Make a mutant and feed it to a command."""
+        """Create a mutant and run a command on it."""
         dice = random.Random(f"{self.seed} {number}")
         kind = dice.choice(SHARES)
         source = dice.choice([s for s in self.sources if s.kind == kind])
@@ -168,10 +168,10 @@ class Fuzzer:
         return Told(kind, str(words[0]), code, seconds, f"{' '.join(map(str, words))}: {wrong}" if wrong else "")
 
     def limited(self, number: int) -> Told:
-        """Do that as a worker does: with an end to computing and to memory."""
+        """Do that with the limits of a worker on time and memory."""
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS)  # of computing; its signal ends the process
+        signal.setitimer(signal.ITIMER_PROF, 2 * SECONDS)  # CPU time; its signal ends the process
         told = self.one(number)
         signal.setitimer(signal.ITIMER_PROF, 0)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
@@ -187,26 +187,26 @@ def _empty(folder: Path) -> None:
 
 
 def _wrong(code: int, out: str, err: str, seconds: float) -> str:
-    """Say what is wrong with what a command did; nothing, if all was well."""
+    """Return what is wrong with the result of a command; empty if nothing is."""
     lines = err.splitlines()
     refused = len(lines) == 1 and err.startswith("gancli: ")
-    diverged = code == 3 and refused and "training diverged" in err  # from valid weights that nothing was trained to
+    diverged = code == 3 and refused and "training diverged" in err  # valid weights, but not trained ones
     if (code not in (0, 2) and not diverged) or (
         code == 2 and not refused and not (out and not err)
-    ):  # `check` says faults on stdout
-        return f"exit code {code}, said {err!r}"
+    ):  # `check` prints faults on stdout
+        return f"exit code {code}, stderr {err!r}"
     if obeyed := [line for line in (*out.split("\n"), *err.split("\n")) if not line.isprintable()]:
-        return f"a terminal would obey {obeyed[0]!r}"
+        return f"printed a control character: {obeyed[0]!r}"
     if FETCHED.search(err):
-        return f"fetched something: {err!r}"
+        return f"started a download: {err!r}"
     return f"computed for {seconds:.0f} s" if seconds > SECONDS else ""
 
 
 def main(count: int = 20_000, seed: int = 0) -> int:
-    """Feed them all, print what came of it, and return how many went wrong."""
+    """Run all mutants, print the results, and return how many were wrong."""
     fuzzer, start = Fuzzer(seed), time.monotonic()
     told: list[Told] = []
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop: report what was done
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # if terminated, report the mutants so far
     workers = Workers(fuzzer.enter, lambda number: tuple(fuzzer.limited(number)))
     try:
         for number, done in workers.run(count):
@@ -224,7 +224,7 @@ def main(count: int = 20_000, seed: int = 0) -> int:
 
 
 def report(told: list[Told], sources: list[Source], seconds: float) -> None:
-    print("| mutants of | whole files | mutants | read (exit 0) | refused (exit 2) | wrong | slowest |")
+    print("| mutants of | valid files | mutants | read (exit 0) | refused (exit 2) | wrong | slowest |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for kind in [*sorted({s.kind for s in sources}), "all"]:
         mine = [t for t in told if kind in (t.kind, "all")]

@@ -1,4 +1,4 @@
-"""A mutant and where it is put, and the commands that read a run."""
+"""A mutant, the folders it may be written to, and the commands that read a run."""
 
 import bz2
 import gzip
@@ -16,20 +16,20 @@ Words = list[Any]
 
 SMALL = ("--batch", "4", "--width", "4", "--z-dim", "4", "--precision", "fp32")
 PLAN = ("train", "gan", "--steps", "1", "--dry-run", "--device", "cpu", "--size", "8", "--workers", "2", *SMALL)
-RESUMED = ("gan", "gan", "dcgan", "cgan")  # variants of which a step is quick
+RESUMED = ("gan", "gan", "dcgan", "cgan")  # variants whose steps are fast
 
 
 class Case(NamedTuple):
-    """A mutant, and the folders it may be put into."""
+    """A mutant, and the folders it may be written to."""
 
     source: Source
-    whole: Path  # what is not spoiled: nobody may write here
-    work: Path  # the current folder, in which `in`, `out`, `runs`, `cache` and `config` are empty
+    whole: Path  # valid files; nothing may write here
+    work: Path  # the current folder, with empty `in`, `out`, `runs`, `cache` and `config`
     dice: Dice
-    strays: list[bytes]  # whole JSON of other places
+    strays: list[bytes]  # valid JSON of other files
 
     def content(self) -> bytes:
-        """Spoil the file, in a way that its format has or in any."""
+        """Damage the file, in a way specific to its format or in a general one."""
         special = KINDS.get(self.source.kind) or next(
             (w for e, w in ENDS.items() if self.source.name.endswith(e)), None
         )
@@ -38,7 +38,7 @@ class Case(NamedTuple):
         return mutants.spoiled(self.source.content, self.dice)
 
     def put(self, folder: str = "in", name: str = "") -> Path:
-        """Write the mutant to a file; returns its path."""
+        """Write the mutant to a file and return its path."""
         path = self.work / folder / (name or self.source.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.content())
@@ -67,13 +67,13 @@ ENDS: dict[str, Callable[..., bytes]] = {
 
 
 def _train(case: Case, variant: str, folder: Path) -> Words:
-    """Go on for a step, or only say what would happen."""
+    """Return a command that resumes a run for a step or two, sometimes as a dry run."""
     words = [*whole_files.training(variant, folder, case.dice.choice([2, 2, 3]), case.whole), "--resume"]
     return words + (["--dry-run"] if case.dice.random() < 0.3 else [])
 
 
 def copy_run(case: Case, variant: str) -> Path:
-    """Copy a run that is whole."""
+    """Copy a valid run."""
     return Path(shutil.copytree(case.whole / "runs" / variant, case.work / "out" / "run"))
 
 

@@ -1,4 +1,4 @@
-"""Which command reads a mutant: a function for each kind of file."""
+"""The commands that read mutants: one function for each kind of file."""
 
 import shutil
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from tests.dev.whole_files import VARIANTS
 
 
 def command(case: Case) -> Words:
-    """Put a mutant where it belongs, and choose a command that reads it."""
+    """Write a mutant where it belongs, and return a command that reads it."""
     return COMMANDS[case.source.kind](case)
 
 
@@ -72,7 +72,7 @@ def _cache(case: Case) -> Words:
     return case.one_of(train, train, ["check", "cache"])
 
 
-# ----------------------------------------------------------------------------------------- pickles and the like
+# ----------------------------------------------------------------------------------------- pickles, statistics, trust
 
 
 def _pth(case: Case) -> Words:

@@ -1,4 +1,4 @@
-"""Links, pipes, sockets and devices where a file is read or written: nothing blocks, and nothing leads elsewhere."""
+"""Links, pipes, sockets and devices in place of files: no command may block, or read or write elsewhere."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.dev.fuzz_cases import PLAN, RESUMED, Case, Words, command_of_run, cop
 
 
 def _specials(target: Path) -> list[tuple[str, Callable[[Path], None]]]:
-    """Ways to make what is no file, or is another's; `target` is what a link may lead to."""
+    """Return functions that create special files; `target` is where a link may point."""
     return [
         ("a link", lambda path: path.symlink_to(target)),
         ("a link to nowhere", lambda path: path.symlink_to("nowhere/at/all")),
@@ -34,14 +34,14 @@ def _link_to_a_pipe(path: Path) -> None:
 
 def _socket(path: Path) -> None:
     here = Path.cwd()
-    os.chdir(path.parent)  # the name of a socket may not be long
+    os.chdir(path.parent)  # the path of a socket must be short
     with suppress(OSError), socket.socket(socket.AF_UNIX) as opened:
         opened.bind(path.name)
     os.chdir(here)
 
 
 def _device(path: Path) -> None:
-    """The one that never ends; root alone may make it."""
+    """Create /dev/zero here; only root may, so others get a link to it."""
     try:
         os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))
     except OSError:
@@ -65,12 +65,12 @@ INPUTS = (
 
 
 def put(case: Case) -> Words:
-    """Put one somewhere, and choose a command that comes upon it."""
+    """Put a special file somewhere, and return a command that reads or writes there."""
     return case.dice.choice(PLACES)(case)
 
 
 def _instead(case: Case, path: Path, target: Path) -> None:
-    """Put something else in a place, whatever is there."""
+    """Replace whatever is at a path by a special file."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def _in_a_run(case: Case) -> Words:
     folder, name = copy_run(case, variant), case.dice.choice(RUN_FILES + NUMBERED)
     if name:
         _instead(case, folder / name, case.whole / "runs" / variant / name)
-    else:  # a link to another run of the user's own is one
+    else:  # a link to another run of the same user is allowed
         _instead(case, folder, Path(shutil.copytree(folder, case.work / "out" / "other")))
     return command_of_run(case, variant, folder)
 
@@ -100,7 +100,7 @@ def _in_the_cache(case: Case) -> Words:
     shutil.copytree(case.whole / "cache", case.work / "cache", dirs_exist_ok=True)
     (entry,) = (path for path in (case.work / "cache" / "images").iterdir() if not path.name.startswith("."))
     path = case.dice.choice([entry, entry.parent, *sorted(entry.iterdir()), case.work / "cache" / "CACHEDIR.TAG"])
-    own = path == entry.parent  # the user may have moved all of a kind to another disk
+    own = path == entry.parent  # the user may have moved this folder to another disk
     target = (
         Path(shutil.copytree(path, case.work / "out" / "other")) if own else case.whole / path.relative_to(case.work)
     )

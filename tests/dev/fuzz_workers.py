@@ -1,4 +1,4 @@
-"""Processes that are forked for some numbers each, and whose death or blocking is told with the number it came at."""
+"""Forked worker processes that handle ranges of numbers; if one dies or blocks, the number it was at is reported."""
 
 import ast
 import os
@@ -11,15 +11,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-LANES = 2  # workers at a time
-PART = 100  # numbers a worker
-PATIENCE = 10  # seconds without any computing, of a worker that waits for something
+LANES = 2  # workers at the same time
+PART = 100  # numbers per worker
+PATIENCE = 10  # seconds that a worker may wait without computing
 
-Done = tuple[int, "tuple[Any, ...] | str"]  # a number with what its call gave, or with how its worker ended
+Done = tuple[int, "tuple[Any, ...] | str"]  # a number, with the result of its call or how its worker ended
 
 
 class _Worker:
-    """A process that calls something with the numbers from `first` to `last`, and writes a line for each."""
+    """A process that calls a function with each number from `first` to `last`, and writes one line per result."""
 
     def __init__(
         self, enter: Callable[[], None], call: Callable[[int], tuple[Any, ...]], first: int, last: int
@@ -34,7 +34,7 @@ class _Worker:
         self.process = process
 
     def read(self) -> Iterator[Done]:
-        """Give what was done since the last time."""
+        """Yield the results since the last call."""
         block = os.read(self.reader, 2**20)
         *lines, self._begun = (self._begun + block).split(b"\n")
         for line in lines:
@@ -50,10 +50,10 @@ class _Worker:
                 self.next += 1
 
     def kill_if_blocked(self, seconds: float) -> None:
-        """End it when it has slept for too long; what is stopped, or waits for a disk, does not sleep."""
+        """Kill the worker if it has slept for too long; stopped or waiting for a disk does not count as sleeping."""
         try:
             said = Path(f"/proc/{self.process}/stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:  # only Linux tells
+        except OSError:  # only Linux has /proc
             return
         computed = int(said[11]) + int(said[12])
         self._idle = self._idle + seconds if computed == self._computed and said[0] == "S" else 0
@@ -64,7 +64,7 @@ class _Worker:
 
 
 def _work(enter: Callable[[], None], call: Callable[[int], tuple[Any, ...]], numbers: range, writer: int) -> None:
-    """Be the process; never returns."""
+    """Do the work of the process; never return."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         enter()
@@ -74,17 +74,17 @@ def _work(enter: Callable[[], None], call: Callable[[int], tuple[Any, ...]], num
     except Exception:
         traceback.print_exc()
     finally:
-        os._exit(1)  # not further up: what the parent does at its end is not ours to do
+        os._exit(1)  # no further: the parent's clean-up must not run here
 
 
 class Workers:
-    """Calls something with all numbers below a count, in processes that `enter` a lane of their own first."""
+    """Worker processes that call a function with all numbers below a count, each in its own lane."""
 
     def __init__(self, enter: Callable[[int], None], call: Callable[[int], tuple[Any, ...]]) -> None:
         self._enter, self._call, self._lanes = enter, call, dict[int, _Worker]()
 
     def run(self, count: int) -> Iterator[Done]:
-        """Give what was done, as it is done."""
+        """Yield results as they arrive."""
         todo = [(first, min(first + PART, count)) for first in range(0, count, PART)][::-1]
         before = time.monotonic()
         while todo or self._lanes:
@@ -103,7 +103,7 @@ class Workers:
                     todo += [(worker.next, worker.last)] if worker.next < worker.last else []
 
     def end(self) -> None:
-        """Kill what still runs."""
+        """Kill all workers that still run."""
         for worker in self._lanes.values():
             with suppress(ProcessLookupError):
                 os.kill(worker.process, signal.SIGKILL)

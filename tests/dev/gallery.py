@@ -1,7 +1,7 @@
-"""The gallery: train variants as a user would, and keep a grid of samples and the facts of each.
+"""Train variants as a user would, and write docs/gallery.md: a grid of images, the time and the scores of each.
 
-`python -m tests.dev.gallery --runs DIR [NAME…]` trains what is named (default: whatever has no image yet) and rewrites
-the tables of docs/gallery.md from the images: each carries its command, time and scores in its own text chunk.
+`python -m tests.dev.gallery --runs DIR [NAME…]` trains the named entries (default: those without an image) and
+rewrites docs/gallery.md from the images, each of which contains its command, time and scores as a text chunk.
 """
 
 import argparse
@@ -24,18 +24,18 @@ ROOT = Path(__file__).parents[2]
 PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "pictures" / "gallery"
 BEGIN, END = "<!-- {}: written by tests/dev/gallery.py -->", "<!-- end of {} -->"
 MOST_BYTES = 150_000
-COLUMNS = 12  # of held-out pictures
-LOUD = ("mode_kl",)  # scores that say little to a reader
+COLUMNS = 12  # of held-out images
+LOUD = ("mode_kl",)  # scores that tell a reader little
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A command and what its picture shows; `high` cuts the picture off below so many pixels."""
+    """A command and what its image shows; the image is cropped to `high` pixels."""
 
     command: str  # after `gancli train`
     caption: str
     high: int = 274
-    unseen: str = ""  # a folder of --real whose held-out pictures are shown translated, beside the truth
+    unseen: str = ""  # a folder of --real; its held-out images are shown with their translations and the true images
 
 
 NOISE = "64 samples"
@@ -116,7 +116,7 @@ REAL = {  # on real images
     ),
 }
 TRUTH = "rows: held-out sources, their translations, the true images"
-UNSEEN = {  # translators on real pictures; HELD is where split() puts them
+UNSEEN = {  # translators on real images; HELD is where split() puts them
     "openmoji": Entry(
         "pix2pix --data HELD/OPENMOJI --size 64 --layers 2 --lr 4e-4 --kimg 90", f"line art, coloured; {TRUTH}",
         unseen="OPENMOJI",
@@ -130,16 +130,18 @@ SECTIONS = {"defaults": DEFAULTS, "translators": TRANSLATORS, "real": REAL, "uns
 
 
 def split(real: Path, held: Path) -> None:
-    """Link two domains of emoji into trainA, trainB, testA and testB: a twentieth of the characters is held out."""
+    """Link two domains of emoji into trainA, trainB, testA and testB: every twentieth character is held out."""
     for picture in sorted(real.glob("[AB]/*.png")):
-        first = int(picture.stem.split("-")[0], 16)  # all skins, hair and flags of a character go the same way
+        first = int(
+            picture.stem.split("-")[0], 16
+        )  # all skin tones, hair styles and flags of a character stay together
         link = held / f"{'test' if first % 20 == 7 else 'train'}{picture.parent.name}" / picture.name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(picture.resolve())
 
 
 def show_unseen(entry: Entry, run: Path, held: Path) -> Image.Image:
-    """Translate pictures that were held out, 12 a row, and lay the truth below."""
+    """Translate held-out images, 12 per row, with the true images below."""
     names = sorted(path.name for path in (held / "testA").iterdir())
     names = names[:: len(names) // (2 * COLUMNS)][: 2 * COLUMNS]
     size = dict(zip(words := shlex.split(entry.command), words[1:]))["--size"]
@@ -169,7 +171,7 @@ def show_unseen(entry: Entry, run: Path, held: Path) -> Image.Image:
 
 
 def train(name: str, entry: Entry, runs: Path, real: Path) -> None:
-    """Run the command, and keep the last grid of its run."""
+    """Run the command, and store the last grid of its run."""
     run = runs / name
     if entry.unseen and not (runs / "HELD" / entry.unseen).exists():
         split(real / entry.unseen, runs / "HELD" / entry.unseen)
@@ -181,12 +183,12 @@ def train(name: str, entry: Entry, runs: Path, real: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # whatever else the machine does
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # so that other programs do not count
     keep(name, entry, run, seconds, json.loads(done.stdout)["metrics"])
 
 
 def keep(name: str, entry: Entry, run: Path, seconds: float, metrics: dict[str, float]) -> None:
-    """Cut the last grid of a run to size and write it with its facts."""
+    """Crop the last grid of a run, and write it with its command, time and scores."""
     with Image.open(max((run / "samples").glob("*.png"))) as grid:
         about = json.loads(grid.info[TEXT])
         picture = grid.crop((0, 0, grid.width, min(grid.height, entry.high)))
@@ -201,7 +203,7 @@ def keep(name: str, entry: Entry, run: Path, seconds: float, metrics: dict[str, 
 
 
 def table(entries: dict[str, Entry]) -> str:
-    """Lay out what there are pictures of."""
+    """Return the sections of all entries that have an image."""
     parts = []
     for name, entry in entries.items():
         path = PICTURES / f"{name}.png"
@@ -214,7 +216,7 @@ def table(entries: dict[str, Entry]) -> str:
 
 
 def said(entry: Entry, about: dict) -> str:
-    """One line: how much, how long, how good, and what is seen."""
+    """Return one line: length, time, scores, and what the image shows."""
     minutes, seconds = divmod(round(about.get("seconds", 0)), 60)
     took = f" in {minutes} min {seconds} s" if minutes else f" in {seconds} s" if seconds else ""
     scores = "".join(f"; {k.replace('_', ' ')} {v:.3g}" for k, v in about["metrics"].items() if k not in LOUD)
@@ -222,7 +224,7 @@ def said(entry: Entry, about: dict) -> str:
 
 
 def write_page() -> None:
-    """Put the tables between their marks in docs/gallery.md."""
+    """Write the sections between their marks in docs/gallery.md."""
     text = PAGE.read_text(encoding="utf-8")
     for section, entries in SECTIONS.items():
         begin, end = BEGIN.format(section), END.format(section)
@@ -232,9 +234,9 @@ def write_page() -> None:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Train the entries on the command line, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="entries to train; default: those without a picture")
+    parser.add_argument("names", nargs="*", help="entries to train; default: those without an image")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--real", type=Path, default=Path("/tmp/data"), help="folder that holds FASHION and EMOJI")
     parser.add_argument("--page-only", action="store_true", help="train nothing, rewrite docs/gallery.md")

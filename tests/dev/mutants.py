@@ -1,4 +1,4 @@
-"""Ways to spoil a whole file: any bytes, and what the file's format knows, with checksums and hashes put right."""
+"""Ways to damage a valid file: by bytes, and by the structure of its format, with checksums and hashes corrected."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ ODD: list[Any] = [
 
 
 def spoiled(content: bytes, dice: Dice, *_: Any) -> bytes:
-    """Flip, cut, repeat, insert and overwrite, once to five times."""
+    """Flip, cut, repeat, insert and overwrite bytes, once to five times."""
     data = bytearray(content)
     for _time in range(dice.choice([1, 1, 1, 2, 5])):
         at = dice.randrange(len(data) + 1) if dice.random() < 0.6 else dice.randrange(min(len(data), 200) + 1)
@@ -55,12 +55,12 @@ def spoiled(content: bytes, dice: Dice, *_: Any) -> bytes:
 
 
 def spoiled_inside(packer: Any) -> Callable[..., bytes]:
-    """Spoil what is packed, and pack it again."""
+    """Return a function that decompresses a file, damages it and compresses it again."""
     return lambda content, dice, *_: packer.compress(spoiled(packer.decompress(content), dice))
 
 
 def spoiled_idx(content: bytes, dice: Dice, *_: Any) -> bytes:
-    """Exchange numbers of the header: type, axes and sizes."""
+    """Change the type, the number of axes or the sizes in the header."""
     sizes = [dice.choice([0, 1, 8, 12, 2**16, 2**20, 2**31 - 1, 2**32 - 1]) for _ in range(dice.choice([0, 1, 3, 255]))]
     if dice.random() < 0.5:
         return (
@@ -74,7 +74,7 @@ def spoiled_idx(content: bytes, dice: Dice, *_: Any) -> bytes:
 
 
 def spoiled_json(content: bytes, dice: Dice, strays: list[bytes]) -> bytes:
-    """Spoil values of a JSON file, or of one of its lines; or put right JSON where it does not belong."""
+    """Damage values of a JSON file or of one of its lines, or replace it by valid JSON of another file."""
     if dice.random() < 0.1:
         return dice.choice(strays)
     lines = content.decode().splitlines() if content.count(b"\n{") else [content.decode()]
@@ -103,7 +103,7 @@ def _spoil_leaf(tree: Any, dice: Dice) -> None:
         elif way < 0.3:
             held[key] = held[dice.choice(list(held))]
         else:
-            held[key] = copy.copy(dice.choice(ODD))  # what is spoiled next must not be one of them
+            held[key] = copy.copy(dice.choice(ODD))  # copied, because it may be damaged next
         return
 
 
@@ -125,7 +125,7 @@ def _png(chunks: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def spoiled_png(content: bytes, dice: Dice, *_: Any) -> bytes:
-    """Spoil what is in one of the chunks, and put its checksum right."""
+    """Damage the content of one chunk, and correct its checksum."""
     chunks = _chunks(content)
     i = dice.randrange(len(chunks))
     name, body = chunks[i]
@@ -142,7 +142,7 @@ def spoiled_png(content: bytes, dice: Dice, *_: Any) -> bytes:
 
 
 def spoiled_like(content: bytes, dice: Dice, strays: list[bytes]) -> bytes:
-    """Spoil the JSON in which an image says how it was drawn, in one of the forms that PNG has for text."""
+    """Damage the JSON in which an image records how it was generated, in any of PNG's forms of text."""
     head = b"gancli\0\0\0\0\0"  # plain iTXt
     chunks = _chunks(content)
     i = next(i for i, (name, body) in enumerate(chunks) if name == b"iTXt" and body.startswith(head))
@@ -157,7 +157,7 @@ def spoiled_like(content: bytes, dice: Dice, strays: list[bytes]) -> bytes:
 
 
 def spoiled_safetensors(content: bytes, dice: Dice, strays: list[bytes]) -> bytes:
-    """Spoil the header: a tensor's entry, or the JSON that stands in its metadata."""
+    """Damage the header: the entry of a tensor, or the JSON in its metadata."""
     size = int.from_bytes(content[:8], "little")
     header, body = json.loads(content[8 : 8 + size]), content[8 + size :]
     key = next(iter(header["__metadata__"]))
@@ -174,7 +174,7 @@ def _safetensors(header: dict[str, Any], body: bytes) -> bytes:
 
 
 def spoiled_checkpoint(content: bytes, dice: Dice, strays: list[bytes]) -> bytes:
-    """Spoil the header, the tensors, or what it says of the GAN: mostly with hashes that are right again."""
+    """Damage the header, the tensors or the description of the GAN, mostly with corrected hashes."""
     size = int.from_bytes(content[:8], "little")
     header, body = json.loads(content[8 : 8 + size]), content[8 + size :]
     if dice.random() < 0.4:
@@ -198,7 +198,7 @@ def spoiled_checkpoint(content: bytes, dice: Dice, strays: list[bytes]) -> bytes
 
 
 def _hashed(about: dict[str, Any], content: bytes) -> dict[str, Any]:
-    """Put the hashes right, of the parts and of the description."""
+    """Correct the hashes of the parts and of the description."""
     hashes: dict[str, str] = {}
     with suppress(SafetensorError, RuntimeError, TypeError, ValueError, KeyError):
         tensors = load(content)

@@ -1,4 +1,4 @@
-"""Ways to spoil pickles and NumPy's arrays: opcodes, memo, lengths, names of others' code; types and shapes; zips."""
+"""Ways to damage pickles (opcodes, memo, lengths, names of imported code), NumPy arrays (types, shapes) and zips."""
 
 import ast
 import io
@@ -67,14 +67,14 @@ def _exchange(parts: list[bytes], at: int, dice: Dice) -> None:
 
 
 def _rename(parts: list[bytes], _: int, dice: Dice) -> None:
-    """Give a name that is imported another one."""
+    """Replace the name of an import by another one."""
     named = [i for i, part in enumerate(parts) if part[:1] in (b"c", b"\x93")]
     if not named:
         return
     i, name = dice.choice(named), dice.choice(NAMES).encode()
     if parts[i][:1] == b"c":
         parts[i] = b"c" + name + b"\n"
-    else:  # what lies on the stack is taken away, and others are put there
+    else:  # remove values from the stack, and push others
         texts = (b"X" + struct.pack("<I", len(text)) + text for text in name.split(b"\n"))
         parts[i] = b"00" + b"".join(texts) + b"\x93"
 
@@ -92,35 +92,35 @@ WAYS = (_swap, _insert, _remove, _repeat, _exchange, _rename, _change, _change)
 
 
 def _opcodes(content: bytes) -> tuple[list[bytes], bytes]:
-    """Cut pickles, one after the other, into opcodes with their arguments; and what comes after them."""
+    """Split consecutive pickles into opcodes with their arguments; also return the bytes that follow."""
     file, parts, end = io.BytesIO(content), list[bytes](), 0
     try:
         while end < len(content):
             places = [place or 0 for _, _, place in pickletools.genops(file)]
             parts += [content[a:b] for a, b in zip(places, [*places[1:], file.tell()])]
             end = file.tell()
-    except (ValueError, IndexError, struct.error):  # what torch's older format has after its pickles
+    except (ValueError, IndexError, struct.error):  # storages after the pickles, in torch's older format
         pass
     return parts, content[end:]
 
 
-# ------------------------------------------------------------------------------------- what is packed in zips
+# ------------------------------------------------------------------------------------- zips
 
 
 def spoiled_npz(content: bytes, dice: Dice, *_: object) -> bytes:
-    """Spoil a member: mostly what an array says of itself."""
+    """Damage a member, mostly the header of an array."""
     return _rezipped(content, dice, ".npy", lambda body: _spoiled_npy(body, dice))
 
 
 def spoiled_pth(content: bytes, dice: Dice, *_: object) -> bytes:
-    """Spoil the pickles, by opcode: in a zip, or in torch's older format."""
+    """Damage the pickles by opcode, in a zip or in torch's older format."""
     if content.startswith(b"PK"):
         return _rezipped(content, dice, ".pkl", lambda body: spoiled_pickle(body, dice))
     return spoiled_pickle(content, dice)
 
 
 def _rezipped(content: bytes, dice: Dice, end: str, way: Callable[[bytes], bytes]) -> bytes:
-    """Change a member and pack all again; now and then one is left out, or packed otherwise, or under another name."""
+    """Change one member and write the zip again; sometimes leave a member out, compress it or rename it."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         held = {member.filename: (archive.read(member), member.compress_type) for member in archive.infolist()}
     chosen, stream = dice.choice([name for name in held if name.endswith(end)]), io.BytesIO()

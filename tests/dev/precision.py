@@ -1,9 +1,9 @@
-"""Show what the precision that is chosen by measuring costs or brings, beside fp32 and bf16, in turns.
+"""Compare the training speed of `--precision auto` with fp32 and bf16.
 
     python -m tests.dev.precision [NAME…] [--seconds 2] [--windows 5] [--threads 2]
 
-Each training is that of `gancli bench`: the whole loop. A window of each precision follows one of the other, so that
-whatever else the machine does meets all of them. Ends with 1 when what was chosen is more than 5 % slower than fp32.
+Time the whole loop, as `gancli bench` does. Windows of the three precisions alternate, so that other load on the
+machine affects all of them. Exit with 1 if `auto` is more than 5 % slower than fp32.
 """
 
 import argparse
@@ -30,11 +30,11 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {  # name: variant, size, hy
     "cyclegan": ("cyclegan", "128", {"batch": 1, "width": 64, "blocks": 6}),
 }
 PRECISIONS = ("auto", "fp32", "bf16")
-ALLOWED = 0.95  # of fp32's speed
+ALLOWED = 0.95  # least speed, relative to fp32
 
 
 def timed(name: str, seconds: float, windows: int) -> tuple[str, dict[str, list[Window]]]:
-    """Time a case in every precision; and say what `auto` chose."""
+    """Time a case in every precision; also return what `auto` chose."""
     variant, size, values = CASES[name]
     runs, chosen = {}, ""
     with tuned():
@@ -49,19 +49,19 @@ def timed(name: str, seconds: float, windows: int) -> tuple[str, dict[str, list[
 
 
 def speed(timings: Mapping[str, list[Window]], one: str, other: str) -> float:
-    """Say how many times as fast one is as the other: the median over rounds, by the processors' time."""
+    """Return how many times as fast one precision is as the other: the median of the ratios of CPU times."""
     each = [(window.cpu / window.steps for window in timings[precision]) for precision in (other, one)]
     return median(theirs / ours for theirs, ours in zip(*each))
 
 
 def main() -> int:
-    """Time what is asked, and print a line each."""
+    """Time the named cases, and print one line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--windows", type=int, default=5)
     parser.add_argument(
-        "--threads", type=int, default=torch.get_num_threads(), help="1 where other programs compute too"
+        "--threads", type=int, default=torch.get_num_threads(), help="use 1 if other programs run at the same time"
     )
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)

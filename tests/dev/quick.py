@@ -1,9 +1,9 @@
-"""What the quick presets give: trains variants as a user would, with several seeds, and keeps the table.
+"""Train variants with their quick presets, as a user would, and write the table of scores.
 
     python -m tests.dev.quick [NAME…] [--seeds 3] [--threads 2] [--try "OPTIONS"]
 
-Without --try, scores go to docs/quick.json, whose table docs/quick.md shows. With it, another setting is tried: it is
-printed, and kept nowhere. Run it on a machine that does nothing else: seconds are wall time.
+Scores are stored in docs/quick.json and shown in the table of docs/quick.md. With --try, other settings are tried:
+their scores are only printed. Nothing else should run on the machine, because seconds are wall time.
 """
 
 import argparse
@@ -32,7 +32,7 @@ SCORES = ("valid_share", "mode_coverage", "mode_kl")
 
 
 def trained(name: str, seed: int, threads: int, options: str) -> dict[str, Any]:
-    """Train a variant on the built-in shapes, and return what its run says at the end."""
+    """Train a variant on the built-in shapes, and return the scores at the end of the run."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "gancli", "train", name, "--data", "shapes-easy", "--seed", str(seed)]
         command += [*shlex.split(options), "--out", f"{folder}/run", "--json", "--quiet"]
@@ -46,13 +46,13 @@ def trained(name: str, seed: int, threads: int, options: str) -> dict[str, Any]:
 
 
 def cpu() -> str:
-    """Name the processor."""
+    """Return the name of the CPU."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """A line a variant: the median over seeds, and all seeds in brackets."""
+    """Return a table with one row per variant: the median over seeds, and each seed in brackets."""
     by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_name[row["name"]].append(row)
@@ -66,7 +66,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def keep(row: dict[str, Any]) -> None:
-    """Write a run into the table, in place of the same variant and seed."""
+    """Write a run to the table; it replaces the same variant and seed."""
     rows = json.loads(KEPT.read_text()) if KEPT.exists() else []
     rows = [old for old in rows if (old["name"], old["seed"]) != (row["name"], row["seed"])] + [row]
     rows.sort(key=lambda row: (row["name"], row["seed"]))
@@ -76,12 +76,12 @@ def keep(row: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Train what is asked."""
+    """Train the named variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*registry.names(), []])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--try", dest="tried", help="options of another setting")
+    parser.add_argument("--try", dest="tried", help="options of gancli train to try")
     asked = parser.parse_args()
     for name in asked.names or NAMES:
         for seed in range(asked.seeds):

@@ -1,8 +1,8 @@
-"""Figures on real garments: `python -m tests.dev.real --data FASHION --oracle FILE RUN…`, one line a run.
+"""Score runs on Fashion-MNIST, one line per run: `python -m tests.dev.real --data FASHION --oracle FILE RUN…`.
 
-A convolutional classifier is trained on the labelled training images once, and kept in FILE. For a model that draws
-classes, it says how often it reads the class that was asked for; for one that clusters, how pure the clusters of the
-test images are; for one with codes, how near reconstructions of test images are.
+A convolutional classifier (the oracle) is trained once on the labelled training images and stored in FILE. Class-
+conditional models: how often it predicts the class that was asked for. Models that cluster: the purity of the clusters
+of the test images. Models with an encoder: the error of reconstructions of the test images.
 """
 
 import argparse
@@ -26,13 +26,13 @@ EPOCHS, BATCH, EACH = 2, 128, 100
 
 
 def rows(path: str, split: str) -> Labelled:
-    """All images of a split."""
+    """Return all images of a split."""
     data = Labelled.open(Request(path, split=split))
     return data.batch(torch.arange(len(data)), CPU)
 
 
 def network() -> nn.Sequential:
-    """Two convolutions and two linear layers."""
+    """Return a network of two convolutions and two linear layers."""
     layers: list[nn.Module] = []
     for before, after in ((1, 24), (24, 48)):
         layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
@@ -40,7 +40,7 @@ def network() -> nn.Sequential:
 
 
 def oracle(data: str, kept: Path) -> nn.Module:
-    """Train the classifier, or read it."""
+    """Train the classifier, or load it."""
     net = network()
     if kept.is_file():
         net.load_state_dict(load_file(kept))
@@ -59,23 +59,23 @@ def oracle(data: str, kept: Path) -> nn.Module:
 
 
 def read(net: nn.Module, image: Tensor) -> Tensor:
-    """Name the classes of images (N,)."""
+    """Predict the classes of images (N,)."""
     return torch.cat([net(part).argmax(1) for part in image.split(500)])
 
 
 @torch.no_grad()
 def figures(gan: Any, net: nn.Module, test: Labelled) -> dict[str, float]:
-    """What can be said of a model."""
+    """Return the scores that apply to a model."""
     found: dict[str, float] = {}
-    draws: Any = gan  # whatever it is told to be below
+    model: Any = gan  # untyped, because isinstance narrows `gan` below
     seed_all("figures")
-    if isinstance(gan, Classes) and gan.classes == draws.spec.classes:
-        z = each_class(gan, draws.prior(EACH))
-        found["agrees"] = float((read(net, draws.generate(z)) == draws.label_of(z)).float().mean())
+    if isinstance(gan, Classes) and gan.classes == model.spec.classes:
+        z = each_class(gan, model.prior(EACH))
+        found["agrees"] = float((read(net, model.generate(z)) == model.label_of(z)).float().mean())
     elif isinstance(gan, Classifies):
         found["purity"] = purity(gan, test)
     if isinstance(gan, Encodes):
-        again = draws.generate(gan.encode(test.image))
+        again = model.generate(gan.encode(test.image))
         error, other = ((x - test.image).square().mean() for x in (again, again.roll(1, 0)))
         mean = (test.image.mean(0) - test.image).square().mean()
         found |= {"error": float(error), "of_another": float(other), "of_the_mean": float(mean)}
@@ -84,7 +84,7 @@ def figures(gan: Any, net: nn.Module, test: Labelled) -> dict[str, float]:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Score the runs on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="*")
     parser.add_argument("--data", required=True)

@@ -1,10 +1,10 @@
-"""The default suite on another Python and other releases, in a virtual environment outside of the repository.
+"""Run the default suite with another Python and other releases, in a virtual environment outside the repository.
 
     python -m tests.dev.versions PYTHON [REQUIREMENT…] [--venv FOLDER]
     python -m tests.dev.versions python3.11 'torch==2.9.*' 'torchvision==0.24.*'    # the oldest that pyproject allows
-    python -m tests.dev.versions python3.13                                         # the newest that pip brings
+    python -m tests.dev.versions python3.13                                         # the newest that pip installs
 
-Prints the versions and a line of counts. An environment takes some 6 GB; --venv keeps one, and takes it if it is there.
+Print the versions and one line of counts. An environment takes about 6 GB; --venv keeps it, or reuses an existing one.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SAY = (
 
 
 def run_in(venv: Path, python: str, requirements: list[str]) -> bool:
-    """Make the environment, if it is not there, and run the suite in it."""
+    """Create the environment if it is missing, and run the suite in it."""
     own = venv / "bin" / "python"
     if not own.exists():
         subprocess.run([python, "-m", "venv", venv], check=True)
@@ -32,7 +32,7 @@ def run_in(venv: Path, python: str, requirements: list[str]) -> bool:
 
 
 def main() -> int:
-    """Run it where asked, or in a folder that goes again."""
+    """Run the suite in the given folder, or in a temporary one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python")
     parser.add_argument("requirements", nargs="*")

@@ -1,4 +1,4 @@
-"""Whole files of every kind that gancli reads, small: what is spoiled in tests/dev/mutants.py."""
+"""Small valid files of every kind that gancli reads; tests/dev/mutants.py damages them."""
 
 import gzip
 import io
@@ -17,11 +17,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-Run = Callable[[list[Any]], int]  # a command, and its exit code
+Run = Callable[[list[Any]], int]  # runs a command and returns its exit code
 
 
 class Source(NamedTuple):
-    """A whole file."""
+    """A valid file."""
 
     kind: str  # checkpoint, image, like, archive, array, pth, stats, run, cache, trust
     name: str
@@ -32,7 +32,7 @@ class Source(NamedTuple):
 
 
 def images() -> list[Source]:
-    """Every format and mode that is read, small."""
+    """Return a small image of every format and mode that gancli reads."""
     rng = np.random.default_rng(0)
     rgb = Image.fromarray(rng.integers(0, 256, (12, 10, 3), np.uint8))
     deep = Image.fromarray(rng.integers(0, 65536, (8, 8), np.uint16))
@@ -75,7 +75,7 @@ def _saved(image: Image.Image, name: str, options: dict[str, Any]) -> bytes:
 
 
 def archives(pictures: list[Source]) -> list[Source]:
-    """Folders of pictures in every kind of archive."""
+    """Return a folder of images in every kind of archive."""
     found = []
     for name, method in (("stored.zip", zipfile.ZIP_STORED), ("packed.zip", zipfile.ZIP_DEFLATED), ("x.zip", 14)):
         stream = io.BytesIO()
@@ -98,7 +98,7 @@ def archives(pictures: list[Source]) -> list[Source]:
 
 
 def arrays() -> list[Source]:
-    """The npz and idx files."""
+    """Return npz and idx files."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (12, 8, 8, 3), np.uint8)
     idx = b"\0\0\x08\x03" + struct.pack(">3i", 12, 8, 8) + pixels[..., 0].tobytes()
@@ -121,14 +121,14 @@ def npz(save: Callable[..., None] = np.savez, **held: Any) -> bytes:
 
 
 class Code:
-    """What unpickling would run."""
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return exec, ("open('escaped', 'w').write('code was run')",)
 
 
 def pickles() -> list[Source]:
-    """The .pth files: a generator that is known, in both formats of torch, and pickles with code in them."""
+    """Return .pth files: a known generator in both of torch's formats, and pickles that contain code."""
     from tests.checkpoints.renditions import ResNet
 
     state = {name: tensor.half() for name, tensor in ResNet(1, 1).state_dict().items()}
@@ -147,7 +147,7 @@ def pickles() -> list[Source]:
 
 
 def stats() -> list[Source]:
-    """Statistics for `eval --stats`: StyleGAN's sums and others' moments in pickles of every protocol, and ours."""
+    """Return files for `eval --stats`: StyleGAN's sums and plain moments in pickles of every protocol, and gancli's."""
     rows = np.random.default_rng(0).standard_normal((50, 3))
     moments = {"mu": rows.mean(0), "sigma": np.cov(rows.T)}
     sums = {"capture_all": False, "max_items": None, "num_items": 50, "num_features": 3, "all_features": None}
@@ -163,10 +163,10 @@ def stats() -> list[Source]:
     ]
 
 
-# ------------------------------------------------------------------------------------ what gancli itself writes
+# ------------------------------------------------------------------------------------ files that gancli writes
 
 TRAIN = ("--batch", 4, "--width", 4, "--quiet", "--device", "cpu", "--precision", "fp32", "--metrics", "none")
-VARIANTS: dict[str, tuple[Any, ...]] = {  # with their options; data and domains are folders beside the runs
+VARIANTS: dict[str, tuple[Any, ...]] = {  # with their options; `data` and `domains` are folders beside the runs
     "gan": ("--z-dim", 4, "--data", "data"),
     "dcgan": ("--z-dim", 4, "--data", "data"),
     "vae": ("--z-dim", 4, "--data", "data"),
@@ -179,13 +179,13 @@ VARIANTS: dict[str, tuple[Any, ...]] = {  # with their options; data and domains
 
 
 def training(variant: str, out: Path, steps: int, whole: Path) -> list[Any]:
-    """The command that trains one of them."""
+    """Return the command that trains a variant."""
     words = [whole / word if word in ("data", "domains") else word for word in VARIANTS[variant]]
     return ["train", variant, *TRAIN, "--steps", steps, *words, "--out", out]
 
 
 def trained(whole: Path, run: Run) -> list[Source]:
-    """Checkpoints of all kinds of networks, trained for a step, and the files of their runs."""
+    """Return checkpoints of all kinds of networks, trained for one step, and the files of one run."""
     found = []
     for variant in VARIANTS:
         folder = whole / "runs" / variant
@@ -197,7 +197,7 @@ def trained(whole: Path, run: Run) -> list[Source]:
 
 
 def drawn(whole: Path, run: Run) -> list[Source]:
-    """What `gancli sample` writes, for --like."""
+    """Return images of `gancli sample`, for --like."""
     found = []
     for name, words in {"gan.png": ["gan", "--seeds", "3,5"], "cgan.png": ["cgan", "-n", 2, "--class", "A"]}.items():
         assert run(["sample", whole / "runs" / words[0], *words[1:], "--out", whole / name]) == 0, name
@@ -206,7 +206,7 @@ def drawn(whole: Path, run: Run) -> list[Source]:
 
 
 def cached(whole: Path, run: Run, cache: Path) -> list[Source]:
-    """The files of a cache that holds the data and nothing else; a copy of it lies in whole/cache."""
+    """Return the files of a cache that contains only the data; copy it to whole/cache."""
     assert run([*training("gan", whole / "none", 1, whole), "--dry-run"]) == 0
     shutil.copytree(cache, whole / "cache")
     (entry,) = (path for path in (whole / "cache" / "images").iterdir() if not path.name.startswith("."))
@@ -214,7 +214,7 @@ def cached(whole: Path, run: Run, cache: Path) -> list[Source]:
 
 
 def trusted(whole: Path, run: Run, config: Path) -> list[Source]:
-    """A file of code that is trusted, and the mark that says so; a copy of the marks lies in whole/config."""
+    """Return a trusted .py file and its mark of trust; copy the marks to whole/config."""
     (whole / "mine.py").write_text("open('escaped', 'w')\n")
     assert run(["trust", whole / "mine.py"]) == 0
     shutil.copytree(config / "gancli", whole / "config" / "gancli")

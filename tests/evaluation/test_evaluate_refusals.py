@@ -40,7 +40,7 @@ def test_an_empty_side_is_wrong_use(cli: Cli, real: Path, tmp_path: Path, side: 
     [
         (("--metrics", "fdi"), "no metric 'fdi'"),
         (("--metrics", ","), "--metrics is empty"),
-        (("--extractor", "clip"), "there are inception, local, effnet"),
+        (("--extractor", "clip"), "choose from inception, local, effnet"),
         (("--data", "nowhere/at/all"), "no such file or folder"),
         (("--extractor", "local", "--fast"), "--fast and --weights work only with"),
         (("--metrics", "fid-per-class", "--extractor", "local"), "needs classes for real and generated images"),
@@ -85,7 +85,7 @@ def test_scores_of_classes_are_refused_for_local_before_any_work(
     monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("it began"))
     result = cli("eval", real, "--data", real, "--extractor", "local", "--metrics", f"fid,{metric}")
     assert result.code == 2
-    assert f"--metrics {metric} is not meaningful with --extractor local" in result.err
+    assert f"--metrics {metric}: it is not meaningful with --extractor local" in result.err
 
 
 def test_unlike_statistics_are_refused(cli: Cli, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

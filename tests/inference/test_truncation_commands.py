@@ -100,6 +100,7 @@ def test_a_model_without_a_judge_of_images_is_refused_in_one_line(cli: Cli, trai
     result = cli(command, vae, "--truncation", 0.7)
     assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1)
     assert "VAE has no discriminator to rate its images" in result.err
+    assert result.err.endswith("no other way to truncate; leave --truncation out\n")
     assert "none: VAE has no discriminator" in cli("info", vae).out
 
 

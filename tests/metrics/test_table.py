@@ -142,7 +142,7 @@ def test_no_score_is_missing_above() -> None:
 @pytest.mark.parametrize("name", ["fdi", "domain_rigth", "XY_iou", "fid_class_", "frechet_clas_1", ""])
 def test_an_unknown_number_is_an_error_that_names_near_ones(name: str) -> None:
     for ask in (table.metric, lambda name: table.selection_score({name: 1.0}), lambda name: table.shown(name, 1.0)):
-        with pytest.raises(UserError, match=f"^no metric '{name}'; (did you mean|there are) "):
+        with pytest.raises(UserError, match=f"^no metric '{name}'; (did you mean|choose from) "):
             ask(name)
 
 

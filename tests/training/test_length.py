@@ -191,6 +191,12 @@ def test_resuming_with_another_kind_of_length_takes_that(
     assert "measured" not in json.loads(Path("x/run.json").read_text())
 
 
+@pytest.mark.parametrize(("kimg", "epochs"), [("0.05", "4.17"), ("44.1", "3,675"), ("60000", "5,000,000")])
+def test_the_plan_writes_large_numbers_in_full(cli: Cli, pictures: Path, kimg: str, epochs: str) -> None:
+    told = cli("train", "dcgan", "--data", pictures, *QUICK, "--kimg", kimg, "--dry-run")
+    assert f" kimg: {epochs} epochs, " in told.out, told.err
+
+
 def test_an_evaluation_takes_its_part_of_the_minutes(
     cli: Cli, steady: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

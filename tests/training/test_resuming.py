@@ -205,6 +205,13 @@ def test_a_run_of_a_version_with_other_defaults_goes_on_with_those(cli: Cli, two
     assert (refused.code, "settings differ" in refused.err) == (2, True)
 
 
+def test_a_changed_image_size_is_a_sentence(cli: Cli, pictures: Path) -> None:
+    command = ("train", "gan", "--data", pictures, "--batch", 4, "--width", 4, "--steps", 1, "--out", "x")
+    assert cli(*command).code == 0
+    refused = cli(*command, "--resume", "--size", 16)
+    assert "image was channels 3, height 8, width 8, now channels 3, height 16, width 16" in refused.err
+
+
 def test_a_run_whose_d_had_another_form_is_refused_but_still_translates(
     cli: Cli, two_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,5 @@
-"""What the papers on labels and codes say, and the public mistakes in code for them."""
+"""Labels in the latent, CGAN and ACGAN: what their papers say, and the public mistakes in code for them."""
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,14 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gancli.capabilities import each_class
-from gancli.data.kinds.images import Images
-from gancli.data.kinds.labelled import Labelled, PartlyLabelled
-from gancli.data.spec import DataSpec
-from gancli.engine.step import parameters, play_step
-from gancli.gan import Clock
+from gancli.data.kinds.labelled import Labelled
+from gancli.engine.step import play_step
 from gancli.ops import losses
-from gancli.system.seeds import seed_all
 from tests.variants.small import CLASSES, feed, make
+from tests.variants.turns import START, gradients, turns
 
 CONDITIONINGS = ["concat", "hadamard", "two-net", "projection"]
 K = len(CLASSES)
@@ -30,20 +25,6 @@ READS_LABELS = {  # the weights, and which of them
     ("hadamard", "G"): ("embed.weight", ALL_OF_IT),
     **{(name, "G"): ("net.0.weight", AFTER_NOISE) for name in ("concat", "two-net", "projection")},
 }
-START = Clock(0, 0, 1000)
-
-
-def turns(gan: Any, batch: Any) -> Iterator[Any]:
-    seed_all("turn")
-    return gan.play(batch, START)
-
-
-def gradients(loss: Tensor, module: torch.nn.Module) -> list[Tensor]:
-    return [
-        g
-        for g in torch.autograd.grad(loss, list(module.parameters()), retain_graph=True, allow_unused=True)
-        if g is not None
-    ]
 
 
 # ------------------------------------------------------------------------------------------- the latent
@@ -143,6 +124,12 @@ def test_the_adversarial_loss_is_the_papers_and_not_squares(name: str) -> None:
     assert gan.adversarial is losses.NONSATURATING
 
 
+def test_hadamard_factors_of_d_begin_about_one() -> None:
+    gan: Any = make("cgan", conditioning="hadamard", width=32)
+    weight = gan.D.embed.weight
+    assert (weight - 1).abs().max() < 0.2
+
+
 # ------------------------------------------------------------------------------------------------ ACGAN
 
 
@@ -186,142 +173,6 @@ def test_acgans_generator_is_moved_by_the_class_term() -> None:
     assert max(g.abs().max() for g in gradients(turn.terms["class"], gan.G)) > 0
 
 
-# ------------------------------------------------------------------------------------------------- SGAN
-
-
-def test_sgan_has_one_head_with_a_class_for_fakes() -> None:
-    x = torch.randn(4, 3, 16, 16)
-    for rule, width in (("odena", K + 1), ("salimans", K)):
-        gan: Any = make("sgan", rule=rule)
-        assert gan.D(x).shape == (4, width)
-        assert gan.logits(x).shape == (4, K + 1)
-        assert gan.classify(x).shape == (4, K)
-
-
-def test_sgan_a_fixed_last_logit_gives_z_over_z_plus_1() -> None:
-    gan: Any = make("sgan", rule="salimans")
-    free = torch.randn(8, K)
-    logits = F.pad(free, (0, 1))
-    z = free.exp().sum(1)
-    torch.testing.assert_close(gan.realness(logits).sigmoid(), z / (z + 1))
-    torch.testing.assert_close(gan.realness(logits).sigmoid(), 1 - logits.softmax(1)[:, -1])
-    lse = free.logsumexp(1)
-    torch.testing.assert_close(losses.NONSATURATING.g(gan.realness(logits)), (F.softplus(lse) - lse).mean())
-
-
-def test_sgan_fakes_are_told_by_the_last_class() -> None:
-    gan: Any = make("sgan")
-    logits = torch.randn(8, K + 1)
-    last = torch.full((8,), K)
-    expected = F.cross_entropy(logits, last) - torch.log1p(-logits.softmax(1)[:, -1]).mean()
-    torch.testing.assert_close(losses.NONSATURATING.d(gan.realness(logits), gan.realness(logits)), expected)
-
-
-@pytest.mark.parametrize("rule", ["odena", "salimans"])
-def test_sgans_unlabelled_terms_do_not_depend_on_labels(rule: str) -> None:
-    gan: Any = make("sgan", rule=rule).eval()
-    batch = feed(gan).at(0)
-    changed = PartlyLabelled(batch.image, batch.example, (batch.label + 1) % K)
-    one, two = (list(turns(gan, b)) for b in (batch, changed))
-    assert torch.equal(one[0].terms["unlabelled"], two[0].terms["unlabelled"])
-    assert not torch.equal(one[0].terms["class"], two[0].terms["class"])
-    assert one[1].terms.keys() == two[1].terms.keys()
-    assert all(torch.equal(one[1].terms[name], two[1].terms[name]) for name in one[1].terms)
-
-
-def test_sgans_class_term_reads_examples_only() -> None:
-    gan: Any = make("sgan").eval()
-    batch = feed(gan).at(0)
-    changed = PartlyLabelled(torch.randn_like(batch.image), batch.example, batch.label)
-    one, two = (next(turns(gan, b)) for b in (batch, changed))
-    assert torch.equal(one.terms["class"], two.terms["class"])
-    assert not torch.equal(one.terms["unlabelled"], two.terms["unlabelled"])
-
-
-def test_feature_matching_compares_batch_means() -> None:
-    """The squared error of pairs is the public mistake: it is not zero for the same images in another order."""
-    x, y = torch.randn(8, 5), torch.randn(8, 5)
-    assert losses.mean_matching(x, x.flip(0)) < 1e-10
-    torch.testing.assert_close(losses.mean_matching(x, y), losses.mean_matching(x, y.roll(3, 0)))
-    assert losses.mean_matching(x, x + 1) == pytest.approx(5, rel=1e-5)
-
-
-# ---------------------------------------------------------------------------------------------- InfoGAN
-
-
-def test_infogan_is_given_no_labels() -> None:
-    gan: Any = make("infogan")
-    assert gan.data is Images
-    assert gan.spec.classes == ()
-
-
-def test_infogans_q_stands_on_ds_trunk() -> None:
-    gan: Any = make("infogan")
-    d, g = gan.players()["D"], gan.players()["G"]
-    trunk = {id(p) for p in gan.D.trunk.parameters()}
-    moved = {id(p) for p in parameters(d)}
-    assert trunk <= moved
-    assert {id(p) for p in gan.Q.parameters()} <= moved
-    assert not moved & {id(p) for p in parameters(g)}
-    category, _ = gan.codes(gan.D.trunk(torch.randn(4, 3, 16, 16)))
-    assert len(gradients(category.sum(), gan.D.trunk)) == len(trunk)
-
-
-def test_infogans_information_is_at_most_the_entropy_of_the_code() -> None:
-    gan: Any = make("infogan")
-    z = gan.prior(8)
-    given = gan.parts(z)[1]
-    for sure in (0.0, 1.0, 50.0, -50.0):
-        gan.codes = lambda _, sure=sure: (sure * given, torch.zeros(8, 2))
-        terms, stats = gan.information(torch.empty(8, 0), z)
-        assert stats["information"] <= math.log(10) + 1e-6
-    gan.codes = lambda _: (50 * given, torch.zeros(8, 2))
-    terms, stats = gan.information(torch.empty(8, 0), z)
-    assert terms["category"] < 1e-3  # raw logits: no softmax before the cross-entropy
-    assert stats["information"] == pytest.approx(math.log(10), abs=1e-3)
-
-
-def test_infogan_the_deviation_is_fixed_and_every_image_counts() -> None:
-    x = torch.zeros(4, 1)
-    assert losses.gaussian_nll(x + 0.5, x) == pytest.approx(0.5 * 0.25 + 0.9189, abs=1e-4)
-    last_is_off = torch.tensor([[0.0], [0.0], [0.0], [2.0]])
-    assert losses.gaussian_nll(last_is_off, x) > losses.gaussian_nll(x, x) + 0.4
-
-
-def test_infogans_generator_is_moved_by_every_code() -> None:
-    gan: Any = make("infogan")
-    turn = list(turns(gan, feed(gan).at(0)))[1]
-    for term in ("category", "continuous"):
-        assert max(g.abs().max() for g in gradients(turn.terms[term], gan.G)) > 0
-
-
-def test_infogans_continuous_codes_fill_their_range() -> None:
-    gan: Any = make("infogan")
-    codes = gan.parts(gan.prior(500))[2]
-    assert codes.shape == (500, 2)
-    assert codes.abs().max() <= 1
-    assert codes.min() < -0.9
-    assert codes.max() > 0.9
-
-
-def test_infogan_needs_no_continuous_codes() -> None:
-    gan: Any = make("infogan", continuous=0)
-    assert set(next(turns(gan, feed(gan).at(0))).terms) == {"adversarial", "category"}
-
-
-def test_a_grey_image_can_be_told_to_be_fake() -> None:
-    """Without biases D(0) = 0: all N + 1 classes alike, so N / (N + 1) real, whatever D learns."""
-    gan: Any = make("sgan", DataSpec(1, 8, 8))
-    real = gan.realness(gan.logits(torch.zeros(4, 1, 8, 8))).sum()
-    assert sum(g.abs().sum() for g in gradients(real, gan.D)) > 0
-
-
-def test_hadamard_factors_of_d_begin_about_one() -> None:
-    gan: Any = make("cgan", conditioning="hadamard", width=32)
-    weight = gan.D.embed.weight
-    assert (weight - 1).abs().max() < 0.2
-
-
 def test_the_running_statistics_of_acgan_are_those_of_real_images() -> None:
     """Whatever G makes: `classify` looks at real images by them."""
     found = []
@@ -337,15 +188,3 @@ def test_the_running_statistics_of_acgan_are_those_of_real_images() -> None:
     for name, value in found[0].items():
         assert torch.equal(value, found[1][name]), name
     assert any((value != float("var" in name)).any() for name, value in found[0].items())  # they did move
-
-
-@pytest.mark.parametrize(("name", "trunk", "first"), [("infogan", "trunk", 2), ("ebgan", "encoder", 2)])
-def test_each_image_goes_through_a_trunk_once_a_turn(name: str, trunk: str, first: int) -> None:
-    gan: Any = make(name, n_critic=1)
-    calls: list[int] = []
-    getattr(gan.D, trunk).register_forward_hook(lambda *_: calls.append(1))
-    counts = []
-    for _ in turns(gan, feed(gan).at(0)):
-        counts.append(len(calls))
-        calls.clear()
-    assert counts == [first, 1]

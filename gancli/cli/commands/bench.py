@@ -58,7 +58,7 @@ def _print_table(report: Mapping[str, Any]) -> None:
     rows = {
         "variant": f"{report['variant']}, batch {report['hparams']['batch']}, {sizes} parameters",
         "data": f"{data['name']}, {data['images']:,} images, {data['width']}x{data['height']}",
-        "device": f"{report['device']}, {report['threads']} threads",
+        "device": f"{report['device']}, {report['threads']} thread{'s' * (report['threads'] > 1)}",
         "precision": f"{report['precision']}: {report['chosen']}",
         "speed": _speed(report),
         "memory": f"{report['peak_memory_mib']:,} MiB peak",

@@ -1,4 +1,4 @@
-"""`gancli classify MODEL IMAGES…`: predict the class of every image, as CSV."""
+"""`gancli classify MODEL IMAGE…`: predict the class of every image, as CSV."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from gancli.system.untrusted.terminal import say, say_json
 
 def command(
     model: Annotated[str, MODEL],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Images, or folders or archives of images.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders or archives of images.")],
     out: Annotated[Path | None, typer.Option(help="Output .csv; default: standard output.")] = None,
     best: Annotated[bool, typer.Option("--best", help="Use the run's best checkpoint instead of its newest.")] = False,
     device: Device = "auto",

@@ -16,9 +16,7 @@ from gancli.system.untrusted.terminal import say, say_json, warn
 def command(
     inputs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL|DIR|ZIP|NPZ…", help="Models or images to score; several are compared in a table."
-        ),
+        typer.Argument(metavar="MODEL|DIR|ZIP|NPZ", help="Models or images to score; several are compared in a table."),
     ],
     data: Annotated[
         str | None, typer.Option(help="Real images: a folder, archive, .npz, data set or built-in.")

@@ -18,7 +18,7 @@ def command(
         list[Path] | None, typer.Argument(metavar="IMAGE|LATENT", help="More images for --images, and .latent files.")
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option(help="Seeds to interpolate between, in this order.", show_default="0,1,2,3")
+        str | None, typer.Option(help="Seeds to interpolate between, in this order; default: 0,1,2,3.")
     ] = None,
     images: Annotated[
         list[Path] | None,

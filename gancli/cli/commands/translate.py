@@ -16,7 +16,7 @@ def command(
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE|DIR|GLOB|-…", help="Images to translate: files, folders, patterns, or - for standard input."
+            metavar="IMAGE|DIR|GLOB|-", help="Images to translate: files, folders, patterns, or - for standard input."
         ),
     ],
     direction: Annotated[

@@ -15,7 +15,7 @@ def command(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE.py…", help="Files to trust with their current content; without any: list trusted files."
+            metavar="FILE.py", help="Files to trust with their current content; without any: list trusted files."
         ),
     ] = None,
     withdraw: Annotated[

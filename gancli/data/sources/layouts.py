@@ -21,7 +21,7 @@ def two_of(folders: tuple[str, ...], request: Request) -> tuple[int, int]:
         found = [folders.index(name) for name in names if name in folders]
         if len(found) == 2:
             return found[0], found[1]
-    there = f"it has {len(folders)}: {', '.join(folders[:6])}" if folders else "it has none that hold images"
+    there = f"it has {len(folders)}: {', '.join(folders[:6])}" if folders else "but it has none with images"
     raise UserError(f"--data {request.data}: two domains need two sub-folders, {there}; or give --data-b FOLDER")
 
 

@@ -1,5 +1,6 @@
 """Data sets that torchvision downloads, by name."""
 
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,5 +72,5 @@ def _fetch(name: str, make: Any, options: dict[str, Any]) -> Any:
         return make(str(root()), download=True, **options)
     except Exception as error:  # torchvision's downloaders raise anything: network, mirror, archive
         place = getattr(make, "base_folder", None) or f"{make.__name__}/raw"
-        reason = " ".join(str(error).split())[:120]
+        reason = textwrap.shorten(str(error), 200, placeholder=" …")  # torchvision lists every mirror
         raise UserError(f"{name} cannot be fetched ({reason}): put torchvision's files into {root() / place}") from None

@@ -77,9 +77,8 @@ def check_scores(name: str, metrics: Iterable[str]) -> None:
     of_classes = [score for score in metrics if table.LOGITS in table.needs_of(score)]
     if of_classes and not EXTRACTORS[name].classes:
         able = " or ".join(other.name for other in EXTRACTORS.values() if other.classes)
-        raise UserError(
-            f"--metrics {of_classes[0]} is not meaningful with --extractor {name}: leave it out, or use {able}"
-        )
+        score = of_classes[0]
+        raise UserError(f"--metrics {score}: it is not meaningful with --extractor {name}; leave it out, or use {able}")
 
 
 def default_metrics(name: str) -> str:

@@ -66,7 +66,7 @@ def chooser(gan: GAN[Any], model: Model, truncation: float | None) -> Choose:
     if truncation is None:
         return lambda seed, label: latent_of(gan, seed, label)
     if why := refusal(type(gan), [name for name, _ in gan.named_children()]):
-        raise UserError(f"--truncation: {why}; or leave --truncation out")
+        raise UserError(f"--truncation: {why}; {'or ' * (way_of(type(gan)) is not None)}leave --truncation out")
     if isinstance(gan, Truncates):
         own = gan.truncated
         if isinstance(gan, Prepares):

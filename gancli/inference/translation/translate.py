@@ -46,7 +46,7 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
     gan = load_model(model)
     if request.denoise is not None:
         blend(gan, request.model, request.denoise)
-    draw = _drawing(gan, request, choose_device(device))
+    draw = _drawing(gan, model.about.variant, request, choose_device(device))
     sides: list[int] = []
 
     def measured(picture: Image.Image) -> Image.Image:
@@ -90,29 +90,37 @@ def blend(gan: GAN[Any], name: str, share: float) -> None:
         own.lerp_(its, 1 - share)
 
 
-def _drawing(gan: GAN[Any], request: TranslationRequest, device: torch.device) -> Draw:
+def _drawing(gan: GAN[Any], variant: str, request: TranslationRequest, device: torch.device) -> Draw:
     """Return the function that translates one image; raise UserError if the model cannot do what was requested."""
     gan = gan.to(device)
-    channels = gan.spec.channels
     if request.mask is not None:
-        if not isinstance(gan, Fills):
-            raise UserError(f"--mask: {type(gan).__name__} does not fill holes; leave it out")
-        mask = request.mask
-        return lambda picture: _filled(gan, picture, roundtrip.hole(mask, picture.size), channels)
+        return _filling(gan, variant, request.mask)
     if isinstance(gan, DrawsLabels):
         return label_maps.drawing(gan, request.size)
     if isinstance(gan, Changes):
         wanted = attributes(request.attributes, gan.attributes)
         return _by(gan, lambda x: gan.change(x, wanted.to(x).expand(len(x), -1)), request.tile)
     if request.attributes is not None:
-        raise UserError(f"--attributes: {type(gan).__name__} has none; leave it out")
+        raise UserError(f"--attributes: {variant} has none; leave it out")
     if not isinstance(gan, Translates):
-        what = "fills holes: give --mask x,y,w,h or --mask FILE" if isinstance(gan, Fills) else "does not translate"
-        raise UserError(f"{type(gan).__name__} {what}")
+        fills = isinstance(gan, Fills)
+        does = (
+            "fills holes: give --mask x,y,w,h or --mask FILE"
+            if fills
+            else "does not translate images: try `gancli sample`"
+        )
+        raise UserError(f"{variant} {does}")
     direction = choose_direction(request.direction, gan.directions, gan.spec.domains)
     if request.seed is not None:
-        _make_noisy(gan, request.seed)
+        _make_noisy(gan, variant, request.seed)
     return _by(gan, lambda x: gan.translate(x, direction), request.tile, request.seed)
+
+
+def _filling(gan: GAN[Any], variant: str, mask: str) -> Draw:
+    if not isinstance(gan, Fills):
+        raise UserError(f"--mask: {variant} does not fill holes; leave it out")
+    channels = gan.spec.channels
+    return lambda picture: _filled(gan, picture, roundtrip.hole(mask, picture.size), channels)
 
 
 def _by(gan: Any, network: tiles.Network, tile: int, seed: int | None = None) -> Draw:
@@ -154,10 +162,10 @@ def _check_before_download(request: TranslationRequest) -> None:
         raise UserError(f"{missing[0]}: no such file")
 
 
-def _make_noisy(gan: GAN[Any], seed: int) -> None:
+def _make_noisy(gan: GAN[Any], variant: str, seed: int) -> None:
     noisy = [m for m in gan.modules() if isinstance(m, torch.nn.Dropout) and m.p > 0]
     if not noisy:
-        raise UserError(f"--seed {seed}: {type(gan).__name__} is deterministic; leave out --seed")
+        raise UserError(f"--seed {seed}: {variant} is deterministic; leave out --seed")
     for module in noisy:
         module.train()
 
@@ -184,5 +192,5 @@ def choose_direction(given: str | None, directions: Sequence[str], domains: Sequ
             if direction in directions:
                 known |= {f"{source}2{target}": direction, target: direction}
     if given.lower() not in known:
-        raise UserError(f"--direction {given}: this model supports {', '.join(known)}")
+        raise UserError(f"--direction {given}: give one of {', '.join(known)}")
     return known[given.lower()]

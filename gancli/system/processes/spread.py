@@ -13,7 +13,7 @@ def spread_over(gpus: int) -> None:
     """Replace this process by torchrun, one rank per GPU, unless it is a rank; raise UserError for too few GPUs."""
     there = torch.cuda.device_count()
     if gpus > there:
-        raise UserError(f"--gpus {gpus}: this machine has only {there}")
+        raise UserError(f"--gpus {gpus}: this machine has only {there}; give at most that many")
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         torchrun = ("-m", "gancli.system.processes.torchrun", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()

@@ -85,7 +85,8 @@ class Plan:
         start, frozen = self.about["start"], self.about["freeze_d"]
         fixed = f"; the first {frozen} layer{'s' * (frozen > 1)} of D stay as they are" if frozen else ""
         begun = [("from", f"{start['path']}, with its hyperparameters{fixed}")] if start else []
-        threads = f", {torch.get_num_threads()} threads" if device == "cpu" else ""
+        count = torch.get_num_threads()
+        threads = f", {count} thread{'s' * (count > 1)}" if device == "cpu" else ""
         ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
         return [
             ("networks", f"{', '.join(f'{name} {count:,}' for name, count in nets if count)} parameters"),
@@ -97,7 +98,7 @@ class Plan:
     def _length(self) -> list[tuple[str, str]]:
         gan, total, length = self.state.gan, self.state.clock.total, self.length
         asked = f"{length.measured.minutes:g} minutes, about " if length.measured else ""
-        amount = f"{total / 1000:g} kimg: {total / len(self.dataset):.3g} epochs, {self._steps:,} steps"
+        amount = f"{total / 1000:g} kimg: {_rounded(total / len(self.dataset))} epochs, {self._steps:,} steps"
         start = f", resumed from {self.newest.name}" if self.newest else ""
         return [
             ("length", f"{asked}{amount} of {gan.hp.batch}"),
@@ -127,6 +128,11 @@ class Plan:
     @property
     def _images_left(self) -> int:
         return self.state.clock.total - (seen(self.newest) if self.newest else 0)
+
+
+def _rounded(number: float) -> str:
+    """Format a number with three digits, or without a fraction."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _count(network: torch.nn.Module) -> int:

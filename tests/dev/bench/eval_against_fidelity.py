@@ -1,10 +1,10 @@
-"""Seconds of `gancli eval` beside torch-fidelity's `fidelity`, whole processes, in turns.
+"""Time `gancli eval` and torch-fidelity's `fidelity`: whole processes, in alternation.
 
     python tests/dev/bench/eval_against_fidelity.py --fake DIR --real DIR --weights FILE.pth \
         [--rounds 1] [--fast] [--best]
 
-Both read the same two folders with the same weights of Inception (a state dict; random ones do, see `random_weights`
-in tests/evaluation/test_inception.py). Prints medians of seconds, peak memory, FID and IS, and the ratios.
+Both read the same two folders, with the same weights of Inception (a state dict; random weights are enough, see
+`random_weights` in tests/evaluation/test_inception.py). Print medians of time and peak memory, FID, IS and ratios.
 """
 
 import argparse
@@ -26,7 +26,7 @@ IS = re.compile(r"(?:inception_score_mean|is)\W+([\d.e+-]+)")
 
 @dataclass(frozen=True)
 class Run:
-    """What one process took, and said."""
+    """The time, memory and scores of one process."""
 
     seconds: float
     gib: float
@@ -35,7 +35,7 @@ class Run:
 
 
 def timed(command: list[str], cache: Path) -> Run:
-    """Run one process to its end; raises CalledProcessError when it fails."""
+    """Run one process to its end. Raise SystemExit with its errors if it fails."""
     words = ["/usr/bin/env", "time", "-f", "%M kB", *command]
     begun = time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"GANCLI_CACHE": str(cache)})
@@ -48,14 +48,14 @@ def timed(command: list[str], cache: Path) -> Run:
 
 
 def main() -> None:
-    """Take turns, and print."""
+    """Run both in alternation, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fake", type=Path, required=True)
     parser.add_argument("--real", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--fast", action="store_true", help="time bf16 too")
-    parser.add_argument("--best", action="store_true", help="leave out fidelity's default batch of 64")
+    parser.add_argument("--fast", action="store_true", help="also time gancli eval --fast (bf16)")
+    parser.add_argument("--best", action="store_true", help="skip fidelity's default batch size of 64")
     asked = parser.parse_args()
 
     folder = Path(sys.executable).parent
@@ -70,7 +70,7 @@ def main() -> None:
             if not asked.best:
                 runs["fidelity"].append(timed(theirs, cache))
             runs["gancli"].append(timed(ours, cache))
-            runs["gancli, reals cached"].append(timed(ours, cache))
+            runs["gancli, real features cached"].append(timed(ours, cache))
             runs["fidelity --batch-size 8"].append(timed([*theirs, "--batch-size", "8"], cache))
             if asked.fast:
                 runs["gancli --fast"].append(timed([*ours, "--fast"], cache))

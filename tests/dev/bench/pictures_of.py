@@ -1,8 +1,8 @@
-"""Write the folders that the benchmarks train on: PNGs of the built-in shapes.
+"""Write the folders of PNGs that the benchmarks train on: built-in shapes.
 
     python tests/dev/bench/pictures_of.py OUT
 
-OUT/faces64 has 10,000 of 64 pixels, OUT/small32 10,000 of 32, OUT/domains128 500 in each of A and B, of 128.
+OUT/faces64 gets 10,000 images of 64 pixels, OUT/small32 10,000 of 32, OUT/domains128/A and B 500 each of 128.
 """
 
 import sys
@@ -16,7 +16,7 @@ from gancli.data.synthetic import shapes
 
 
 def write(folder: Path, count: int, side: int, preset: str, first: int = 0) -> None:
-    """Draw `count` pictures, and save each."""
+    """Render `count` images and save each."""
     folder.mkdir(parents=True, exist_ok=True)
     made = shapes.PRESETS[preset]
     images = shapes.render(made, shapes.factors(made, shapes.SEED, np.arange(first, first + count)), side)

@@ -1,7 +1,7 @@
 """CycleGAN as public implementations write it, for `gancli bench cyclegan --against`.
 
-The networks are those of `gancli train cyclegan`: no bias in front of an instance norm. WIDTH and BLOCKS are the
-environment's CYCLEGAN_WIDTH and CYCLEGAN_BLOCKS, by default the paper's for 128 pixels.
+The networks are those of `gancli train cyclegan`: no bias before an instance norm. The environment variables
+CYCLEGAN_WIDTH and CYCLEGAN_BLOCKS set width and blocks; the defaults are the paper's for 128 pixels.
 """
 
 import itertools
@@ -22,7 +22,7 @@ WIDTH, BLOCKS = int(os.environ.get("CYCLEGAN_WIDTH", "64")), int(os.environ.get(
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions and a skip."""
+    """Two convolutions and a skip connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Judges patches of 70 pixels."""
+    """A discriminator of 70-pixel patches."""
 
     def __init__(self) -> None:
         w = WIDTH
@@ -69,7 +69,7 @@ class Discriminator(nn.Sequential):
 
 
 class ReplayBuffer:
-    """Up to 50 fakes."""
+    """A pool of up to 50 generated images."""
 
     def __init__(self) -> None:
         self.data: list[Tensor] = []
@@ -91,7 +91,7 @@ class ReplayBuffer:
 
 
 class TwoFolders(Dataset):
-    """A row of A, and any of B."""
+    """Pairs of an image of A and a random image of B."""
 
     def __init__(self, root: str, side: int) -> None:
         normalise = transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -121,7 +121,7 @@ def networks() -> tuple[nn.Module, nn.Module, nn.Module, nn.Module]:
 
 
 def steps(task: Task) -> Iterator[None]:
-    """One step at a time, decoding PNGs."""
+    """Train one step at a time; decode PNGs."""
     G_AB, G_BA, D_A, D_B = (net.to(task.device) for net in networks())
     criterion_GAN, criterion_cycle, criterion_identity = nn.MSELoss(), nn.L1Loss(), nn.L1Loss()
     optimizer_G = torch.optim.Adam(itertools.chain(G_AB.parameters(), G_BA.parameters()), lr=2e-4, betas=(0.5, 0.999))

@@ -1,6 +1,6 @@
 """DCGAN at 64 pixels as public tutorials write it, for `gancli bench dcgan --against`.
 
-`steps` reads PNGs with a DataLoader; `in_memory` has all of them decoded before the first step.
+`steps` reads PNGs with a DataLoader; `in_memory` decodes all of them before the first step.
 """
 
 from collections.abc import Iterable, Iterator
@@ -64,7 +64,7 @@ class Discriminator(nn.Sequential):
 
 
 def weights_init(module: nn.Module) -> None:
-    """As in the paper."""
+    """Initialise weights as in the paper."""
     name = type(module).__name__
     if "Conv" in name:
         nn.init.normal_(module.weight, 0.0, 0.02)  # type: ignore[arg-type]
@@ -79,13 +79,13 @@ def networks() -> tuple[nn.Module, nn.Module]:
 
 
 def steps(task: Task) -> Iterator[None]:
-    """One step at a time, decoding PNGs."""
+    """Train one step at a time; decode PNGs."""
     loader = DataLoader(Folder(task.data, task.height), batch_size=task.batch, shuffle=True, drop_last=True)
     return train(loader, task.device)
 
 
 def in_memory(task: Task) -> Iterator[None]:
-    """One step at a time, with every image ready on the device as float32."""
+    """Train one step at a time; all images are on the device, as float32."""
     images = torch.stack([image for (image,) in DataLoader(Folder(task.data, task.height))]).to(task.device)
 
     class Shuffled:

@@ -14,7 +14,7 @@ from gancli.benchmark.rival import Task
 
 
 class IdxImages(MNIST):
-    """torchvision's MNIST reading: one PIL image at a time, through transforms."""
+    """A data set like torchvision's MNIST: one PIL image at a time, through transforms."""
 
     def __init__(self, folder: Path) -> None:
         self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
@@ -38,7 +38,7 @@ def networks() -> tuple[nn.Module, nn.Module]:
 
 
 def steps(task: Task) -> Iterator[None]:
-    """One step at a time."""
+    """Train one step at a time."""
     batch = task.batch
     generator, discriminator = networks()
     criterion = nn.BCELoss()

@@ -44,7 +44,7 @@ def networks() -> tuple[nn.Module, nn.Module]:
 
 
 def gradient_penalty(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """Between reals and fakes."""
+    """Return the gradient penalty between real and generated images."""
     alpha = torch.rand(len(real), 1, 1, 1, device=real.device)
     interpolates = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
     judged = D(interpolates)
@@ -60,13 +60,13 @@ def gradient_penalty(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def steps(task: Task) -> Iterator[None]:
-    """One step at a time, decoding PNGs."""
+    """Train one step at a time; decode PNGs."""
     loader = DataLoader(Folder(task.data, task.height), batch_size=task.batch, shuffle=True, drop_last=True)
     return train(loader, task.device)
 
 
 def train(loader: Iterable[Tensor], device: str) -> Iterator[None]:
-    """The usual loop: the critic in every iteration, the generator in every fifth."""
+    """Run the usual loop: the critic in every iteration, the generator in every fifth."""
     generator, critic = (net.to(device) for net in networks())
     optimizer_G = torch.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.0, 0.9))
     optimizer_D = torch.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.0, 0.9))

@@ -1,10 +1,9 @@
-"""Is what is drawn as good with each switch of speed as without? The same training, images and seeds, both ways.
+"""Compare the quality of generated images with and without each speed option, with the same data and seeds.
 
     python tests/dev/bench/quality.py OUT [--seeds 3] [--kimg 60]
 
-Trains `gan` on the digits for each setting and seed, and scores the averaged weights with features that a small network
-learnt from the data (`--extractor local`). What was found is added to docs/benchmarks.json; docs/benchmarks.md's table
-is written from it.
+Train `gan` on the digits for each setting and seed, and score the averaged weights with `--extractor local`. Store the
+scores in docs/benchmarks.json, and write the table of docs/benchmarks.md.
 """
 
 import argparse
@@ -20,7 +19,7 @@ from report import KEPT, PAGE, fill, line
 SETTINGS: dict[str, list[str]] = {
     "defaults (fp32, one process)": [],
     "bf16": ["--precision", "bf16"],
-    "batch in 4 parts": ["--accumulate", "4"],
+    "4 micro-batches": ["--accumulate", "4"],
     "terms compiled": ["--compile", "on"],
     "two processes": [],
 }
@@ -28,7 +27,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 
 
 def train(name: str, out: Path, seed: int, kimg: str) -> Path:
-    """Train one, unless it was."""
+    """Train a run unless it exists."""
     run = out / f"{name.replace(' ', '-')}-{seed}"
     launcher = TORCHRUN if name == "two processes" else []
     if not (run / "checkpoints").exists():
@@ -38,7 +37,7 @@ def train(name: str, out: Path, seed: int, kimg: str) -> Path:
 
 
 def scores(runs: list[Path]) -> list[float]:
-    """Score all of them in one go."""
+    """Score all runs with one command."""
     command = [sys.executable, "-m", "gancli", "eval", *map(str, runs), "--data", "digits", "--extractor", "local"]
     found = subprocess.run(
         [*command, "--metrics", "fid", "-n", "1797", "--json"], stdout=subprocess.PIPE, text=True, check=True
@@ -47,11 +46,11 @@ def scores(runs: list[Path]) -> list[float]:
 
 
 def table(found: dict[str, Any]) -> str:
-    """A row a setting."""
-    rows = [line(["", "local Frechet distance, a seed each", "mean"]), line(["---"] * 3)]
+    """Return a table with one row per setting."""
+    rows = [line(["", "local Frechet distance of each seed", "mean"]), line(["---"] * 3)]
     for name, scores in found["scores"].items():
         rows.append(line([name, ", ".join(f"{s:.0f}" for s in scores), f"{statistics.mean(scores):.0f}"]))
-    return "\n".join([*rows, "", f"`gan` on the digits, {found['kimg']} kimg, 1,797 images a score. Not FID."])
+    return "\n".join([*rows, "", f"`gan` on the digits, {found['kimg']} kimg, 1,797 images per score. Not FID."])
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
-"""Do the scores put what is better first? On a data set of the reader's, with runs of one model trained half and whole.
+"""Check that the scores rank better images first, with models that were trained for half and for the whole of a run.
 
     python tests/dev/bench/rank.py --data FASHION --pairs half0.safetensors:whole0.safetensors … [--extractor local]
 
-Every pair should come out as: held-out reals < trained < half-trained < noise, by the Frechet distance to the training
-images. Then, for every score, the last whole model against itself with another seed, its training data, and noise. Then
-the share of copies: of 100 training images drawn over and over, of held-out reals and of the model.
-Prints the tables of docs/evaluation.md, and exits with 1 if an order is wrong.
+For every pair, the Frechet distances to the training images should be ordered: held-out real images < trained <
+half-trained < noise. Then every score compares the last trained model with itself (another seed), its training data and
+noise. Last is the share of copies: for 100 training images that repeat, for held-out real images and for the model.
+Print the tables of docs/evaluation.md, and exit with 1 if an order is wrong.
 """
 
 import argparse
@@ -29,11 +29,11 @@ from gancli.metrics.features import Features
 
 N, REALS = 2000, 10_000
 CPU = torch.device("cpu")
-ALONE = ("is", "copies", "fid-per-class", "fid-jackknife")  # not distances between two sides
+ALONE = ("is", "copies", "fid-per-class", "fid-jackknife")  # not distances between two sets of images
 
 
 def main() -> int:
-    """Rank, and print."""
+    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--pairs", nargs="+", required=True, metavar="HALF:WHOLE")
@@ -44,8 +44,8 @@ def main() -> int:
     extractor = make_extractor(asked.extractor, train, CPU)
     noise = torch.randint(0, 256, (N, *train.images.shape[1:]), generator=torch.Generator().manual_seed(0))
 
-    def features(side: ImageSet) -> Features:
-        return extract.collect(side, extractor, ["kid", "mode-score"], lambda *_: None)
+    def features(images: ImageSet) -> Features:
+        return extract.collect(images, extractor, ["kid", "mode-score"], lambda *_: None)
 
     real, blank = features(train), features(Arrays("noise", noise.to(torch.uint8)))
     held_out = features(test)
@@ -54,7 +54,9 @@ def main() -> int:
     sides = [features(_model(whole, asked.data, seed)) for seed in (0, 1)]
     right &= _table_of_scores(sides[0], sides[1], real, blank)
     replay = features(Arrays("replay", train.images[train.index[torch.arange(N) % 100]]))
-    right &= _table_of_copies({"100 training images": replay, "held-out reals": held_out, "model": sides[0]}, real)
+    right &= _table_of_copies(
+        {"100 training images": replay, "held-out real images": held_out, "model": sides[0]}, real
+    )
     return 0 if right else 1
 
 
@@ -73,7 +75,7 @@ def _model(path: str, data: str, seed: int) -> GeneratedImages:
 
 
 def _table_of_pairs(pairs: Sequence[str], data: str, features, real: Features, test: Features, noise: Features) -> bool:
-    print("| models | held-out reals | trained | half-trained | noise | in order |\n|---|---|---|---|---|---|")
+    print("| models | held-out real images | trained | half-trained | noise | in order |\n|---|---|---|---|---|---|")
     right = True
     for pair in pairs:
         half, whole = (features(_model(path, data, 0)) for path in pair.split(":"))
@@ -99,8 +101,8 @@ def _table_of_scores(model: Features, again: Features, real: Features, noise: Fe
 
 
 def _table_of_copies(sides: dict[str, Features], real: Features) -> bool:
-    """The first side is a replay and must be called one; the others must not."""
-    print("\n| images | copies of training images | called a replay |\n|---|---|---|")
+    """Return whether the first set, which repeats training images, and only that one is reported as memorised."""
+    print("\n| images | copies of training images | reported as memorised |\n|---|---|---|")
     called = []
     for name, side in sides.items():
         share = scores.measure(["copies"], side, real, inception=False)["copies"]

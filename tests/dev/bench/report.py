@@ -2,8 +2,8 @@
 
     python tests/dev/bench/pictures_of.py DATA; python tests/dev/bench/report.py DATA [NAME…] [--fashion FOLDER]
 
-Each runs `gancli bench` in a process of its own. What it printed is kept in docs/benchmarks.json, from which the tables
-are written; with no name, they are only written again.
+Each benchmark runs `gancli bench` in a separate process. Results are stored in docs/benchmarks.json, from which the
+tables are written; without names, only the tables are written again.
 """
 
 import argparse
@@ -37,16 +37,24 @@ CASES: dict[str, list[str]] = {
 
 
 def command(name: str, data: str, fashion: str, extra: list[str]) -> list[str]:
-    """What a user would type."""
+    """Return the command line of a benchmark."""
     words = [w.replace("DATA", data).replace("FASHION", fashion) for w in CASES[name]]
     return ["bench", *(f"{HERE.relative_to(Path.cwd())}/{w}" if w.startswith("plain_") else w for w in words), *extra]
 
 
 def table(report: dict[str, Any]) -> str:
-    """One bench as a table: a row a program."""
-    head = ("", "images/s: median (least to most)", "ms a step", "CPU ms a step", "memory, MiB", "ratio", "by CPU time")
+    """Return a benchmark as a table: one row per program."""
+    head = (
+        "",
+        "images/s: median (least to most)",
+        "ms per step",
+        "CPU ms per step",
+        "memory, MiB",
+        "ratio",
+        "by CPU time",
+    )
     rows = [line(head), line(["---"] * len(head))]
-    for name, said in {f"gancli {report['variant']}": report, **report["against"]}.items():
+    for name, said in {f"gancli bench {report['variant']}": report, **report["against"]}.items():
         speed, ratios = said["images_per_second"], [said.get("ratio"), said.get("cpu_ratio")]
         spread = f"{speed['median']:,.1f} ({speed['min']:,.1f} to {speed['max']:,.1f})"
         times = f"{said['ms_per_step']:,.1f}", f"{said['cpu_ms_per_step']:,.1f}", f"{said['peak_memory_mib']:,}"
@@ -55,17 +63,17 @@ def table(report: dict[str, Any]) -> str:
 
 
 def line(cells: Sequence[str]) -> str:
-    """A row of a table."""
+    """Return a row of a table."""
     return f"| {' | '.join(cells)} |"
 
 
 def said_of(report: dict[str, Any]) -> str:
-    """What stands below a table."""
+    """Return the paragraph below a table."""
     stages, peaks = report["seconds_to_first_step"], report["peak_gflop_per_second"]
     return (
         f"{len(report['images_per_second']['windows'])} windows; {report['device']}, threads: {report['threads']}, "
         f"{report['precision']}, torch {report['versions']['torch']}. "
-        f"{report['gflop_per_step']:,.1f} GFLOP a step at {report['gflop_per_second']:,.0f} GFLOP/s: "
+        f"{report['gflop_per_step']:,.1f} GFLOP per step at {report['gflop_per_second']:,.0f} GFLOP/s: "
         f"{report['share_of_peak']:.0%} ({report['cpu_share_of_peak']:.0%} by CPU time) of the best in this "
         f"run (matmul {peaks['matmul']:,.0f}, convolution "
         f"{peaks['convolution']:,.0f}). The loop's overhead {report['overhead']:.1%} ({report['cpu_overhead']:.1%} by "
@@ -75,7 +83,7 @@ def said_of(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure what is named, and write all tables."""
+    """Run the named benchmarks, and write all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("data", type=str)
     parser.add_argument("names", nargs="*", choices=[[], *CASES], default=[])
@@ -99,7 +107,7 @@ def main() -> None:
 
 
 def fill(page: str, name: str, text: str) -> str:
-    """Put a text between the marks that bear a name."""
+    """Replace the text between the marks of this name."""
     marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
     return re.sub(f"{marks[0]}.*?{marks[1]}", lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page, flags=re.DOTALL)
 

@@ -1,10 +1,10 @@
-"""What tiles leave of themselves in a picture of 3000 x 2000 pixels, translated by a residual generator.
+"""Measure the seams of tiles in an image of 3000 x 2000 pixels, translated by a residual generator.
 
     python tests/dev/bench/seams.py [--tile 1024] [--width 16] [--blocks 9] [--out seams.png]
 
-The tiled translation is compared with the whole one, drawn with the same statistics of the instance norms: the largest
-and the mean difference within 8 pixels of a tile's edge, in grey levels of 255. The control cuts the picture into tiles
-that neither overlap nor share statistics. --out draws the control and the tiled translation side by side.
+Compare the tiled translation with one in a single piece, with the same statistics of the instance norms: the largest
+and the mean difference within 8 pixels of a tile's edge, in grey levels of 255. The control uses tiles that neither
+overlap nor share statistics. --out writes the control and the tiled translation side by side.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from gancli.nets.resnet_translator import DOWN, ResnetTranslator
 HEIGHT, WIDTH = 2000, 3000
 MULTIPLE = 1 << DOWN
 NEAR = 8  # pixels
-LEVELS = 127.5  # grey levels a unit of values in [-1, 1]
+LEVELS = 127.5  # grey levels per unit, of values in [-1, 1]
 
 
 def picture() -> Tensor:
-    """Hills of every size under a light that changes over the picture: no straight line, and no two tiles are alike."""
+    """Return an image without straight lines or similar tiles: hills of every size, with changing brightness."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH] / HEIGHT
     hills = [np.zeros_like(x)] * 3
     for octave in range(8):
@@ -42,7 +42,7 @@ def picture() -> Tensor:
 
 
 def network(width: int, blocks: int) -> ResnetTranslator:
-    """Fresh weights, with a louder last layer: what it draws is not grey."""
+    """Return an untrained network; its last layer is scaled up, so that its output is not grey."""
     torch.manual_seed(0)
     net = ResnetTranslator(width, blocks, DataSpec(3, 256, 256)).eval()
     net.decoder.head.weight.data.mul_(4)
@@ -50,7 +50,7 @@ def network(width: int, blocks: int) -> ResnetTranslator:
 
 
 def edges(height: int, width: int, largest: int, overlap: int) -> Tensor:
-    """Where a tile begins or ends, and NEAR pixels around it; bool (height, width)."""
+    """Return which pixels are within NEAR pixels of an edge of a tile: bool (height, width)."""
     near = torch.zeros(height, width, dtype=torch.bool)
     for tile in tiles.cut(height, width, MULTIPLE, largest, overlap):
         for row in {tile.top, tile.top + tile.height} - {0, height}:

@@ -1,9 +1,9 @@
-"""Images a second of `gancli translate` beside the bare network on batches that are already in memory.
+"""Compare the speed of `gancli translate` with that of the bare network on batches in memory.
 
     python tests/dev/bench/translate_against_bare.py [--images 200] [--width 64] [--blocks 9] [--batch 8]
 
-Both run in one process, in turns of a part of the images each, on the same machine and network; `translate` reads PNG
-files and writes PNG files besides. Fresh weights: what a network has learnt does not change its speed.
+Both run in one process, in alternation on a part of the images; `translate` also reads and writes PNG files. The
+network is untrained, because its weights do not change its speed.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SIDE = 256
 
 
 def write_pictures(folder: Path, count: int) -> None:
-    """Waves of all colours and some grain: PNG files as large as photographs'."""
+    """Write images of coloured waves and some noise, whose PNG files are as large as those of photos."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     for i in range(count):
         rng = np.random.default_rng(i)

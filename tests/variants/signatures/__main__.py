@@ -1,4 +1,4 @@
-"""Write what signatures are found to be over five seeds to docs/signature.md: python -m tests.variants.signatures."""
+"""Measure signatures over five seeds and write docs/signature.md: python -m tests.variants.signatures --kept FILE."""
 
 import argparse
 import hashlib
@@ -15,18 +15,20 @@ from tests.variants.signatures.tables import SEEDS, SIGNATURES
 PAGE = Path(__file__).parents[3] / "docs" / "signature.md"
 BEGIN, END = "<!-- signatures: written by python -m tests.variants.signatures -->", "<!-- end of signatures -->"
 
-Found = dict[str, tuple[float, float]]  # by run: the number, and the CPU seconds that it took
+Found = dict[str, tuple[float, float]]  # by run: the value, and the CPU seconds that it took
 
 
 def key(one: Signature, seed: int, control: bool) -> str:
-    """Name a run; another text of its measure is another run."""
-    body = "def " + inspect.getsource(one.measure).partition("def ")[2]  # its threshold may change
+    """Return the name of a run, which changes with the source of its measure."""
+    body = (
+        "def " + inspect.getsource(one.measure).partition("def ")[2]
+    )  # without the decorator, whose threshold may change
     text = hashlib.sha256(body.encode()).hexdigest()[:8]
     return f"{one.variant}: {one.what} ({text}), {'control' if control else 'good'} {seed}"
 
 
 def measure_all(kept: Path) -> None:
-    """Measure what is not yet known, seed after seed, and keep each number at once: it may be stopped."""
+    """Measure what is missing in the file, seed by seed; store each value at once, so that it can be stopped."""
     for seed in SEEDS:
         for one in SIGNATURES:
             for control in (False, True):
@@ -39,7 +41,7 @@ def measure_all(kept: Path) -> None:
 
 
 def row(one: Signature, found: Found) -> str:
-    """Lay out what is known of one."""
+    """Return the table row of a signature."""
     runs = [[found[k] for seed in SEEDS if (k := key(one, seed, control)) in found] for control in (False, True)]
     good, bad = ([value for value, _ in arm] for arm in runs)
     holds = all(map(one.good, good)) and not any(map(one.good, bad)) and good and bad
@@ -51,15 +53,15 @@ def row(one: Signature, found: Found) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """From the least to the greatest."""
+    """Return the range of the values."""
     return f"{min(values):.3g} … {max(values):.3g}" if values else "not run"
 
 
 def main() -> None:
     """Measure, and write the table between its marks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kept", type=Path, required=True, help="a file for the numbers: a stopped run goes on")
-    parser.add_argument("--page-only", action="store_true", help="measure nothing more")
+    parser.add_argument("--kept", type=Path, required=True, help="file for the values; a stopped run continues with it")
+    parser.add_argument("--page-only", action="store_true", help="only write the table, from the values in the file")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -73,8 +75,8 @@ def main() -> None:
         "found",
         "control",
         "found",
-        "s a run",
-        "holds (of how many seeds, if not five)",
+        "s per run",
+        "holds (number of seeds, if not five)",
     )
     lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *(row(one, found) for one in SIGNATURES)]
     head, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)

@@ -1,4 +1,4 @@
-"""What variants that encode are known by: codes with a distribution, classes in them, and what they keep."""
+"""Signatures of variants with an encoder: the distribution of codes, their classes, and reconstructions."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ CODES: dict[str, Any] = {"width": 128, "lr": 1e-3}
 
 
 @table.signature(
-    "aae", "distance of the codes from N(0, 1) (Kolmogorov and Smirnov)", "E does not play against D", 0.25, least=False
+    "aae", "distance of the codes from N(0, 1) (Kolmogorov-Smirnov)", "E is not trained against D", 0.25, least=False
 )
 def distance_to_prior(seed: int, control: bool) -> float:
     gan, feed, _ = train("aae", "digits", 400, seed, without("E") if control else None, **CODES)
@@ -24,7 +24,7 @@ def distance_to_prior(seed: int, control: bool) -> float:
 
 
 @table.signature(
-    "aae-labels", "share of digits whose code is on the petal of their class", "E does not play against D", 0.3
+    "aae-labels", "share of digits whose code is in the region of their class", "E is not trained against D", 0.3
 )
 def on_its_petal(seed: int, control: bool) -> float:
     gan, _, _ = train("aae-labels", "digits", 400, seed, without("E") if control else None, **CODES)
@@ -32,13 +32,13 @@ def on_its_petal(seed: int, control: bool) -> float:
     return float((gan.label_of(gan.encode(real.image)) == real.label).float().mean())
 
 
-@table.signature("aae-semi", "accuracy from ten labels a class", "no phase of labels", 0.5)
+@table.signature("aae-semi", "accuracy with ten labels per class", "no supervised phase", 0.5)
 def semi(seed: int, control: bool) -> float:
     gan, feed, _ = train("aae-semi", "digits", 400, seed, without("C") if control else None, **CODES)
     return held_out(gan, feed)
 
 
-@table.signature("aae-cluster", "purity of the clusters on digits", "E does not play against D", 0.43)
+@table.signature("aae-cluster", "purity of the clusters on digits", "E is not trained against D", 0.43)
 def clustered(seed: int, control: bool) -> float:
     return purity(
         train("aae-cluster", "digits", 500, seed, without("E") if control else None, **CODES)[0], rows_of("digits")
@@ -46,7 +46,7 @@ def clustered(seed: int, control: bool) -> float:
 
 
 @table.signature(
-    "bigan", "distance of x from G(E(x)), over that for another image", "D is blind to z", 0.85, least=False
+    "bigan", "distance of x from G(E(x)), divided by that of another image", "D does not see z", 0.85, least=False
 )
 def inversion(seed: int, control: bool) -> float:
     def blind(gan: Any) -> None:
@@ -62,7 +62,11 @@ def inversion(seed: int, control: bool) -> float:
 
 
 @table.signature(
-    "vae", "squared error of reconstructions over that of the mean image", "the code is hidden from G", 0.5, least=False
+    "vae",
+    "squared error of reconstructions, divided by that of the mean image",
+    "G does not see the code",
+    0.5,
+    least=False,
 )
 def reconstruction(seed: int, control: bool) -> float:
     def hide(gan: Any) -> None:

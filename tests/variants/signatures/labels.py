@@ -1,4 +1,4 @@
-"""What variants with labels are known by: classes that are drawn when asked for, and told apart."""
+"""Signatures of variants with labels: generating the requested class, and classifying."""
 
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ table = Table()
 
 
 def agreement(gan: Any) -> float:
-    """How often a classifier of real digits reads the digit that was asked for."""
+    """Return how often a classifier of real digits predicts the requested digit."""
     return float(counts(gan, judge()).diagonal().sum() / 500)
 
 
@@ -22,7 +22,7 @@ def judge() -> nn.Module:
     return oracle("digits")
 
 
-@table.signature("cgan", "share of digits that are those asked for", "D is not told the label", 0.6)
+@table.signature("cgan", "share of digits with the requested class", "D does not see the label", 0.6)
 def told(seed: int, control: bool) -> float:
     def blind(gan: Any) -> None:
         judge = gan.D.forward
@@ -31,19 +31,19 @@ def told(seed: int, control: bool) -> float:
     return agreement(train("cgan", "digits", 250, seed, blind if control else None, **TOY)[0])
 
 
-@table.signature("acgan", "share of digits that are those asked for", "no class term", 0.6)
+@table.signature("acgan", "share of digits with the requested class", "no class loss", 0.6)
 def named(seed: int, control: bool) -> float:
     return agreement(train("acgan", "digits", 250, seed, class_weight=0.0 if control else 1.0, **TOY)[0])
 
 
-@table.signature("sgan", "accuracy from four labels a class", "no images without labels", 0.85)
+@table.signature("sgan", "accuracy with four labels per class", "unlabelled images are not used", 0.85)
 def from_few_labels(seed: int, control: bool) -> float:
     options: dict[str, Any] = TOY | {"labels_per_class": 4, "unlabelled_weight": 0.0 if control else 1.0}
     gan, feed, _ = train("sgan", small_shapes(folder()), 250, seed, **options)
     return held_out(gan, feed)
 
 
-@table.signature("infogan", "information on the code in the images, at most ln 10 = 2.303", "no information term", 1.5)
+@table.signature("infogan", "mutual information of code and images; at most ln 10 = 2.303", "no information loss", 1.5)
 def information(seed: int, control: bool) -> float:
     weight = 0.0 if control else 1.0
     options: dict[str, Any] = TOY | {"info_weight": weight, "continuous_weight": 0.1 * weight, "g_lr": 2e-3}

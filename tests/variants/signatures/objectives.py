@@ -1,4 +1,4 @@
-"""What objectives are known by: one-dimensional games whose ends are known, and critics of points."""
+"""Signatures of objectives: one-dimensional games with known solutions, and critics of points."""
 
 import math
 from typing import Any
@@ -16,7 +16,11 @@ table = Table()
 
 
 @table.signature(
-    "gan", "D's slope between N(0, 1) and N(2, 1), which is -2", "the sides are swapped", -1.0, least=False
+    "gan",
+    "slope of D between N(0, 1) and N(2, 1); the optimum is -2",
+    "real and generated samples are swapped",
+    -1.0,
+    least=False,
 )
 def slope(seed: int, control: bool) -> float:
     critic, near, far = Linear(), noise(seed, 2000, 1, 1, 1), noise(seed + 9, 2000, 1, 1, 1) + 2
@@ -25,7 +29,11 @@ def slope(seed: int, control: bool) -> float:
 
 
 @table.signature(
-    "lsgan", "distance to the data of fakes that D takes for real, of 9 at first", "G's loss is GAN's", 4.5, least=False
+    "lsgan",
+    "distance from the data of samples that D classifies as real; 9 at the start",
+    "G has the loss of gan",
+    4.5,
+    least=False,
 )
 def pull(seed: int, control: bool) -> float:
     adversarial = losses.NONSATURATING if control else losses.LEAST_SQUARES
@@ -39,7 +47,7 @@ def pull(seed: int, control: bool) -> float:
 
 
 class Curve(nn.Module):
-    """A function of one number, or, for a control, of none."""
+    """A function of one number; for a control, its input is hidden."""
 
     def __init__(self, seed: int, *, blind: bool = False) -> None:
         super().__init__()
@@ -52,7 +60,7 @@ class Curve(nn.Module):
 
 
 def reached(name: str, value: float) -> Measure:
-    """The share of a divergence of N(0, 1) from N(1, 1) that a trained V reaches."""
+    """Return a measure: the share of the divergence of N(0, 1) from N(1, 1) that a trained V reaches."""
 
     def measure(seed: int, control: bool) -> float:
         gan: Any = against("fgan", Curve(seed, blind=control), noise(seed, 2000, 1, 1, 1) + 1, lr=5e-3, divergence=name)
@@ -65,13 +73,13 @@ def reached(name: str, value: float) -> Measure:
 
 
 for name, value in {"kl": 0.5, "squared-hellinger": 0.2350, "jensen-shannon": 0.2228}.items():
-    table.signature("fgan", f"share of the {name} divergence that V reaches", "V sees nothing", 0.9)(
+    table.signature("fgan", f"share of the {name} divergence that V's lower bound reaches", "V's input is hidden", 0.9)(
         reached(name, value)
     )
 
 
 def ring(n: int = 64) -> Tensor:
-    """Points on a circle (n, 2, 1, 1)."""
+    """Return points on a circle (n, 2, 1, 1)."""
     angle = torch.arange(n) / n * 2 * math.pi
     return torch.stack([angle.cos(), angle.sin()], 1)[:, :, None, None]
 
@@ -83,7 +91,7 @@ def mlp_critic(seed: int) -> nn.Sequential:
 
 
 @table.signature(
-    "wgan", "share of weights at the edge of the box (Gulrajani et al. 2017, figure 1)", "wgan-gp's critic", 0.5
+    "wgan", "share of weights at the clipping limit (Gulrajani et al. 2017, figure 1)", "wgan-gp's critic", 0.5
 )
 def share_at_the_edge(seed: int, control: bool) -> float:
     critic = mlp_critic(seed)
@@ -92,7 +100,7 @@ def share_at_the_edge(seed: int, control: bool) -> float:
     return float((weights > 0.95 * weights.max()).float().mean())
 
 
-@table.signature("dragan", "D's slope at the data", "no penalty", 2.0, least=False)
+@table.signature("dragan", "slope of D at the data", "no penalty", 2.0, least=False)
 def slope_at_the_data(seed: int, control: bool) -> float:
     critic, real = Linear(), noise(seed, 64, 1, 1, 1)
     fake = noise(seed + 9, 64, 1, 1, 1) + 3.5
@@ -100,7 +108,7 @@ def slope_at_the_data(seed: int, control: bool) -> float:
     return abs(critic.weight.item())
 
 
-@table.signature("sngan", "D's steepest slope after 300 steps", "no spectral norm", 0.6, least=False)
+@table.signature("sngan", "largest slope of D after 300 steps", "no spectral norm", 0.6, least=False)
 def steepest(seed: int, control: bool) -> float:
     options: dict[str, Any] = {"width": 32, "lr": 1e-3, "n_critic": 1}
     gan = train("gan" if control else "sngan", "ring8", 300, seed, live=True, **options)[0]

@@ -1,4 +1,4 @@
-"""What variants of two domains and of holes are known by: pairs that the data have not, and fillings."""
+"""Signatures of variants of two domains and of variants that fill holes."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -13,9 +13,7 @@ from tests.variants.training import TOY, small_shapes, train, two_domains
 table = Table()
 
 
-@table.signature(
-    "cogan", "correlation of an image with its pair, of which the data hold none", "nothing is shared", 0.5
-)
+@table.signature("cogan", "correlation of the two images of a pair; the data contain no pairs", "no shared layers", 0.5)
 def paired(seed: int, control: bool) -> float:
     options: dict[str, Any] = TOY | {"own_layers": 2 if control else 1}
     gan = train("cogan", two_domains(), 400, seed, **options)[0]
@@ -26,7 +24,7 @@ def paired(seed: int, control: bool) -> float:
 
 
 def decibels(gan: Any, feed: Any) -> float:
-    """How much nearer to the truth the filling of a hole is than the mean colour of what is around."""
+    """Return the PSNR gain of filled holes over the mean colour of their surroundings."""
     image = feed.first(500).image
     mask = masks.centre(image)
     with torch.no_grad():
@@ -36,7 +34,10 @@ def decibels(gan: Any, feed: Any) -> float:
 
 
 @table.signature(
-    "context-encoder", "dB by which fillings beat the mean colour, on shapes", "G does not see the context", 5.0
+    "context-encoder",
+    "PSNR gain of filled holes over the mean colour, in dB, on shapes",
+    "G does not see the context",
+    5.0,
 )
 def filled(seed: int, control: bool) -> float:
     def hide(gan: Any) -> None:
@@ -50,7 +51,10 @@ def filled(seed: int, control: bool) -> float:
 
 
 @table.signature(
-    "ccgan", "dB by which fillings beat the mean colour, on shapes; no pixel was compared", "D sees them unpasted", 4.5
+    "ccgan",
+    "PSNR gain of filled holes over the mean colour, in dB, on shapes; without a pixel loss",
+    "D sees fillings without their context",
+    4.5,
 )
 def pasted(seed: int, control: bool) -> float:
     source = small_shapes(folder(), "shapes-easy", 12)

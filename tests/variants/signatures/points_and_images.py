@@ -1,4 +1,4 @@
-"""What variants that draw from noise are known by: modes that are hit, features, energies, patterns."""
+"""Signatures of variants that generate from noise: modes, features, energies, patterns."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -23,17 +23,17 @@ table = Table()
 
 
 def modes(gan: Any, feed: Any) -> float:
-    """Modes of the ring that are hit by 2,500 points."""
+    """Return the number of modes of the ring among 2,500 samples."""
     return points.score(MIXTURES["ring8"], to_points(gan.fakes(feed.first(2500))))["modes_hit"]
 
 
-@table.signature("wgan-gp", "modes of ring8 after 1,000 steps", "no penalty", 4)
+@table.signature("wgan-gp", "modes of ring8 found after 1,000 steps", "no penalty", 4)
 def modes_with_a_penalty(seed: int, control: bool) -> float:
     options: dict[str, Any] = {"width": 32, "batch": 128, "n_critic": 2, "gp_weight": 0.0 if control else 0.1}
     return modes(*train("wgan-gp", "ring8", 1000, seed, **options)[:2])
 
 
-@table.signature("improved", "modes of ring8 after 800 steps", "no minibatch discrimination", 5)
+@table.signature("improved", "modes of ring8 found after 800 steps", "no minibatch discrimination", 5)
 def modes_with_discrimination(seed: int, control: bool) -> float:
     options: dict[str, Any] = {"width": 8, "lr": 2e-3, "z_dim": 2, "batch": 64}
     return modes(*train("improved", "ring8", 800, seed, kernels=0 if control else 16, **options)[:2])
@@ -81,7 +81,7 @@ def turns_do_not_leak(seed: int, control: bool) -> float:
 
 @torch.no_grad()
 def probe(gan: Any, x: Tensor, y: Tensor) -> float:
-    """Accuracy on the last third of a ridge classifier of D's features, standardised."""
+    """Return the accuracy of a ridge classifier of D's standardised features, on the last third of the images."""
     features = torch.cat([gan.D.trunk(part).flatten(1) for part in x.split(256)])
     cut, target = 2 * len(x) // 3, F.one_hot(y).float() - 1 / 12
     mean, deviation = features[:cut].mean(0), features[:cut].std(0) + 1e-5
@@ -90,7 +90,7 @@ def probe(gan: Any, x: Tensor, y: Tensor) -> float:
     return float(((b @ weights).argmax(1) == y[cut:]).float().mean())
 
 
-@table.signature("dcgan", "accuracy of a linear probe on D's features, 12 shapes", "D before training", 0.4)
+@table.signature("dcgan", "accuracy of a linear probe on D's features, 12 shapes", "untrained D", 0.4)
 def features_tell_shapes(seed: int, control: bool) -> float:
     f = shapes.factors(shapes.FULL, 7, np.arange(2400))
     x = torch.from_numpy(shapes.render(shapes.FULL, f, 16)).float() / 127.5 - 1
@@ -101,12 +101,12 @@ def features_tell_shapes(seed: int, control: bool) -> float:
 
 @torch.no_grad()
 def energies(gan: Any, feed: Any) -> tuple[float, float]:
-    """D's mean energy of reals and of noise."""
+    """Return D's mean energy of real images and of noise."""
     real = feed.first(500).image
     return gan.energy(real).mean().item(), gan.energy(torch.rand_like(real) * 2 - 1).mean().item()
 
 
-@table.signature("ebgan", "energy of noise over energy of reals, on digits", "D untrained", 1.5)
+@table.signature("ebgan", "energy of noise divided by energy of real images, on digits", "untrained D", 1.5)
 def noise_has_more_energy(seed: int, control: bool) -> float:
     real, other = energies(*train("ebgan", "digits", 0 if control else 200, seed, width=16)[:2])
     return other / real
@@ -119,7 +119,9 @@ def balance(seed: int, control: bool) -> float:
     return abs(means["D/ratio"] - 0.9)
 
 
-@table.signature("bgan", "patterns of 30 found, where 2,000 draws are right", "uniform weights of the draws", 3)
+@table.signature(
+    "bgan", "patterns found (of 30), times the share of valid samples (of 2,000)", "all samples have equal weight", 3
+)
 def patterns(seed: int, control: bool) -> float:
     with replaced(bgan, "weights", uniform) if control else nullcontext():
         gan, feed, _ = train("bgan", "bars-and-stripes", 800, seed, width=128)
@@ -130,5 +132,5 @@ def patterns(seed: int, control: bool) -> float:
 
 
 def uniform(logits: Tensor) -> Tensor:
-    """Weigh all draws alike."""
+    """Give all samples the same weight."""
     return torch.full_like(logits, 1 / logits.shape[1])

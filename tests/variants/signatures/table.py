@@ -1,4 +1,4 @@
-"""A table of what variants are known by, and what its measures have in common."""
+"""The table of signatures, and what their measures share."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,22 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Measure = Callable[[int, bool], float]  # of a seed; True: of the control
+Measure = Callable[[int, bool], float]  # gets a seed, and True for the control
 
 
 @dataclass(frozen=True)
 class Signature:
-    """A number that a variant must have, and its control must not."""
+    """A measure with a threshold that a variant meets, and its control does not."""
 
     variant: str
     what: str
     control: str
     threshold: float
     measure: Measure
-    least: bool = True  # at least the threshold is good; False: at most
+    least: bool = True  # True: the threshold is a minimum; False: a maximum
 
     def good(self, value: float) -> bool:
-        """Tell whether the number is what it is known by."""
+        """Return whether a value meets the threshold."""
         return value >= self.threshold if self.least else value <= self.threshold
 
 
@@ -36,7 +36,7 @@ class Table(list[Signature]):
     def signature(
         self, variant: str, what: str, control: str, threshold: float, *, least: bool = True
     ) -> Callable[[Measure], Measure]:
-        """Put a measure into the table."""
+        """Return a decorator that adds a measure to the table."""
 
         def add(measure: Measure) -> Measure:
             self.append(Signature(variant, what, control, threshold, measure, least))
@@ -47,13 +47,13 @@ class Table(list[Signature]):
 
 @cache
 def folder() -> Path:
-    """A folder for pictures that are made on the way."""
+    """Return a folder for temporary images."""
     return Path(tempfile.mkdtemp(prefix="gancli-signatures-"))
 
 
 @contextmanager
 def replaced(owner: object, name: str, value: Any) -> Iterator[None]:
-    """Put something else in a module's place for a while."""
+    """Replace an attribute for a while."""
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:
@@ -63,5 +63,5 @@ def replaced(owner: object, name: str, value: Any) -> Iterator[None]:
 
 
 def noise(seed: int, n: int, *size: int) -> Tensor:
-    """Draw N(0, 1), (n, *size)."""
+    """Sample N(0, 1), (n, *size)."""
     return torch.randn(n, *size, generator=torch.Generator().manual_seed(seed))

@@ -1,7 +1,7 @@
-"""What each variant is known by after a short training, beside a control that must fail: a table a family.
+"""All signatures: what each variant shows after a short training, and a control does not.
 
-Two readers: `pytest -m slow tests/variants/test_signatures_learn.py` judges it, and
-`python -m tests.variants.signatures --kept FILE` writes what it found over five seeds to docs/signature.md.
+`pytest -m slow tests/variants/test_signatures_learn.py` checks them, and
+`python -m tests.variants.signatures --kept FILE` writes docs/signature.md.
 """
 
 from tests.variants.signatures import codes, growing, labels, objectives, pairs_and_holes, points_and_images

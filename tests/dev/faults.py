@@ -1,6 +1,6 @@
-"""What befalls a process while it writes: it is killed at a moment of a write, or the system lets it write no more.
+"""Faults for a process that writes: it is killed during a write, or its system calls fail.
 
-Each is arranged in a forked child, before its command runs.
+Each fault is set up in a forked child before its command runs.
 """
 
 import errno
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-STEPS = 24  # of the runs that are struck
+STEPS = 24  # of each training run
 ENDLESS = 10**9
 
-Blow = Callable[[random.Random, Path], None]  # given the folder that the command writes to
+Fault = Callable[[random.Random, Path], None]  # gets the folder that the command writes to
 
 
 def nothing(_dice: random.Random, _folder: Path) -> None: ...
@@ -26,7 +26,7 @@ def die() -> None:
 
 
 class Countdown:
-    """Comes due once, after some calls."""
+    """A counter that is due once, after some calls."""
 
     def __init__(self, calls: int) -> None:
         self.left = calls
@@ -39,23 +39,23 @@ class Countdown:
 # --------------------------------------------------------------------------------------------------- kills
 
 
-def killed(files: int, name: str = "") -> Blow:
-    """Half-way through one of the first checkpoints, or around a call that puts it in place; of a name, if given."""
+def killed(files: int, name: str = "") -> Fault:
+    """Kill the process halfway through a checkpoint (of this name, if given), or around a call that completes it."""
 
-    def arrange(dice: random.Random, _folder: Path) -> None:
+    def set_up(dice: random.Random, _folder: Path) -> None:
         call, countdown = dice.choice(["half", "fsync", "replace"]), Countdown(dice.randint(1, files))
         if call == "half":
-            _killed_half_way(dice, countdown, name)
+            _killed_halfway(dice, countdown, name)
         else:
             _killed_around(call, countdown, name, before=dice.random() < 0.5)
 
-    return arrange
+    return set_up
 
 
 def _killed_around(call: str, countdown: Countdown, name: str, *, before: bool) -> None:
     real = getattr(os, call)
 
-    def struck(*arguments: Any, **options: Any) -> Any:
+    def deadly(*arguments: Any, **options: Any) -> Any:
         now = _concerns(arguments[0], name) and countdown.due()
         if now and before:
             die()
@@ -64,16 +64,16 @@ def _killed_around(call: str, countdown: Countdown, name: str, *, before: bool) 
             die()
         return result
 
-    setattr(os, call, struck)
+    setattr(os, call, deadly)
 
 
 def _concerns(file: Any, name: str) -> bool:
-    """Tell whether a path, or an open file, has a name in it."""
+    """Return whether the path of a file, given as a path or a descriptor, contains a name."""
     path = os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) and name else str(file)
     return name in path
 
 
-def _killed_half_way(dice: random.Random, countdown: Countdown, name: str) -> None:
+def _killed_halfway(dice: random.Random, countdown: Countdown, name: str) -> None:
     from gancli.checkpoints import checkpoint
 
     write = checkpoint.save_file
@@ -89,14 +89,14 @@ def _killed_half_way(dice: random.Random, countdown: Countdown, name: str) -> No
 
 
 def killed_in_a_cache_write(dice: random.Random, _folder: Path) -> None:
-    """While images are decoded into their place, which is allocated and partly filled, or at a moment of sealing it."""
+    """Kill the process while it decodes images into the cache, or while it seals the cache entry."""
     from gancli.data.sources import decode as pictures
     from gancli.images.reading import to_array
 
-    calls = {"decode": 12, "posix_fallocate": 1, "fsync": 4, "rename": 1, "replace": 1}  # of each there are so many
+    calls = {"decode": 12, "posix_fallocate": 1, "fsync": 4, "rename": 1, "replace": 1}  # how often each is called
     call = dice.choice(list(calls))
     countdown = Countdown(dice.randint(1, calls[call]))
-    if call != "decode":  # the cache is what is written first
+    if call != "decode":  # the cache is written before anything else
         return _killed_around(call, countdown, "", before=dice.random() < 0.5)
     real = to_array
 
@@ -109,13 +109,13 @@ def killed_in_a_cache_write(dice: random.Random, _folder: Path) -> None:
     return None
 
 
-# ------------------------------------------------------------------------------------ a system that says no
+# ------------------------------------------------------------------------------------ failing system calls
 
 
-def failing(name: str) -> Blow:
-    """A call of the system that fails for a while from a random moment on, or for ever."""
+def failing(name: str) -> Fault:
+    """Make a system call fail from a random moment on, for a while or forever."""
 
-    def arrange(dice: random.Random, _folder: Path) -> None:
+    def set_up(dice: random.Random, _folder: Path) -> None:
         real, first = getattr(os, name), dice.randrange(1, 60)
         last, count = first + dice.choice([1, 5, ENDLESS]), [0]
         code = dice.choice([errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])
@@ -128,11 +128,11 @@ def failing(name: str) -> Blow:
 
         setattr(os, name, call)
 
-    return arrange
+    return set_up
 
 
 def failing_write(dice: random.Random, _folder: Path) -> None:
-    """No file may grow beyond a limit from a random moment on: a write stops in the middle."""
+    """Limit the size of files from a random moment on, so that a write stops in the middle."""
     from gancli.training.loop import Training
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -147,7 +147,7 @@ def failing_write(dice: random.Random, _folder: Path) -> None:
 
 
 def full_disk(dice: random.Random, folder: Path) -> None:
-    """The run's file system, a tmpfs, is filled at a random moment; half of the times, not for long."""
+    """Fill the run's file system, a tmpfs, at a random moment; in half of the cases only for a short time."""
     from gancli.training.loop import Training
 
     play, first, lasts = Training.step, dice.randrange(STEPS), dice.choice([3, ENDLESS])

@@ -1,0 +1,146 @@
+"""Every command line that README and docs print is understood: its command, options and programs exist."""
+
+import dataclasses
+import functools
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.core import TyperCommand
+from typer.main import get_command
+
+import gancli
+from gancli import registry
+from gancli.cli import main
+from gancli.cli.variants import VariantCommand
+from gancli.training.options import BenchOptions, RunOptions
+from tests.conftest import Cli
+
+ROOT = Path(gancli.__file__).parent.parent
+PAGES = {str(path.relative_to(ROOT)): path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+SOURCES = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROGRAM = re.compile(r"python (?:-m (tests[\w.]+)|(tests/[\w/]+\.py))(.*)")
+CHOSEN = {"VARIANT": "dcgan", "S": "1", "T": "0.7"}  # placeholders that stand for a variant or a number
+
+
+def printed(page: str) -> tuple[list[str], list[str]]:
+    """Return the lines of a page's console blocks, without prompts and comments, and the code in its sentences."""
+    prose = FENCED.sub("", page)
+    blocks = [text for language, text in FENCED.findall(page) if language == "console"]
+    blocks += re.findall(r"^    (\S.*)$", prose, re.MULTILINE)
+    lines = [line for block in blocks for part in block.splitlines() for line in part.split(" && ")]
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    return [re.sub(r"^\$ |\s+#.*", "", line) for line in lines], spans
+
+
+def arguments(line: str) -> list[str] | None:
+    """Return the arguments of gancli in a command line, or None if it runs another program."""
+    called = re.match(r"(?:.* -m )?gancli(?: (.*))?$", line)
+    return called and [CHOSEN.get(word, word) for word in shlex.split(called[1] or "") if word != "…"]
+
+
+def unknown(line: str) -> list[str]:
+    """Return what is missing of a program of tests/: the file itself, or options that it does not define."""
+    if not (called := PROGRAM.match(line)):
+        return []
+    module = (called[1] or "").replace(".", "/")
+    source = next(
+        (SOURCES[name] for name in (called[2], f"{module}.py", f"{module}/__main__.py") if name in SOURCES), None
+    )
+    if source is None:
+        return [called[1] or called[2]]
+    return [option for option in re.findall(r"--([\w-]+)", called[3]) if not re.search(rf'"(--)?{option}"', source)]
+
+
+def options() -> set[str]:
+    """Return the options of all commands and variants."""
+    commands = get_command(main.app).commands.values()  # type: ignore[attr-defined]
+    given = [RunOptions, BenchOptions, *(registry.hyperparameters(name) for name in registry.names())]
+    names = {f"--{field.name.replace('_', '-')}" for cls in given for field in dataclasses.fields(cls)}
+    return {"--help"} | names | {option for command in commands for param in command.params for option in param.opts}
+
+
+@pytest.fixture
+def only_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every command read its line and do nothing."""
+    monkeypatch.setattr(main, "get_command", functools.cache(get_command))
+    for kind in (TyperCommand, VariantCommand):
+        monkeypatch.setattr(kind, "invoke", lambda *_: 0)
+
+
+@pytest.fixture
+def example(cli: Cli) -> str:
+    """Write the plug-in of docs/variants.md to mine.py."""
+    del cli  # it has changed to an empty folder
+    code = dict(FENCED.findall(PAGES["docs/variants.md"].read_text(encoding="utf-8"))[::-1])["python"]
+    Path("mine.py").write_text(code, encoding="utf-8")
+    return code
+
+
+@pytest.mark.usefixtures("only_parse", "example")
+@pytest.mark.parametrize("name", PAGES)
+def test_every_printed_command_is_understood(name: str, cli: Cli) -> None:
+    lines, spans = printed(PAGES[name].read_text(encoding="utf-8"))
+    assert not [line for line in lines if arguments(line) and set(line) & set("…|<>")], "these cannot be typed"
+    for line in dict.fromkeys([*lines, *spans]):
+        if (words := arguments(line)) is not None:
+            error = cli(*words).err
+            assert not error or (line not in lines and "Missing argument" in error), f"{line}: {error}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_printed_program_exists(name: str) -> None:
+    lines, spans = printed(PAGES[name].read_text(encoding="utf-8"))
+    assert [missing for line in [*lines, *spans] for missing in unknown(line)] == []
+
+
+def test_every_option_in_a_sentence_exists() -> None:
+    """As an option of a command, of a program in tests/dev, or of the plug-in on its page."""
+    known, programs = options(), "".join(text for name, text in SOURCES.items() if name.startswith("tests/dev"))
+    for name, path in PAGES.items():
+        page = path.read_text(encoding="utf-8")
+        spans = [span for span in printed(page)[1] if span.startswith("--")]
+        for option in {option for span in spans for option in re.findall(r"--[\w-]+", span)} - known:
+            defined = rf'"(--)?{option[2:]}"|^    {option[2:]}: .* = hparam'
+            assert re.search(defined, programs + page, re.MULTILINE), (name, option)
+
+
+def test_the_plug_in_of_the_docs_trains(cli: Cli, pictures: Path, example: str) -> None:
+    assert "--target" in cli("train", "./mine.py", "--help").out, example
+    small = ("--data", pictures, "--steps", 1, "--batch", 4, "--width", 4, "--z-dim", 4, "--out", "run", "--quiet")
+    assert cli("train", "./mine.py", "--target", 0.8, *small).code == 0
+
+
+@pytest.mark.usefixtures("only_parse")
+def test_outdated_commands_are_found(cli: Cli) -> None:
+    """A command, an option, a value, an option of another command, a program, and a program's option."""
+    page = (
+        "```console\n$ gancli sampel x # it\ngancli a && gancli b\n```\n\nThen `gancli eval\nA --fid`.\n\n    gancli c"
+    )
+    assert printed(page) == (["gancli sampel x", "gancli a", "gancli b", "gancli c"], ["gancli eval A --fid"])
+    for line in ("gancli sampel x", "gancli eval A --fid", "gancli train dcgan --kimg x", "gancli bench gan --fast"):
+        assert cli(*(arguments(line) or [])).err, line
+    assert arguments("torchrun --nproc-per-node 8 -m gancli train … --gpus 8") == ["train", "--gpus", "8"]
+    assert arguments("python -m tests.dev.fuzz 20") is None
+    assert unknown("python -m tests.dev.fizz 20") == ["tests.dev.fizz"]
+    assert unknown("python tests/dev/bench/seams.py --width 8 --wide 3") == ["wide"]
+
+
+@pytest.mark.parametrize("variant", ["gan", "cyclegan", "context-encoder"])
+def test_the_next_command_that_a_run_prints_works(cli: Cli, pictures: Path, variant: str) -> None:
+    options = {"cyclegan": ("--blocks", 1), "context-encoder": ("--bottleneck", 8, "--size", 32)}.get(
+        variant, ("--z-dim", 4)
+    )
+    shutil.copytree(pictures, "domains/A")
+    shutil.copytree(pictures, "domains/B")
+    data = "domains" if variant == "cyclegan" else pictures
+    small = ("--steps", 1, "--batch", 2, "--width", 4, "--metrics", "none")
+    printed_by_run = cli("train", variant, "--data", data, *options, *small).out
+    command = re.search(r"^next +gancli (.*)$", printed_by_run, re.MULTILINE)
+    assert command, printed_by_run
+    chosen = {"IMAGE": str(next(pictures.iterdir())), "X,Y,W,H": "1,1,4,4"}
+    done = cli(*(chosen.get(word, word) for word in shlex.split(command[1])))
+    assert done.code == 0, done.err
