@@ -21,8 +21,8 @@ GAMES = sorted([*(ROOT / "variants").glob("*.py"), *(ROOT / "families").glob("*.
 # from the top to the ground: what stands above may import what stands below, never the other way round
 HOUSE = (
     *("__main__", "cli", "benchmark", "training", "evaluation", "inference", "checkpoints", "engine"),
-    *("registry", "contract", "moved"),
-    *("variants", "imported", "families", "gan", "optim", "ops", "nets", "metrics", "data", "images"),
+    *("registry", "plugins"),
+    *("variants", "imported", "families", "capabilities", "gan", "optim", "ops", "nets", "metrics", "data", "images"),
     *("system", "hparams", "errors"),
 )
 # who must not know whom, though they stand above
@@ -40,7 +40,7 @@ STRANGERS = {
     "metrics": ("data", "images"),  # functions of features
 }
 # what other people's files become, in files or by name, and where modules stood before: naming variants is their work
-ADAPTERS = (ROOT / "checkpoints" / "importers", ROOT / "checkpoints" / "published.py")
+ADAPTERS = (ROOT / "checkpoints" / "importers", *(ROOT / "checkpoints").glob("published*.py"))
 CORE = [
     p
     for p in MODULES
@@ -77,7 +77,7 @@ def test_every_init_is_empty() -> None:
 
 
 def test_rooms_are_small() -> None:
-    assert not house.crowded(ROOT, {".": 9, "variants": 100}, otherwise=14)
+    assert not house.crowded(ROOT, {".": 8, "variants": 100}, otherwise=14)
 
 
 def test_one_name_one_class() -> None:
@@ -203,7 +203,7 @@ def test_variants_are_short_shallow_and_cite_their_paper(name: str) -> None:
 
 def test_half_of_the_variants_fit_on_a_screen() -> None:
     sizes = sorted(len(registry.source(name).read_text().splitlines()) for name in registry.names())
-    assert sizes[len(sizes) // 2] <= 60
+    assert sizes[len(sizes) // 2] <= 64
 
 
 def code_of(path: Path) -> list[str]:

@@ -17,9 +17,9 @@ from torch import nn
 
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.find import Model
-from gancli.checkpoints.importers import state_dict
 from gancli.checkpoints.importers.convert import convert, import_file
 from gancli.checkpoints.importers.layout import Asked
+from gancli.checkpoints.importers.reading import state_dict
 from gancli.checkpoints.load import load_model
 from gancli.images.pixels import to_pixels
 from gancli.images.roundtrip import to_tensor

@@ -28,7 +28,7 @@ from gancli.checkpoints.importers import (
     ugatit,
 )
 from gancli.checkpoints.importers.layout import Asked, Importer, State
-from gancli.checkpoints.importers.state_dict import read_state_dict
+from gancli.checkpoints.importers.reading.state_dict import read_state_dict
 from gancli.checkpoints.run_folder import RUNS, Folder
 from gancli.errors import UserError
 from gancli.gan import GAN

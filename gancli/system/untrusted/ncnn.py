@@ -22,7 +22,7 @@ WEIGHTLESS = (
 
 
 @dataclass(frozen=True)
-class Layer:
+class Numbers:
     """A convolution, or the slopes of a PReLU, which have no bias."""
 
     kind: str
@@ -35,7 +35,7 @@ def is_ncnn(path: Path) -> bool:
     return path.suffix == ".param" or (path.suffix == ".bin" and path.with_suffix(".param").is_file())
 
 
-def load(path: Path) -> list[Layer]:
+def load(path: Path) -> list[Numbers]:
     """Read the layers that have weights, in the order of the network; raise UserError if a file is damaged."""
     text = path.with_suffix(".param")
     with reading(str(text)):
@@ -52,14 +52,14 @@ def load(path: Path) -> list[Layer]:
     return found
 
 
-def _layer(words: list[str], file: Bounded) -> Layer | None:
+def _layer(words: list[str], file: Bounded) -> Numbers | None:
     kind, said = words[0], {}
     for word in words[4:]:
         name, given, value = word.partition("=")
         if given and name.isascii() and name.isdigit() and value.isascii() and value.isdigit():
             said[int(name)] = int(value)
     if kind == "PReLU":
-        return Layer(kind, _numbers(file, said[0], "<f4"), None)
+        return Numbers(kind, _numbers(file, said[0], "<f4"), None)
     if kind != "Convolution":
         if kind in WEIGHTLESS:
             return None
@@ -72,7 +72,7 @@ def _layer(words: list[str], file: Bounded) -> Layer | None:
     if flag not in (0, HALF):
         raise ValueError("it is quantised, which is not supported")
     weight = _numbers(file, count, "<f2" if flag else "<f4")
-    return Layer(
+    return Numbers(
         kind, weight.reshape(outputs, inputs, side, side), _numbers(file, outputs, "<f4") if said.get(5) else None
     )
 

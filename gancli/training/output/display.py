@@ -46,7 +46,7 @@ class BrokenPipeSafe:
         return getattr(self._stream, name)
 
 
-class Pace:
+class Speed:
     """Estimate the time left from the speed of about the last minute."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class Plain(Quiet):
     """A display that prints a line every half minute, for logs, pipes and CI."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._pace, self._last, self._tick = console, Pace(), time.monotonic(), ""
+        self._console, self._pace, self._last, self._tick = console, Speed(), time.monotonic(), ""
         self._lines = Lines(self.note)
 
     def note(self, text: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from gancli.checkpoints.importers.state_dict import read_state_dict
+from gancli.checkpoints.importers.reading.state_dict import read_state_dict
 from gancli.errors import UserError
 from gancli.nets.enlargers.rrdb import RRDBNet
 from gancli.nets.enlargers.srvgg import CompactNet

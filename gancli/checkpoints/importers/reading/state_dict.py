@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from gancli.checkpoints.importers import modules, ncnn
 from gancli.checkpoints.importers.layout import State
+from gancli.checkpoints.importers.reading import modules, ncnn
 from gancli.errors import UserError
 from gancli.system.untrusted import torch_files
 from gancli.system.untrusted.bounds import LARGEST
