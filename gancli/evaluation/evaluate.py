@@ -77,9 +77,9 @@ def _result(trial: Trial, against: Against | None, options: Options, tell: Tell)
         points = "points" if options.data in MIXTURES else table.KNOWN_TRUTH
         by = points if table.KNOWN_TRUTH in options.metrics else "none"
         return Result(fake.name, found, protocol_of({"extractor": by}, fake, real.about() if real else {}))
-    said = protocol_of(extractor_facts(against.extractor), fake, against.about)
     if against.features is not None:
         found |= _of_features(fake, real, against.extractor, against.features, options, tell)
+    said = protocol_of(extractor_facts(against.extractor), fake, against.about)  # once all files have been read
     if options.paths and trial.gan is not None:
         found |= path_lengths.path_lengths(trial.gan, against.extractor, fake.name, fake.count, options.seed, tell)
         said["paths"] = path_lengths.PROTOCOL

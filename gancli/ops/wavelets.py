@@ -30,38 +30,50 @@ def mirrored(at: "np.ndarray", side: int) -> "np.ndarray":
     return np.where(at < side, at, 2 * side - 1 - at)
 
 
-@lru_cache(64)
 def doubling(side: int, device: torch.device) -> Tensor:
     """Return a matrix (2 side, side) that interpolates."""
+    return _doubling(side, device, torch.get_default_dtype())
+
+
+@lru_cache(64)
+def _doubling(side: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     found = np.zeros((2 * side, side))
     for source in range(-len(SYM6), side + len(SYM6)):
         for k, weight in enumerate(SYM6):
             target = 2 * source + k - MIDDLE
             if 0 <= target < 2 * side:
                 found[target, mirrored(np.array(source), side)] += weight * math.sqrt(2)
-    return torch.from_numpy(found).float().to(device)
+    return torch.from_numpy(found).to(dtype).to(device)
+
+
+def halving(side: int, device: torch.device) -> Tensor:
+    """Return a matrix (side, 2 side + 2 MARGIN), the inverse of doubling with a margin on each end."""
+    return _halving(side, device, torch.get_default_dtype())
 
 
 @lru_cache(64)
-def halving(side: int, device: torch.device) -> Tensor:
-    """Return a matrix (side, 2 side + 2 MARGIN), the inverse of doubling with a margin on each end."""
+def _halving(side: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     found = np.zeros((side, 2 * side + 2 * MARGIN))
     for target in range(side):
         for k, weight in enumerate(SYM6):
             found[target, 2 * target + k - MIDDLE + MARGIN] += weight / math.sqrt(2)
-    return torch.from_numpy(found).float().to(device)
+    return torch.from_numpy(found).to(dtype).to(device)
+
+
+def bands(side: int, device: torch.device) -> Tensor:
+    """Return matrices (BANDS, side, side) that split a signal into bands, coarsest first; their sum is the identity."""
+    return _bands(side, device, torch.get_default_dtype())
 
 
 @lru_cache(64)
-def bands(side: int, device: torch.device) -> Tensor:
-    """Return matrices (BANDS, side, side) that split a signal into bands, coarsest first; their sum is the identity."""
+def _bands(side: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     taps = _bank()
     middle = taps.shape[1] // 2
     found = np.zeros((BANDS, side, side))
     for target in range(side):
         for k in range(taps.shape[1]):
             found[:, target, mirrored(np.array(target + k - middle), side)] += taps[:, k]
-    return torch.from_numpy(found).float().to(device)
+    return torch.from_numpy(found).to(dtype).to(device)
 
 
 def _bank() -> "np.ndarray":

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.families.high_fidelity.big import Big, BigHParams
 from gancli.families.high_fidelity.projection import Projection
 from gancli.nets.dcgan import stages
@@ -22,8 +23,9 @@ class HParams(BigHParams):
 class BigGAN(Big[HParams], Projection[HParams]):
     """Large batches and networks, a class embedding for all layers, and a part of z for each block (section 3)."""
 
-    purpose = "new images of a chosen class; --truncation trades variety for fidelity"
+    purpose = "images of a chosen class; large batches"
     hparams = HParams
+    data = OptionallyLabelled
     on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "n_critic": 2}
 
     def generator(self) -> nn.Module:

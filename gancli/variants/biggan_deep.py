@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.families.high_fidelity.big import Big, BigHParams
 from gancli.families.high_fidelity.projection import Projection
 from gancli.nets.dcgan import stages
@@ -22,8 +23,9 @@ class HParams(BigHParams):
 class BigGANDeep(Big[HParams], Projection[HParams]):
     """BigGAN with four times as many layers, in bottlenecks, and all of z at each of them (appendix B, figure 16)."""
 
-    purpose = "new images of a chosen class; deeper than biggan, with fewer weights"
+    purpose = "images of a chosen class; deeper than biggan"
     hparams = HParams
+    data = OptionallyLabelled
     on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "n_critic": 2}
 
     def generator(self) -> Generator:

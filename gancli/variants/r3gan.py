@@ -43,7 +43,7 @@ class HParams(OptionalLabelsHParams, AnnealedHParams):
 class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
     """D compares pair by pair, and its slope is held at real images and at fakes; no norm and no trick (section 3)."""
 
-    purpose = "new images; a modern baseline, D's slope is held at reals and fakes"
+    purpose = "new images; a modern baseline"
     hparams = HParams
     data = OptionallyLabelled
     on_small: ClassVar = {

@@ -23,7 +23,7 @@ class HParams(ProjectionHParams):
 class SAGAN(Projection[HParams]):
     """Each position of the feature maps sees all others, in both networks, and both are under spectral norm."""
 
-    purpose = "new images of a chosen class; distant parts of an image agree"
+    purpose = "images of a chosen class; distant parts agree"
     hparams = HParams
     on_small: ClassVar = {**Projection.on_small, "attention": 16}
 

@@ -18,5 +18,5 @@ class HParams(ProjectionHParams):
 class SNGANProjection(Projection[HParams]):
     """D's logit is a part that is blind to the label plus the product of the label with the features (eq. 4)."""
 
-    purpose = "new images of a chosen class; the label is projected on D's features"
+    purpose = "images of a chosen class; D projects the label"
     hparams = HParams

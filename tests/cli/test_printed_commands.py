@@ -59,7 +59,7 @@ def options() -> set[str]:
     """Return the options of all commands and variants."""
     commands = get_command(main.app).commands.values()  # type: ignore[attr-defined]
     given = [RunOptions, BenchOptions, *(registry.hyperparameters(name) for name in registry.names())]
-    names = {f"--{field.name.replace('_', '-')}" for cls in given for field in dataclasses.fields(cls)}
+    names = {f"--{field.name.strip('_').replace('_', '-')}" for cls in given for field in dataclasses.fields(cls)}
     return {"--help"} | names | {option for command in commands for param in command.params for option in param.opts}
 
 

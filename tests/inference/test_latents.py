@@ -21,7 +21,7 @@ from gancli.inference.sampling.draw import latent_of
 from gancli.inference.sampling.latents import SavedAbout
 from gancli.inference.sampling.stops import parse_stops
 from tests.conftest import Cli, Once
-from tests.inference.bands import bands, train
+from tests.inference.bands import bands, trained
 from tests.inference.truncated import model_of
 
 GAN = bands()
@@ -32,7 +32,7 @@ SHAPES: dict[Any, tuple[int, ...]] = {"z": (6,), "w": (1, 6), "w+": (4, 6)}
 
 @pytest.fixture
 def run(cli: Cli, once: Once) -> Path:
-    return once("bands", lambda folder: train(cli, folder)) / "run"
+    return trained(cli, once)
 
 
 @pytest.mark.parametrize("space", SHAPES)
@@ -158,7 +158,7 @@ def test_every_command_takes_it_as_a_seeds_latent(cli: Cli, run: Path, model: Mo
     assert cli("sample", run, "--mix", "3", "4,5", "--out", "b.png").code == 0
     assert pixels(Path("a.png").read_bytes()) == pixels(Path("b.png").read_bytes())
     assert cli("sample", run, "--near", "3.latent", "-n", 1, "--spread", 0, "--out", "a.png").code == 0
-    assert cli("sample", run, "--seeds", 3, "--out", "b.png").code == 0
+    assert cli("sample", run, "--seeds", 3, "--cols", 1, "--out", "b.png").code == 0
     assert pixels(Path("a.png").read_bytes()) == pixels(Path("b.png").read_bytes())
     asked = cli("interpolate", run, "--seeds", 3, "4.latent", "--space", "z", *walk)
     assert asked.code == (0 if space == "z" else 2)

@@ -18,7 +18,7 @@ from gancli.inference.sampling.projection import Projecting, distance, project, 
 from gancli.inference.sampling.styles import generated, styles_of
 from gancli.system.seeds import aside
 from tests.conftest import Cli, Once, Trained
-from tests.inference.bands import bands, train
+from tests.inference.bands import bands, trained
 from tests.variants.small import make
 
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def run(cli: Cli, once: Once) -> Path:
-    return once("bands", lambda folder: train(cli, folder)) / "run"
+    return trained(cli, once)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from gancli.inference.sampling.mixing import table
 from gancli.inference.sampling.styles import MOST_PSI, check_psi, parse_layers, steered, styles_of
 from gancli.inference.sampling.truncation import refusal, way_of
 from tests.conftest import Cli, Once, Trained
-from tests.inference.bands import SPEC, bands, train
+from tests.inference.bands import SPEC, bands, trained
 from tests.inference.test_paths import walk_of
 from tests.inference.tiny_styled import HParams, TinyStyled
 
@@ -31,7 +31,7 @@ LAYERS = 4
 
 @pytest.fixture
 def run(cli: Cli, once: Once) -> Path:
-    return once("bands", lambda folder: train(cli, folder)) / "run"
+    return trained(cli, once)
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ from gancli.system import cache
 from tests.inference.truncated import SEEDS, chosen, model_of
 from tests.variants.small import feed, make
 
-OWN = {name for name in registry.able(Samples) if hasattr(registry.load(name), "truncated")}  # their own way
+OWN = {
+    name for name in registry.able(Samples) if {"truncated", "mean_styles"} & {*dir(registry.load(name))}
+}  # their own way
 RATING = [name for name in registry.able(Rates) if name not in OWN]
 
 

@@ -41,7 +41,7 @@ def test_it_makes_images_as_it_stands(cli: Cli, tmp_path: Path, variant: str, ou
     assert trained.code == 0, trained.err
     [command] = next_commands(trained)
     assert shlex.split(command)[2] == ("a run" if out else f"{variant}-data-1")
-    words = shlex.split(command.replace("IMAGE", "photo.png").replace("x,y,w,h", "0,0,8,8"))
+    words = shlex.split(command.replace("IMAGE", "photo.png").replace("X,Y,W,H", "0,0,8,8"))
     done = cli(*words[1:])
     assert done.code == 0, done.err
     assert Path(done.out.strip()).is_file()

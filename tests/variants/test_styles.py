@@ -200,6 +200,6 @@ def test_the_mean_of_path_lengths_follows_them() -> None:
 def test_images_that_d_sees_pass_through_the_augmentation() -> None:
     gan: Any = make("stylegan2")
     seen: list[int] = []
-    gan.augmentation = lambda x: seen.append(len(x)) or x
+    gan.augmentation.forward = lambda x: seen.append(len(x)) or x
     turns(gan)
     assert seen == [8, 8, 8, 8]  # D's reals and fakes, reals in R1, G's fakes

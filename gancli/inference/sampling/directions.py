@@ -167,7 +167,7 @@ def _style_weights(gan: GAN[Any], layers: tuple[int, ...]) -> Tensor:
     if not found:
         raise UserError(f"{type(gan).__name__} has no layer that takes w directly: give --by pca")
     ends = torch.cat([torch.zeros(1, w.shape[2]), torch.eye(w.shape[2])])
-    outputs = [layer(ends).double() for layer in found]
+    outputs = [layer(ends).double().flatten(1) for layer in found]
     return torch.cat([out[1:] - out[0] for out in outputs], 1)
 
 

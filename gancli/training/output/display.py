@@ -16,6 +16,11 @@ PLAIN_SECONDS = 30  # between progress lines when the output is not a terminal
 NOT_TERMS = ("step", "images", "seconds", "images_per_second")
 
 
+def _is_term(name: str, value: Any) -> bool:
+    """Tell whether a logged value is a loss term that can be shown; a log may hold anything where a run went wrong."""
+    return name not in NOT_TERMS and isinstance(value, int | float)
+
+
 class BrokenPipeSafe:
     """A stream that discards output once its pipe or terminal is closed, so that training continues."""
 
@@ -131,4 +136,4 @@ class Plain(Quiet):
 
     def tick(self, tick: Mapping[str, Any]) -> None:
         """Keep the means for the next progress line."""
-        self._tick = "  ".join(f"{name} {value:.3f}" for name, value in tick.items() if name not in NOT_TERMS)
+        self._tick = "  ".join(f"{name} {value:.3f}" for name, value in tick.items() if _is_term(name, value))

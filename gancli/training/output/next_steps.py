@@ -23,7 +23,7 @@ def use(gan: GAN[Any], run: Path) -> str:
     if isinstance(gan, Translates):
         return f"gancli translate {name} IMAGE"
     if isinstance(gan, Fills):
-        return f"gancli translate {name} IMAGE --mask x,y,w,h"
+        return f"gancli translate {name} IMAGE --mask X,Y,W,H"
     return f"gancli info {name}"
 
 
