@@ -16,7 +16,7 @@ from tests import house
 
 ROOT = Path(gancli.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-GAMES = sorted([*(ROOT / "variants").glob("*.py"), *(ROOT / "families").glob("*.py")])
+GAMES = sorted(path for room in ("variants", "imported", "families") for path in (ROOT / room).rglob("*.py"))
 
 # from the top to the ground: what stands above may import what stands below, never the other way round
 HOUSE = (
