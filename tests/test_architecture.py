@@ -85,6 +85,22 @@ def test_one_name_one_class() -> None:
     assert not house.twice(ROOT, without=("variants", "imported", "nets"))
 
 
+def test_contributing_has_a_line_for_every_folder() -> None:
+    """And names what stands at the top."""
+    tree = (ROOT.parent / "docs" / "CONTRIBUTING.md").read_text().partition("```\n")[2]
+    tree = tree[tree.index("gancli/\n") :].partition("```")[0]
+    folders = {path.parent.name for path in MODULES if path.parent != ROOT}
+    assert {name for name in folders if not re.search(rf"^ +{name}/ ", tree, re.MULTILINE)} == set()
+    files = {path.name for path in ROOT.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {name for name in files if name not in tree.splitlines()[1]} == set()
+
+
+def test_the_index_of_the_documentation_lists_every_page() -> None:
+    docs = ROOT.parent / "docs"
+    listed = re.findall(r"^\| \[([\w.]+)\]\(\1\) \|", (docs / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in docs.glob("*.md") if path.name != "README.md")
+
+
 def test_what_crosses_a_file_is_public() -> None:
     assert not house.private(ROOT)
 
