@@ -58,6 +58,12 @@ def test_rooms_that_are_strangers(room: str) -> None:
     assert not house.between(house.imports(ROOT), room, STRANGERS[room])
 
 
+def test_layers_know_no_network() -> None:
+    graph = house.imports(ROOT)
+    layers = {module: names for module, names in graph.items() if module.startswith("gancli.nets.layers")}
+    assert [m for m, names in layers.items() if any(house.room(n) == "nets" and n not in layers for n in names)] == []
+
+
 def test_no_import_comes_back_to_where_it_began() -> None:
     """Whether at the top of a file, in a function, or for types alone."""
     assert not house.circle(house.imports(ROOT))
