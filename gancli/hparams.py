@@ -33,16 +33,21 @@ def words(cls: type, name: str) -> dict[str, Any]:
     raise TypeError(f"{cls.__qualname__}.{name} has no help text: declare it with hparam(...)")
 
 
+def option_of(name: str) -> str:
+    """Return the command-line option of a field; a last _ keeps a word of Python's free, as in from_."""
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
 def check_ranges(values: Any) -> None:
     """Raise UserError for the first field of a dataclass instance that is outside its declared range."""
     for f in dataclasses.fields(values):
         value, stated = getattr(values, f.name), words(type(values), f.name)
         low, high = stated["min"], stated["max"]
         if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"--{f.name.replace('_', '-')} {value} is not allowed: give a finite number")
+            raise UserError(f"{option_of(f.name)} {value} is not allowed: give a finite number")
         if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
             limits = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
-            raise UserError(f"--{f.name.replace('_', '-')} {value} is not allowed: {limits}")
+            raise UserError(f"{option_of(f.name)} {value} is not allowed: {limits}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from tests import house
 
 ROOT = Path(gancli.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-GAMES = sorted([*(ROOT / "variants").glob("*.py"), *(ROOT / "families").glob("*.py")])
+GAMES = sorted(path for room in ("variants", "imported", "families") for path in (ROOT / room).rglob("*.py"))
 
 # from the top to the ground: what stands above may import what stands below, never the other way round
 HOUSE = (
@@ -58,6 +58,12 @@ def test_rooms_that_are_strangers(room: str) -> None:
     assert not house.between(house.imports(ROOT), room, STRANGERS[room])
 
 
+def test_layers_know_no_network() -> None:
+    graph = house.imports(ROOT)
+    layers = {module: names for module, names in graph.items() if module.startswith("gancli.nets.layers")}
+    assert [m for m, names in layers.items() if any(house.room(n) == "nets" and n not in layers for n in names)] == []
+
+
 def test_no_import_comes_back_to_where_it_began() -> None:
     """Whether at the top of a file, in a function, or for types alone."""
     assert not house.circle(house.imports(ROOT))
@@ -83,6 +89,22 @@ def test_rooms_are_small() -> None:
 def test_one_name_one_class() -> None:
     """Variants name theirs after the paper, and networks are named with their module: dcgan.Generator."""
     assert not house.twice(ROOT, without=("variants", "imported", "nets"))
+
+
+def test_contributing_has_a_line_for_every_folder() -> None:
+    """And names what stands at the top."""
+    tree = (ROOT.parent / "docs" / "CONTRIBUTING.md").read_text().partition("```\n")[2]
+    tree = tree[tree.index("gancli/\n") :].partition("```")[0]
+    folders = {path.parent.name for path in MODULES if path.parent != ROOT}
+    assert {name for name in folders if not re.search(rf"^ +{name}/ ", tree, re.MULTILINE)} == set()
+    files = {path.name for path in ROOT.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {name for name in files if name not in tree.splitlines()[1]} == set()
+
+
+def test_the_index_of_the_documentation_lists_every_page() -> None:
+    docs = ROOT.parent / "docs"
+    listed = re.findall(r"^\| \[([\w.]+)\]\(\1\) \|", (docs / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in docs.glob("*.md") if path.name != "README.md")
 
 
 def test_what_crosses_a_file_is_public() -> None:

@@ -50,6 +50,7 @@ def test_with_the_new_paths_it_trains(cli: Cli, tmp_path: Path) -> None:
         "from gancli.data.spec import Batch",
         "from gancli.nets.layers import BatchNorm2d",
         "from gancli.data.sources import Request",
+        "from gancli.gan import GAN, Styled",
         "def later():\n    from gancli.data.images import Images",
     ],
 )

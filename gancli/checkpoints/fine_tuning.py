@@ -22,7 +22,7 @@ from gancli.checkpoints.run_folder import Started
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.gan import GAN
-from gancli.hparams import HParams
+from gancli.hparams import HParams, option_of
 from gancli.system.untrusted.door import held_to, printable
 
 LENGTH = "kimg"  # the only hyperparameter that a new run does not take from the checkpoint
@@ -116,7 +116,7 @@ def check_options(start: Start, kind: type[GAN[Any]], hp: HParams, given: Mappin
     ]
     if not wrong:
         raise UserError(f"--from {start.name}: this version of gancli builds other networks for its hyperparameters")
-    said = "; ".join(f"--{name.replace('_', '-')} {given[name]}, but its own is {before[name]}" for name in wrong)
+    said = "; ".join(f"{option_of(name)} {given[name]}, but its own is {before[name]}" for name in wrong)
     raise UserError(f"--from {start.name}: its networks have another shape: {printable(said)}: leave that out")
 
 

@@ -1,12 +1,14 @@
 """Arguments and options that several commands share."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from gancli.errors import UserError
+from gancli.hparams import option_of
 from gancli.system.untrusted import terminal
 
 T = TypeVar("T")
@@ -30,6 +32,13 @@ def quietable(command: Callable[..., T]) -> Callable[..., T]:
     signature = inspect.signature(command)
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
     return run
+
+
+def check_needs(context: typer.Context, missing: Mapping[str, str]) -> None:
+    """Raise UserError for a parameter that was given without the option that it needs, by the parameter's name."""
+    for name, option in missing.items():
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE":
+            raise UserError(f"{option_of(name)} needs {option}: give that too, or leave {option_of(name)} out")
 
 
 def help_without_command(context: typer.Context) -> None:

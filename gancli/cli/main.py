@@ -58,7 +58,7 @@ class _Commands(TyperGroup):
         """Write the commands in two groups."""
         del ctx
         others = [name for name in self.commands if name not in self.first]
-        for heading, names in {"Commands": self.first, "Helpers": others}.items():
+        for heading, names in {"Commands": self.first, "Other commands": others}.items():
             with formatter.section(heading):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(60)) for name in names])
 
@@ -73,8 +73,8 @@ app.command("translate")(_with_torch(translate.command))
 app.command("eval")(_with_torch(evaluate.command))
 app.add_typer(bench.app, name="bench")
 app.command("import")(_with_torch(import_file.command))
-app.command("list")(quietable(models.list_variants))
 app.command("export")(_with_torch(export.command))
+app.command("list")(quietable(models.list_variants))
 app.command("info")(_with_torch(models.info))
 app.command("check")(_with_torch(check.command))
 app.command("trust")(quietable(trusted.command))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from gancli.hparams import AUTO, words
+from gancli.hparams import AUTO, option_of, words
 
 
 def options(cls: type, panel: str, without: Collection[str] = ()) -> list[inspect.Parameter]:
@@ -23,7 +23,7 @@ def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -
     limits: dict[str, Any] = {key: stated[key] for key in ("min", "max") if stated[key] is not None}
     if stated.get("auto"):
         limits = {"parser": _number_or_auto, "metavar": "INTEGER|auto"}
-    reserved = [f"--{field.name.rstrip('_')}"] if field.name.endswith("_") else []  # a word of Python's, such as from
+    reserved = [option_of(field.name)] if field.name.endswith("_") else []  # Typer names all others likewise
     option = typer.Option(*reserved, help=stated["help"], rich_help_panel=stated["panel"] or panel, **limits)
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[hint, option], default=field.default

@@ -17,10 +17,10 @@ from gancli.gan import GAN
 from gancli.images.pixels import grey_to_colour, to_levels
 from gancli.metrics import ppl
 from gancli.system import dist
+from gancli.system.progress import Tell
 from gancli.system.seeds import aside
 
-Tell = Callable[[str, int, int], None]  # name of the model, paths done, paths in total
-Images = Callable[[Tensor], Tensor]  # places (N,) on N paths to images
+Shown = Callable[[Tensor], Tensor]  # the images at places (N,) on N paths
 
 PROTOCOL = {"step": ppl.EPSILON, "trimmed": ppl.TRIMMED, "distance": "squared, of the extractor's features"}
 
@@ -43,10 +43,10 @@ def path_lengths(gan: GAN[Any], extractor: Extractor, name: str, count: int, see
 
 def _speeds(gan: Any, extractor: Extractor, n: int) -> dict[str, Tensor]:
     a, b = gan.prior(DRAWN)[:n], gan.prior(DRAWN)[:n]  # the latents of a path do not depend on how many there are
-    along = torch.rand(DRAWN, device=a.device)[:n].double() * (1 - ppl.EPSILON)
+    along = torch.rand(DRAWN)[:n].double() * (1 - ppl.EPSILON)
     if _has_classes(gan):
         b = gan.of_class(b, gan.label_of(a))
-    spaces: dict[str, Images] = {"z": lambda t: gan.generate(_between(gan, a, b, t))}
+    spaces: dict[str, Shown] = {"z": lambda t: gan.generate(_between(gan, a, b, t))}
     if isinstance(gan, Styled):
         spaces["w"] = lambda t: gan.synthesise(ppl.on_lines(gan.styles(a), gan.styles(b), t))
     return {
@@ -60,7 +60,7 @@ def _has_classes(gan: Any) -> bool:
     return isinstance(gan, Classes) and bool(gan.classes)
 
 
-def _speed(extractor: Extractor, images: Images, t: Tensor) -> Tensor:
+def _speed(extractor: Extractor, images: Shown, t: Tensor) -> Tensor:
     return ppl.speeds(_features(extractor, images(t)), _features(extractor, images(t + ppl.EPSILON)))
 
 

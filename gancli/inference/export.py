@@ -18,10 +18,11 @@ from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.inference.translation.translate import choose_direction
 from gancli.system import atomic
+from gancli.system.seeds import aside
 
 OPSET = 18
 TRIED = 2  # images on which both are compared
-EXTRA = "pip install 'gancli[onnx]'"
+PACKAGES = "onnx onnxruntime onnxscript"  # of the extra `onnx`
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,15 @@ class _Function(nn.Module):
         return self.method(*inputs)
 
 
-def export(model: str, out: Path, direction: str | None) -> Exported:
+def export(model: str, out: Path, direction: str | None, *, best: bool = False) -> Exported:
     """Export a model to a file whose suffix says how; raise UserError for others."""
     kinds = {".onnx": _to_onnx, ".safetensors": _to_safetensors}
-    if out.suffix not in kinds:
+    suffix = out.suffix.lower()
+    if suffix not in kinds:
         raise UserError(f"--to {out}: give a file that ends in {' or '.join(kinds)}")
-    found = find_model(model)
+    found = find_model(model, best=best)
     gan = load_model(found)
-    return kinds[out.suffix](gan, found, out, direction)
+    return kinds[suffix](gan, found, out, direction)
 
 
 def _to_safetensors(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> Exported:
@@ -67,8 +69,9 @@ def _to_onnx(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> E
         import onnxruntime
         import onnxscript  # noqa: F401  # which torch needs
     except ImportError as error:
-        raise UserError(f"ONNX needs the package {error.name}: {EXTRA}") from None
-    function, names, inputs = _entry(gan, direction)
+        raise UserError(f"ONNX needs the package {error.name}: pip install {PACKAGES}") from None
+    with aside("export"):
+        function, names, inputs = _entry(gan, model.about.variant, direction)
     sizes = {0: torch.export.Dim("batch")}
     traced = torch.onnx.export(
         _Function(gan, function).eval(),
@@ -92,7 +95,9 @@ def _to_onnx(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> E
     return Exported(out, float((torch.from_numpy(found) - expected).abs().max()), OPSET)
 
 
-def _entry(gan: GAN[Any], direction: str | None) -> tuple[Callable[..., Tensor], list[str], tuple[Tensor, ...]]:
+def _entry(
+    gan: GAN[Any], variant: str, direction: str | None
+) -> tuple[Callable[..., Tensor], list[str], tuple[Tensor, ...]]:
     """Return what a model computes, the names of its inputs, and examples of them."""
     height, width = gan.spec.height, gan.spec.width
     if isinstance(gan, Translates):
@@ -100,7 +105,7 @@ def _entry(gan: GAN[Any], direction: str | None) -> tuple[Callable[..., Tensor],
         image = torch.rand(TRIED, gan.spec.channels, height, width) * 2 - 1
         return lambda x: gan.translate(x, chosen), ["source"], (image,)
     if direction is not None:
-        raise UserError(f"--direction: {type(gan).__name__} is no translator; leave it out")
+        raise UserError(f"--direction: {variant} does not translate images; leave it out")
     if isinstance(gan, Changes):
         image = torch.rand(TRIED, gan.spec.channels, height, width) * 2 - 1
         return gan.change, ["source", "attributes"], (image, torch.ones(TRIED, gan.attributes))
@@ -108,4 +113,4 @@ def _entry(gan: GAN[Any], direction: str | None) -> tuple[Callable[..., Tensor],
         return gan.draw, ["labels"], (torch.rand(TRIED, gan.labels + gan.edges, height, width).round(),)
     if isinstance(gan, Samples):
         return gan.generate, ["z"], (gan.prior(TRIED),)
-    raise UserError(f"{type(gan).__name__} can be exported to .safetensors only")
+    raise UserError(f"{variant} can be exported as .safetensors only")

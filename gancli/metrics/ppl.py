@@ -24,12 +24,12 @@ def path_length(speeds: Tensor) -> float:
     return float(speeds[(speeds >= low) & (speeds <= high)].mean())
 
 
-# in float64, because steps are small
+# in float64, because steps are small; on the CPU, because not every device has it
 
 
 def on_lines(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Return the places t (N,) on straight lines from a to b, (N, ...)."""
-    return torch.lerp(a.double(), b.double(), t.double().view(-1, *[1] * (a.dim() - 1))).to(a.dtype)
+    return torch.lerp(_exact(a), _exact(b), _exact(t).view(-1, *[1] * (a.dim() - 1))).to(a)
 
 
 def on_arcs(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -37,9 +37,14 @@ def on_arcs(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
     Parallel vectors have no unique arc between them: theirs is a straight line.
     """
-    long, short = (x.double().norm(dim=1, keepdim=True).clamp_min(1e-12) for x in (a, b))
-    u, v, at = a.double() / long, b.double() / short, t.double()[:, None]
+    one, other, at = _exact(a), _exact(b), _exact(t)[:, None]
+    long, short = (x.norm(dim=1, keepdim=True).clamp_min(1e-12) for x in (one, other))
+    u, v = one / long, other / short
     cosine = (u * v).sum(1, keepdim=True).clamp(-1, 1)
     angle = torch.acos(cosine)
     arc = (torch.sin((1 - at) * angle) * u + torch.sin(at * angle) * v) / torch.sin(angle) * torch.lerp(long, short, at)
-    return torch.where(cosine.abs() < 1 - 1e-6, arc.to(a.dtype), on_lines(a, b, t))
+    return torch.where((cosine.abs() < 1 - 1e-6).to(a.device), arc.to(a), on_lines(a, b, t))
+
+
+def _exact(x: Tensor) -> Tensor:
+    return x.cpu().double()

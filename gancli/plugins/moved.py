@@ -29,7 +29,8 @@ MODULES = {
     "gancli.data.builtin": "gancli.data.sources.builtin",
 }
 CAPABILITIES = (
-    "Samples", "Rates", "Truncates", "Classes", "Appends", "Encodes", "Translates", "Fills", "Classifies", "each_class"
+    "Samples", "Rates", "Truncates", "Classes", "Styled", "Appends", "Encodes", "Translates", "Fills", "Classifies",
+    "each_class",
 )  # fmt: skip
 NAMES = {  # whose old module still exists, or was split
     "gancli.data.spec.Batch": "gancli.data.dataset.Batch",

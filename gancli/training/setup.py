@@ -17,7 +17,7 @@ from gancli.data.request import Report, Request, Wanted
 from gancli.engine.precision import Choice, choose
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
-from gancli.hparams import AUTO, HParams
+from gancli.hparams import AUTO, HParams, option_of
 from gancli.images.sizes import parse_size
 from gancli.plugins.contract import check_networks
 from gancli.system import dist
@@ -147,6 +147,4 @@ def _check_data_options(variant: str, kind: type[Batch], options: SetUp) -> None
     """Raise UserError if an option does not apply to the variant's kind of data."""
     for name in sorted(OF_SOME_DATA):
         if getattr(options, name) is not None and name not in kind.uses:
-            raise UserError(
-                f"--{name.replace('_', '-')} is not an option of {variant}, which trains on {kind.__name__.lower()}"
-            )
+            raise UserError(f"{option_of(name)} is not an option of {variant}, which trains on {kind.__name__.lower()}")

@@ -59,9 +59,9 @@ def test_import_tells_scripts_what_it_made(cli: Cli, monkeypatch: pytest.MonkeyP
     assert json.loads(cli("import", "x.pth", "--json").out) == {"checkpoint": "runs/x/checkpoints/0.safetensors"}
 
 
-def test_help_shows_five_commands_then_the_helpers_in_one_screen(cli: Cli) -> None:
+def test_help_shows_five_commands_then_the_others_in_one_screen(cli: Cli) -> None:
     rows = cli("--help").out.splitlines()
-    commands, helpers = rows.index("Commands:"), rows.index("Helpers:")
+    commands, helpers = rows.index("Commands:"), rows.index("Other commands:")
     assert [row.split()[0] for row in rows[commands + 1 : helpers - 1]] == list(FIRST)
     others = {row.split()[0] for row in rows[helpers + 1 :]}
     assert others == ({str(c.name) for c in app.registered_commands} | {"bench"}) - set(FIRST)

@@ -58,3 +58,20 @@ def test_standard_output_is_for_one_thing(cli: Cli, run: Path, monkeypatch: pyte
     shown = cli("sample", run, "-n", 1, "--out", "-")
     assert (shown.code, shown.out) == (2, "")
     assert "is a terminal" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sample", "--spread", 0.3), "--spread needs --near"),  # also with the value that it has by default
+        (("sample", "--space", "z"), "--space needs --near"),
+        (("sample", "--mix", "0", "1", "--steps", 3), "--steps needs --near"),
+        (("sample", "--by", "pca"), "--by needs --directions"),
+        (("sample", "--directions", 2, "-n", 3), "--directions and -n cannot be combined"),
+        (("interpolate", "--by", "pca"), "--by needs --direction"),
+        (("interpolate", "--seeds", "1,2", "--steps", 3), "--steps needs --images"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(cli: Cli, words: tuple[object, ...], said: str) -> None:
+    done = cli(words[0], "missing", *words[1:])
+    assert (done.code, said in done.err, len(done.err.splitlines())) == (2, True, 1), done.err

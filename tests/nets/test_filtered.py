@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gancli.nets.high_fidelity.mapping import GAIN
+from gancli.nets.layers.equalised import GAIN
 from gancli.nets.layers.resampling.filtered import filtered_lrelu, kaiser_beta, lowpass, radial_lowpass
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
-from gancli.nets.high_fidelity.progan import GAIN, enlarged, shrunk
+from gancli.nets.high_fidelity.progan import enlarged, shrunk
 from gancli.nets.high_fidelity.stylegan import Generator, Styled, Upsampling, discriminator
+from gancli.nets.layers.equalised import GAIN
 from gancli.system.untrusted import torch_files
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "parity"

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.nets.high_fidelity.mapping import GAIN
 from gancli.nets.high_fidelity.stylegan3 import Generator, Layer, Shape, bands, blurred
+from gancli.nets.layers.equalised import GAIN
 from tests.nets.test_stylegan2_parity import PARITY, assert_close, nvlabs, truncated
 
 SPEC = DataSpec(3, 32, 32)

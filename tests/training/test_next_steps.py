@@ -13,7 +13,7 @@ import pytest
 from gancli import registry
 from gancli.training import launch
 from gancli.training.loop import Training
-from gancli.training.options import RunOptions
+from gancli.training.options import OF_SOME_DATA, RunOptions
 from gancli.training.output import next_steps
 from tests.conftest import Cli, Result, noise_images
 from tests.training.test_resuming import QUICK, final
@@ -50,6 +50,16 @@ def test_it_makes_images_as_it_stands(cli: Cli, tmp_path: Path, variant: str, ou
 def test_every_variant_has_a_command_that_makes_images() -> None:
     for name in registry.names():
         assert "info" not in next_steps.use(make(name), Path("x")), name
+
+
+def test_what_resumes_a_run_has_only_options_that_train_has(cli: Cli) -> None:
+    """Whichever of them were given: a name that Python reserves, such as `from`, too."""
+    fields = (f for f in dataclasses.fields(RunOptions) if f.name not in OF_SOME_DATA)
+    given = {f.name: not f.default if isinstance(f.default, bool) else 4 for f in fields}
+    words = shlex.split(next_steps.resume("gan", {"lr": 0.1}, RunOptions(**given), Path("a run")))
+    assert {"--from", "--freeze-d", "--skip-broken", "--lr"} < set(words)
+    asked = cli(*words[1:], "--help")
+    assert asked.code == 0, asked.err
 
 
 def test_a_stopped_run_says_how_to_resume_and_shows_its_last_images(

@@ -11,17 +11,22 @@ from gancli.system.untrusted.terminal import say, say_json
 
 def command(
     model: Annotated[str, MODEL],
-    to: Annotated[Path, typer.Option(help="The file: .onnx, or .safetensors for gancli's own, with inference only.")],
-    direction: Annotated[str | None, typer.Option(help="Of a translator that works both ways: AB or BA.")] = None,
+    to: Annotated[
+        Path, typer.Option(help="Output: .onnx, or .safetensors for a checkpoint with only what inference needs.")
+    ],
+    direction: Annotated[
+        str | None, typer.Option(help="Direction, for translators that work both ways: AB, BA or a domain.")
+    ] = None,
+    best: Annotated[bool, typer.Option("--best", help="Use the run's best checkpoint instead of its newest.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write a model for other programs.
 
-    An ONNX file is run after it is written, and its largest difference is printed.
+    An ONNX file is run after it is written; the largest difference from gancli's own results is printed.
     """
     from gancli.inference.export import export
 
-    done = export(model, to, direction)
+    done = export(model, to, direction, best=best)
     if json:
         say_json({"file": str(done.file), "difference": done.difference, "opset": done.opset})
         return

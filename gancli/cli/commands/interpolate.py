@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from gancli.cli.arguments import MODEL, Device
+from gancli.cli.arguments import MODEL, Device, check_needs
 from gancli.errors import UserError
 from gancli.system.untrusted.terminal import say, say_json
 
 
 def command(
+    context: typer.Context,
     model: Annotated[str, MODEL],
     more: Annotated[
         list[Path] | None, typer.Argument(metavar="IMAGE|LATENT", help="More images for --images, and .latent files.")
@@ -114,6 +115,7 @@ def command(
         raise UserError("--axis and --direction cannot be combined: give one of them")
     if name is not None and direction is None:
         raise UserError(f"--name {name} names a direction: give --direction NUMBER too")
+    check_needs(context, ({} if direction else {"by": "--direction"}) | ({} if photos else {"steps": "--images"}))
     stops = None if seeds is None else parse_seeds(seeds, 0)
     path = Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class, truncation)
     path = replace(path, saved=saved, space=space, layers=layers, direction=direction, by=by, name=name, steps=steps)

@@ -11,7 +11,11 @@ from gancli.system.untrusted.terminal import say, say_json
 if TYPE_CHECKING:
     from gancli.checkpoints.find import Model
 
-COMMANDS = {"sample": "sample", "translate": "translate", "enlarge": "translate"}  # for what published models do
+HEADINGS = {  # by what published models do
+    "sample": "generate images: gancli sample NAME",
+    "translate": "translate images: gancli translate NAME IMAGE",
+    "enlarge": "enlarge images: gancli translate NAME IMAGE",
+}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -51,7 +55,7 @@ def _list_published(json: bool) -> None:
         return
     width = max(map(len, found))
     for does in dict.fromkeys(model.does for model in found.values()):
-        say(f"gancli {COMMANDS[does]} MODEL …")
+        say(HEADINGS[does])
         for name, model in found.items():
             if model.does == does:
                 say(f"  {name:<{width}}  {urls[name]}  ({model.licence})")

@@ -6,15 +6,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from gancli.cli.arguments import MODEL, Device
+from gancli.cli.arguments import MODEL, Device, check_needs
 from gancli.errors import UserError
 from gancli.system.untrusted.terminal import say, say_json
 
+NEEDS = {"spread": "--near", "space": "--near", "steps": "--near", "by": "--directions", "reach": "--directions"}
+
 
 def command(
+    context: typer.Context,
     model: Annotated[str | None, MODEL] = None,
     n: Annotated[
-        int | None, typer.Option("-n", help="Number of images: seeds 0 to n - 1; default: 64, or 8 per class.", min=1)
+        int | None,
+        typer.Option("-n", help="Number of images: seeds 0 to n - 1; default: 64; 8 per class or image.", min=1),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds, such as 0-15,40; a seed always gives the same image.")
@@ -98,6 +102,7 @@ def command(
     if json and out == STANDARD:
         raise UserError("--out - and --json both write to standard output: give only one")
     asked = _only({"--like": like, "--mix": mix, "--near": near, "--directions": directions})
+    check_needs(context, {name: option for name, option in NEEDS.items() if option != asked})
     if like is None and model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     drawn = parse_seeds(seeds, n or (8 if of_class == ALL or near else 64))
@@ -112,6 +117,7 @@ def command(
             close = editing.NearRequest(name, tuple(near), drawn, spread, space, steps, cols, of_class)
             written = [editing.sample_near(close, out, device, best=best)]
         case "--directions" if directions:
+            _refuse(asked, {"-n": n})
             rows = editing.DirectionsRequest(name, directions, by, reach, drawn[0], layers, cols, truncation, of_class)
             written, drawn = [editing.show_directions(rows, out, device, best=best)], drawn[:1]
         case _:

@@ -56,7 +56,7 @@ def command(
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Translate images from one domain to another.
+    """Translate images to another domain, or enlarge them.
 
     Take any number of images of any size, and keep the name, size, alpha and EXIF of each.
     """

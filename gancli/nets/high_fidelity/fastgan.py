@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan
 from gancli.nets.layers import spectral
+from gancli.nets.layers.noise import maps_like
 from gancli.nets.layers.norms import BatchNorm2d
 from gancli.system import dist
 
@@ -46,7 +47,7 @@ class Excitation(nn.Module):
 
 
 class Noise(nn.Module):
-    """Add noise, learned strength; outside of training always the same, so that a latent is one image."""
+    """Add noise of a learned strength; outside of training always the same, so that a latent is one image."""
 
     fixed: Tensor  # (1, 1, H, W)
 
@@ -57,10 +58,7 @@ class Noise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W), unchanged in shape."""
-        noise = self.fixed
-        if self.training:
-            noise = dist.rows(lambda n: torch.randn(n, 1, *x.shape[2:], device=x.device), len(x))
-        return x + self.strength * noise
+        return x + self.strength * (maps_like(self.fixed, len(x)) if self.training else self.fixed)
 
 
 def _gated(before: int, after: int) -> list[nn.Module]:

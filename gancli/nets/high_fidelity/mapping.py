@@ -3,19 +3,17 @@
 Parameters have the names and sizes of NVlabs' StyleGAN2-ADA and StyleGAN3.
 """
 
-import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gancli.nets.layers.equalised import EqualisedLinear
+from gancli.nets.layers.equalised import GAIN, SLOPE, EqualisedLinear
 from gancli.nets.layers.norms import PixelNorm
 from gancli.system import dist
 from gancli.system.devices import full_precision
 
-SLOPE, GAIN = 0.2, math.sqrt(2)  # of LeakyReLU below 0, and what gives its output the mean square of its input
 SLOWER = 0.01  # the learning rate of the layers as a share of all others'
 KEPT = 0.998  # of the mean of w per step, in StyleGAN2
 

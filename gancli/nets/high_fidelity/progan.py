@@ -14,12 +14,9 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.nets import dcgan
-from gancli.nets.layers.equalised import EqualisedConv2d, EqualisedLinear
+from gancli.nets.layers.equalised import GAIN, SLOPE, EqualisedConv2d, EqualisedLinear
 from gancli.nets.layers.norms import PixelNorm
 from gancli.nets.layers.stddev import MinibatchStddev
-
-SLOPE = 0.2  # of LeakyReLU below 0
-GAIN = math.sqrt(2)  # keeps the size of what passes a ReLU (He et al. 2015, arXiv:1502.01852)
 
 
 def channels_of(spec: DataSpec, width: int, base: int) -> list[int]:

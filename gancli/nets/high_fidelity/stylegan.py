@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from gancli.data.spec import DataSpec
 from gancli.nets.high_fidelity import progan
 from gancli.nets.high_fidelity.mapping import Mapping
-from gancli.nets.high_fidelity.progan import GAIN, activated, convolution, enlarged, shrunk
-from gancli.nets.layers.equalised import EqualisedLinear
+from gancli.nets.high_fidelity.progan import activated, convolution, enlarged, shrunk
+from gancli.nets.layers.equalised import GAIN, EqualisedLinear
+from gancli.nets.layers.noise import maps_like
 from gancli.nets.layers.norms import InstanceNorm2d
 from gancli.nets.layers.resampling.resample import blur, fir
-from gancli.system import dist
 
 TAPS = (1.0, 2.0, 1.0)  # of the filter against the grid that nearest neighbours leave
 KEPT = 0.995  # of the mean of w per step (appendix B)
@@ -47,10 +47,7 @@ class Styled(nn.Module):
 
     def noise(self, n: int) -> Tensor:
         """Return one map for all channels: another for each image (n, 1, H, W); in evaluation one for all (H, W)."""
-        if not self.training:
-            return self.noise_const
-        like = self.noise_const
-        return dist.rows(lambda rows: torch.randn(rows, 1, *like.shape, device=like.device), n)
+        return maps_like(self.noise_const, n) if self.training else self.noise_const
 
 
 class Upsampling(nn.Module):

@@ -16,12 +16,12 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.nets.dcgan import stages
-from gancli.nets.high_fidelity.mapping import GAIN, SLOPE, Mapping
-from gancli.nets.layers.equalised import EqualisedLinear
+from gancli.nets.high_fidelity.mapping import Mapping
+from gancli.nets.layers.equalised import GAIN, SLOPE, EqualisedLinear
 from gancli.nets.layers.modulation import demodulation, modulated, projected
+from gancli.nets.layers.noise import maps_like
 from gancli.nets.layers.resampling.resample import blur, downsample, fir, upsample
 from gancli.nets.layers.stddev import MinibatchStddev
-from gancli.system import dist
 
 HALF = math.sqrt(0.5)  # of each of the two branches of a residual block, so that their sum has the size of either
 
@@ -73,10 +73,7 @@ class SynthesisLayer(nn.Module):
 
     def noise(self, n: int) -> Tensor:
         """Return one map for all channels: for each image another (n, 1, H, W); in evaluation one for all (H, W)."""
-        if not self.training:
-            return self.noise_const
-        like = self.noise_const
-        return dist.rows(lambda rows: torch.randn(rows, 1, *like.shape, device=like.device), n)
+        return maps_like(self.noise_const, n) if self.training else self.noise_const
 
 
 class ToRGB(nn.Module):

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+SLOPE = 0.2  # of the LeakyReLU that follows
+GAIN = math.sqrt(2)  # keeps the mean square of what passes it, nearly (He et al. 2015, arXiv:1502.01852)
+
 
 class EqualisedLinear(nn.Module):
     """A fully connected layer, (N, inputs) -> (N, outputs), with weights scaled by gain / sqrt(inputs).

@@ -7,6 +7,11 @@ from torch.nn import functional as F
 from gancli.system import dist
 
 
+def maps_like(fixed: Tensor, n: int) -> Tensor:
+    """Draw a map for all channels of each image, (n, 1, H, W): in training, in place of a fixed one (…, H, W)."""
+    return dist.rows(lambda rows: torch.randn(rows, 1, *fixed.shape[-2:], device=fixed.device), n)
+
+
 class Dropout(nn.Dropout):
     """Dropout whose mask is drawn for the whole batch: torch's would be the same one on every process."""
 

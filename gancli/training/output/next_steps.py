@@ -11,7 +11,7 @@ from gancli import registry
 from gancli.capabilities import Fills, Samples, Translates
 from gancli.checkpoints.run_folder import RUNS
 from gancli.gan import GAN
-from gancli.hparams import AUTO, words
+from gancli.hparams import AUTO, option_of, words
 from gancli.training.options import RunOptions
 
 
@@ -54,7 +54,7 @@ def _said(known: type, name: str, value: Any) -> Any:
 
 
 def _option(name: str, value: Any) -> list[str]:
-    option = name.replace("_", "-")
+    option = option_of(name)
     if isinstance(value, bool):
-        return [f"--{option}" if value else f"--no-{option}"]
-    return [f"--{option}", str(value)]
+        return [option if value else f"--no-{option.removeprefix('--')}"]
+    return [option, str(value)]

@@ -14,7 +14,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from gancli.nets.high_fidelity.mapping import GAIN, SLOPE
+from gancli.nets.layers.equalised import GAIN, SLOPE
 from gancli.nets.layers.resampling.resample import Pair, gather, spread
 
 # ------------------------------------------------------------------------------------------------ design of filters
