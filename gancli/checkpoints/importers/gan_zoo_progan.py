@@ -1,5 +1,7 @@
 """ProGAN ("PGAN") in the layout of github.com/facebookresearch/pytorch_GAN_zoo."""
 
+from typing import Any
+
 from gancli.checkpoints.importers.layout import Asked, Converted, State, count
 from gancli.checkpoints.importers.stylegans import COARSEST, grown, listed, side_of, wide
 from gancli.data.spec import DataSpec
@@ -31,7 +33,7 @@ def convert(tensors: State, asked: Asked) -> Converted:
     first = found["G.input.weight"]
     channels = [len(first) // COARSEST**2, *(len(found[f"G.blocks.{at}.0.bias"]) for at in range(1, level + 1))]
     regular = None if asked.classes else wide(channels)
-    options = regular | {"grow": False} if regular else {"widths": listed(channels)}
+    options: dict[str, Any] = regular | {"grow": False} if regular else {"widths": listed(channels)}
     options["z_dim"] = first.shape[1] - len(asked.classes)
     spec = DataSpec(len(found[f"G.to_rgb.{level}.bias"]), side, side, asked.classes)
     return Converted("progan" if regular else "progan-generator", options, spec, found)

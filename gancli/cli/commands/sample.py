@@ -38,6 +38,10 @@ def command(
     of_class: Annotated[
         str | None, typer.Option("--class", metavar="NAME|all", help="Class to generate, or all (one row per class).")
     ] = None,
+    seed_scheme: Annotated[
+        Literal["gancli", "nvlabs"] | None,
+        typer.Option(help="How a seed becomes an image: gancli, or nvlabs, as in NVlabs' scripts; default: gancli."),
+    ] = None,
     mix: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -97,7 +101,9 @@ def command(
 
     if json and out == STANDARD:
         raise UserError("--out - and --json both write to standard output: give only one")
-    asked = _only({"--like": like, "--mix": mix, "--near": near, "--directions": directions})
+    asked = _only(
+        {"--like": like, "--mix": mix, "--near": near, "--directions": directions, "--seed-scheme": seed_scheme}
+    )
     if like is None and model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     drawn = parse_seeds(seeds, n or (8 if of_class == ALL or near else 64))
@@ -116,7 +122,7 @@ def command(
             written, drawn = [editing.show_directions(rows, out, device, best=best)], drawn[:1]
         case _:
             alone = len(drawn) == 1 and cols is None and of_class != ALL  # a single image has no grid's frame
-            request = SampleRequest(name, drawn, truncation, cols, alone, of_class, layers)
+            request = SampleRequest(name, drawn, truncation, cols, alone, of_class, layers, seed_scheme or "gancli")
             request = repeat(like, model, best=best) if like else request
             written, drawn = sample(request, out, device, best=best), request.seeds
     if json:

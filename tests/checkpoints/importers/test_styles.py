@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gancli.checkpoints import checkpoint
@@ -14,6 +15,7 @@ from gancli.checkpoints.importers.convert import convert
 from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.load import load_model
 from gancli.inference.sampling.styles import steered
+from tests.conftest import Cli
 from tests.parity import Fixture, fixture
 
 TRUNCATED = {"psi1": (1.0, None), "psi0.7": (0.7, None), "psi0.5_cutoff3": (0.5, "0-2")}  # psi, layers
@@ -107,3 +109,43 @@ def test_progan(tmp_path: Path) -> None:
     assert variant == "progan-generator"
     with torch.no_grad():
         assert close(given, "out_avgG", gan.G(latents(given)))
+
+
+@pytest.mark.parametrize("file", ["sg2ada-uncond32.pkl", "sg2ada-cond16.pkl", "sg3t-32.pkl"])
+def test_seeds_of_nvlabs_give_its_images(file: str, cli: Cli) -> None:
+    """Through the command line: their noise, their styles, and their way from values to bytes."""
+    given = fixture(file)
+    assert cli("import", str(given.file), "--as", "theirs").code == 0
+    seeds = given.config["seeds"]
+    name = next(name for name in given.arrays if name.startswith("out_psi0.7"))
+    for at, image in enumerate(given.arrays[name]):
+        words = ["--seeds", str(seeds[at]), "--truncation", "0.7", "--seed-scheme", "nvlabs", "--out", "x.png"]
+        if "in_c" in given.arrays:
+            words += ["--class", str(given.arrays["in_c"][at].argmax())]
+        done = cli("sample", "theirs", *words)
+        assert done.code == 0, done.err
+        expected = np.clip(image.transpose(1, 2, 0) * 127.5 + 128, 0, 255)
+        with Image.open("x.png") as drawn:
+            off = np.asarray(drawn) - expected  # truncated: from -1 to 0, but for rounding on either side
+        slack = 127.5 * given.limit(name)
+        assert -1 - slack <= off.min() <= off.max() <= slack
+    assert cli("sample", "--like", "x.png", "--out", "again.png").code == 0
+    assert Path("again.png").read_bytes() == Path("x.png").read_bytes()
+    assert cli("sample", "theirs", "--seeds", str(2**32), "--seed-scheme", "nvlabs").code == 2
+    assert cli("sample", "theirs", "--directions", "1", "--seed-scheme", "nvlabs").code == 2
+
+
+def test_truncation_of_the_first_layers_and_a_way_through_styles(cli: Cli) -> None:
+    assert cli("import", str(fixture("sg2ada-uncond32.pkl").file), "--as", "faces").code == 0
+    assert cli("sample", "faces", "-n", "2", "--truncation", "0.5", "--layers", "0-2", "--out", "cut.png").code == 0
+    assert cli("interpolate", "faces", "--seeds", "0,1", "--frames", "3", "--out", "way.png").code == 0
+    assert cli("sample", "faces", "--mix", "0-1", "2-3", "--out", "mixed.png").code == 0
+    assert "stylegan2" in cli("info", "faces").out.lower()
+
+
+def test_stylegans_of_rosinality_ask_for_their_size(cli: Cli) -> None:
+    file = str(fixture("rosinality-sg1.model").file)
+    for words in ([], ["--size", "48"], ["--size", "64x32"]):
+        done = cli("import", file, "--as", "faces", *words)
+        assert (done.code, "give --size, one of 8, 16" in done.err) == (2, True), done.err
+    assert not Path("runs/faces").exists()
