@@ -25,6 +25,7 @@ from gancli.checkpoints.importers import (
     lernapparat,
     nvlabs_stylegan2,
     nvlabs_stylegan3,
+    nvlabs_tensorflow,
     pix2pixhd,
     r3gan,
     rosinality_stylegan,
@@ -46,8 +47,8 @@ from gancli.system.untrusted.door import printable
 # the first that knows a file reads it
 IMPORTERS: tuple[Importer, ...] = (
     esrgan, srgan, animegan, cartoongan, ugatit, stargan, spade, pix2pixhd, cyclegan_pix2pix,
-    nvlabs_stylegan3, nvlabs_stylegan2, rosinality_stylegan2, rosinality_stylegan, lernapparat, r3gan, gan_zoo_progan,
-    dcgan,
+    nvlabs_stylegan3, nvlabs_stylegan2, nvlabs_tensorflow, rosinality_stylegan2, rosinality_stylegan, lernapparat,
+    r3gan, gan_zoo_progan, dcgan,
 )  # fmt: skip
 
 
