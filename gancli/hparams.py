@@ -20,6 +20,11 @@ def hparam(
     return field(default=default, metadata={"help": help, "min": min, "max": max, "panel": panel, "auto": auto})
 
 
+def whole_numbers(text: str) -> list[int]:
+    """Read a hyperparameter of several numbers, such as 512,256,128."""
+    return [int(number) for number in text.split(",")]
+
+
 def words(cls: type, name: str) -> dict[str, Any]:
     """Return help text and range of a field, from the nearest class in the MRO that declares them.
 

@@ -31,6 +31,11 @@ def to_pixels(images: Tensor) -> Pixels:
     return to_bytes(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
+def to_nvlabs_pixels(images: Tensor) -> Pixels:
+    """Convert images (N, C, H, W) in [-1, 1] to uint8 (N, H, W, C) as the scripts of NVlabs do, which do not round."""
+    return (images * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
 def painted(image: Tensor, rows: int = 256) -> Image.Image:
     """Convert one image (1, C, H, W) in [-1, 1] to a PIL image, some rows at a time: a large one takes gigabytes."""
     return to_picture(np.concatenate([to_pixels(strip)[0] for strip in image.split(rows, 2)]))

@@ -1,9 +1,7 @@
-"""StyleGAN's networks: what styles and noise do to features, and other people's weights."""
+"""StyleGAN's networks: what styles and noise do to features."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,9 +10,7 @@ from gancli.data.spec import DataSpec
 from gancli.nets.high_fidelity.progan import enlarged, shrunk
 from gancli.nets.high_fidelity.stylegan import Generator, Styled, Upsampling, discriminator
 from gancli.nets.layers.equalised import GAIN
-from gancli.system.untrusted import torch_files
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "parity"
 CHANNELS = [12, 8, 6]
 SPECS = [DataSpec(3, 16, 16), DataSpec(1, 28, 20), DataSpec(4, 16, 24)]
 
@@ -118,77 +114,3 @@ def test_a_label_chooses_ds_output(classes: int) -> None:
     assert D(x, label).shape == (4,)
     if classes:
         assert torch.equal(D(x, label), D(x)[torch.arange(4), [0, 1, 2, 0]])
-
-
-# -------------------------------------------------------------------------------------------- other people's weights
-
-
-def of_rosinality(state: dict[str, Any], levels: int) -> dict[str, Tensor]:
-    """Rename the weights of rosinality's StyleGAN.
-
-    Every layer there has the gain sqrt(2): those to RGB, of styles and of noise have none here. The mapping network
-    here keeps its parameters divided by its learning rate, and gives their sum the gain. From 128 pixels on there are
-    transposed convolutions, of a kernel averaged over four places where repeating pixels sums it.
-    """
-    root, found = 2**0.5, dict[str, Tensor]()
-    for i in range(8):
-        found[f"mapping.fc{i}.weight"] = state[f"style.{2 * i + 1}.linear.weight_orig"] * 100
-        found[f"mapping.fc{i}.bias"] = state[f"style.{2 * i + 1}.linear.bias"] * 100 / root
-    for level in range(levels):
-        theirs, mine = f"generator.progression.{level}", f"synthesis.blocks.{level}"
-        part = {name.removeprefix(f"{theirs}."): tensor for name, tensor in state.items() if name.startswith(theirs)}
-        if level == 0:
-            found[f"{mine}.const"] = part["conv1.input"]
-        elif "conv1.0.weight" in part:
-            found[f"{mine}.conv1.weight"] = part["conv1.0.weight"].transpose(0, 1).flip(2, 3) / 4
-            found[f"{mine}.conv1.bias"] = part["conv1.0.bias"]
-        else:
-            found[f"{mine}.conv1.weight"] = part["conv1.1.conv.weight_orig"]
-            found[f"{mine}.conv1.bias"] = part["conv1.1.conv.bias"]
-        found[f"{mine}.conv2.weight"] = part["conv2.conv.weight_orig"]
-        found[f"{mine}.style2.bias"] = part["conv2.conv.bias"]
-        for i in (1, 2):
-            strength = part[f"noise{i}.weight_orig"].flatten()
-            found[f"{mine}.style{i}.noise_strength"] = strength * (2 / len(strength)) ** 0.5
-            found[f"{mine}.style{i}.affine.weight"] = part[f"adain{i}.style.linear.weight_orig"] * root
-            found[f"{mine}.style{i}.affine.bias"] = part[f"adain{i}.style.linear.bias"]
-        found[f"synthesis.to_rgb.{level}.weight"] = state[f"generator.to_rgb.{level}.conv.weight_orig"] * root
-        found[f"synthesis.to_rgb.{level}.bias"] = state[f"generator.to_rgb.{level}.conv.bias"]
-    return found
-
-
-def loaded(level: int, channels: list[int], arrays: Any, noise: bool) -> Generator:
-    """A generator with those weights, up to a level, and with the noise that the images were made with."""
-    side = 4 << level
-    G = Generator(24, 24, 8, channels, DataSpec(3, side, side)).eval()
-    state = torch_files.load(FIXTURES / "rosinality-sg1.model")["g_running"]
-    mine = of_rosinality(state, level + 1)
-    for at in range(level + 1):
-        image = torch.from_numpy(arrays[f"in_noise_{at}"])[0, 0] * noise
-        mine |= {f"synthesis.blocks.{at}.style{i}.noise_const": image for i in (1, 2)}  # one for both layers
-    G.load_state_dict(G.state_dict() | mine)
-    G.synthesis.grow(level, 1.0)
-    return G
-
-
-@pytest.mark.parametrize(
-    ("which", "level", "channels"),
-    [
-        ("step2_psi1_noise", 2, [9, 9, 9]),
-        ("step2_psi1_none", 2, [9, 9, 9]),
-        ("step2_psi0.7_noise", 2, [9, 9, 9]),
-        ("step5_psi0.7_noise", 5, [9, 9, 9, 9, 8, 7]),
-    ],
-)
-def test_weights_of_rosinality_give_its_images(which: str, level: int, channels: list[int]) -> None:
-    arrays = np.load(FIXTURES / "rosinality-sg1.npz", allow_pickle=False)
-    wanted = torch.from_numpy(arrays[f"out_{which}"])
-    G = loaded(level, channels, arrays, noise=which.endswith("noise"))
-    with torch.no_grad():
-        w = G.mapping(torch.from_numpy(arrays["in_z"]))
-        torch.testing.assert_close(w, torch.from_numpy(arrays["out_w"]), rtol=1e-4, atol=1e-4)
-        mean = torch.from_numpy(arrays["in_mean_style"])
-        w = torch.lerp(mean, w, 0.7 if "0.7" in which else 1.0)[: len(wanted)]
-        found = G.synthesis(w[:, None].expand(-1, G.style_layers, -1))
-    limit = max(1e-4 * max(1.0, float(wanted.abs().max())), 6e-4 if level == 5 else 0)
-    assert (found - wanted).abs().max() <= limit

@@ -14,14 +14,22 @@ import gancli
 from gancli import registry
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.about import About
-from gancli.checkpoints.ema import EMA
+from gancli.checkpoints.ema import EMA, pruned
 from gancli.checkpoints.importers import (
     animegan,
     cartoongan,
     cyclegan_pix2pix,
     dcgan,
     esrgan,
+    gan_zoo_progan,
+    lernapparat,
+    nvlabs_stylegan2,
+    nvlabs_stylegan3,
+    nvlabs_tensorflow,
     pix2pixhd,
+    r3gan,
+    rosinality_stylegan,
+    rosinality_stylegan2,
     spade,
     srgan,
     stargan,
@@ -38,7 +46,9 @@ from gancli.system.untrusted.door import printable
 
 # the first that knows a file reads it
 IMPORTERS: tuple[Importer, ...] = (
-    esrgan, srgan, animegan, cartoongan, ugatit, stargan, spade, pix2pixhd, cyclegan_pix2pix, dcgan
+    esrgan, srgan, animegan, cartoongan, ugatit, stargan, spade, pix2pixhd, cyclegan_pix2pix,
+    nvlabs_stylegan3, nvlabs_stylegan2, nvlabs_tensorflow, rosinality_stylegan2, rosinality_stylegan, lernapparat,
+    r3gan, gan_zoo_progan, dcgan,
 )  # fmt: skip
 
 
@@ -103,10 +113,12 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
         raise UserError(f"{file} is not a supported generator: its tensors are {named} …; supported are {known}")
     try:
         found = reader.convert(state, asked)
-    except (KeyError, IndexError, ValueError, StopIteration) as error:
+        kind = registry.load(found.variant)
+        gan = kind(kind.hparams(**found.hparams), found.spec)
+    except UserError:
+        raise
+    except (KeyError, IndexError, ValueError, StopIteration, RuntimeError) as error:
         raise _misfit(file, reader, f"it lacks {printable(str(error))}") from None
-    kind = registry.load(found.variant)
-    gan = kind(kind.hparams(**found.hparams), found.spec)
     names = {*kind.served, *(name.partition(".")[0] for name in found.tensors)}
     own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in names}
     own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}
@@ -115,7 +127,7 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
     if wrong:
         raise _misfit(file, reader, f"{printable(wrong[0])} does not fit")
     gan.load_state_dict(found.tensors, strict=False)
-    return gan, found.variant
+    return pruned(gan, without={*kind.judges} - names), found.variant  # a D that was not in the file knows nothing
 
 
 def _misfit(file: Path, reader: Importer, why: str) -> UserError:

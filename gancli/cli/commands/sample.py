@@ -42,6 +42,10 @@ def command(
     of_class: Annotated[
         str | None, typer.Option("--class", metavar="NAME|all", help="Class to generate, or all (one row per class).")
     ] = None,
+    seed_scheme: Annotated[
+        Literal["gancli", "nvlabs"] | None,
+        typer.Option(help="How a seed becomes an image: gancli, or nvlabs, as in NVlabs' scripts; default: gancli."),
+    ] = None,
     mix: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -101,7 +105,9 @@ def command(
 
     if json and out == STANDARD:
         raise UserError("--out - and --json both write to standard output: give only one")
-    asked = _only({"--like": like, "--mix": mix, "--near": near, "--directions": directions})
+    asked = _only(
+        {"--like": like, "--mix": mix, "--near": near, "--directions": directions, "--seed-scheme": seed_scheme}
+    )
     check_needs(context, {name: option for name, option in NEEDS.items() if option != asked})
     if like is None and model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
@@ -122,7 +128,7 @@ def command(
             written, drawn = [editing.show_directions(rows, out, device, best=best)], drawn[:1]
         case _:
             alone = len(drawn) == 1 and cols is None and of_class != ALL  # a single image has no grid's frame
-            request = SampleRequest(name, drawn, truncation, cols, alone, of_class, layers)
+            request = SampleRequest(name, drawn, truncation, cols, alone, of_class, layers, seed_scheme or "gancli")
             request = repeat(like, model, best=best) if like else request
             written, drawn = sample(request, out, device, best=best), request.seeds
     if json:

@@ -2,24 +2,26 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gancli.capabilities import Classes, Samples
+from gancli.capabilities import Appends, Classes, Samples
 from gancli.checkpoints.find import Model, find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import scatter
-from gancli.images.pixels import Pixels, to_pixels
+from gancli.images.pixels import Pixels, to_nvlabs_pixels, to_pixels
 from gancli.inference.sampling.styles import generated
 from gancli.system.seeds import seed_all
 
 MOST_SEEDS = 1_000_000
 ALL = "all"  # given as a class: all classes
+Scheme = Literal["gancli", "nvlabs"]  # how a seed becomes noise, and values become pixels
+MOST_NVLABS = 2**32  # NumPy's old generator takes smaller seeds
 PLANE_DRAWS = 50_000  # samples of the prior, to estimate its quantiles
 
 
@@ -69,6 +71,16 @@ def latent_of(
     return z if label is None else cast(Classes, gan).of_class(z, torch.tensor([label]))
 
 
+def nvlabs_latent_of(gan: GAN[Any], seed: int, label: int | None) -> Tensor:
+    """Return the latent of a seed (1, Z) with the noise that the scripts of NVlabs sample for it."""
+    if seed >= MOST_NVLABS:
+        raise UserError(f"--seed-scheme nvlabs: seed {seed} is too large: give seeds below {MOST_NVLABS:,}")
+    z = latent_of(gan, seed, label)
+    axes = gan.noise_axes if isinstance(gan, Appends) else z.shape[1]
+    z[:, :axes] = torch.from_numpy(np.random.RandomState(seed).randn(1, axes))
+    return z
+
+
 def classes_of(gan: GAN[Any], model: Model) -> Classes:
     """Return the model as one with classes; raise UserError if it has none."""
     if not (isinstance(gan, Classes) and gan.classes):
@@ -84,12 +96,13 @@ def label_named(gan: Classes, name: str) -> int:
 
 
 @torch.inference_mode()
-def draw(gan: GAN[Any], latents: Tensor) -> Pixels:
+def draw(gan: GAN[Any], latents: Tensor, scheme: Scheme = "gancli") -> Pixels:
     """Generate the image of each latent (N, Z), or of its styles (N, L, W), separately: uint8 (N, H, W, C).
 
     Rounding in a batch depends on its size; one image at a time, a seed gives the same bytes in any batch.
     """
-    return np.concatenate([to_pixels(generated(gan, row[None].to(gan.device))) for row in latents])
+    pixels = to_pixels if scheme == "gancli" else to_nvlabs_pixels
+    return np.concatenate([pixels(generated(gan, row[None].to(gan.device))) for row in latents])
 
 
 def plane(gan: GAN[Any], side: int) -> Tensor:

@@ -9,6 +9,7 @@ from gancli.checkpoints.find import Model, find_local, find_model
 from gancli.checkpoints.load import kind_of
 from gancli.errors import UserError
 from gancli.images.writing import read_about
+from gancli.inference.sampling.draw import Scheme
 from gancli.inference.sampling.sample import SampleRequest
 from gancli.inference.sampling.truncation import way_of
 from gancli.system.untrusted.door import held_to, reason
@@ -28,6 +29,7 @@ class Provenance(Struct, frozen=True, rename={"of_class": "class"}):
     bare: bool = False
     truncated_by: Annotated[str, Meta(max_length=200)] | None = None  # older images lack it
     layers: Annotated[str, Meta(max_length=200)] | None = None  # only style models have them
+    seed_scheme: Scheme = "gancli"
 
 
 def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleRequest:
@@ -52,7 +54,7 @@ def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleReq
         )
     seeds = tuple(said.seeds)
     return SampleRequest(
-        str(found.path), seeds, said.truncation, said.columns, said.bare, said.of_class, layers=said.layers
+        str(found.path), seeds, said.truncation, said.columns, said.bare, said.of_class, said.layers, said.seed_scheme
     )
 
 

@@ -18,15 +18,17 @@ from gancli.images.pixels import Pixels, grid, to_picture
 from gancli.images.writing import STANDARD, save_png
 from gancli.inference.sampling.draw import (
     ALL,
+    Scheme,
     classes_of,
     draw,
     label_named,
     load_sampler,
+    nvlabs_latent_of,
     origin_of,
     points_of,
 )
-from gancli.inference.sampling.styles import steered
-from gancli.inference.sampling.truncation import chooser, truncated
+from gancli.inference.sampling.styles import steered, truncates_styles
+from gancli.inference.sampling.truncation import Choose, chooser, truncated
 from gancli.system import atomic
 from gancli.system.devices import choose_device
 
@@ -42,6 +44,7 @@ class SampleRequest:
     bare: bool = False  # a single image, without the frame of a grid
     of_class: str | None = None  # a name, or ALL: every seed once per class
     layers: str | None = None  # style layers that truncation moves; None: all
+    scheme: Scheme = "gancli"
 
 
 # ---------------------------------------------------------------------------------------------- generating
@@ -51,16 +54,17 @@ def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False
     """Generate images and write them to `out`: one grid, an array, or a folder of files. Return the files written."""
     kind = _kind_of(out)
     model, gan = load_sampler(request.model, best)
-    choose = chooser(gan, model, request.truncation)  # before the move: latents are always sampled on the CPU
+    choose = _chooser(gan, model, request)  # before the move: latents are always sampled on the CPU
     z = torch.cat([choose(seed, of) for of in _labels(gan, model, request.of_class) for seed in request.seeds])
     labels = gan.label_of(z).numpy() if isinstance(gan, Classes) and gan.classes else np.full(len(z), -1)
     latents = steered(gan, z, request.truncation, request.layers)
     gan = gan.to(choose_device(device))
     about = origin_of(model) | truncated(gan, request.truncation) | {"class": request.of_class}
     about |= {} if request.layers is None else {"layers": request.layers}
+    about |= {} if request.scheme == "gancli" else {"seed_scheme": request.scheme}
     if gan.spec.points:
         return _save_points(gan, latents, request, out, about)
-    pixels = draw(gan, latents)
+    pixels = draw(gan, latents, request.scheme)
     if kind == "npz":
         with atomic.replacing(out) as temporary:
             np.savez_compressed(temporary, images=pixels, labels=labels)
@@ -72,6 +76,16 @@ def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False
         save_png(to_picture(pixels[0]) if request.bare else sheet, out, said)
         return [out]
     return _save_each(request, gan, pixels, labels, out, about)
+
+
+def _chooser(gan: GAN[Any], model: Model, request: SampleRequest) -> Choose:
+    """Return the function from a seed to its latent."""
+    choose = chooser(gan, model, request.truncation)
+    if request.scheme == "gancli":
+        return choose
+    if request.truncation is not None and not truncates_styles(gan):
+        raise UserError("--seed-scheme nvlabs: only style models can be truncated with it: leave --truncation out")
+    return lambda seed, label: nvlabs_latent_of(gan, seed, label)
 
 
 def _save_each(

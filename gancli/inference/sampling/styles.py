@@ -68,11 +68,11 @@ def steered(gan: GAN[Any], z: Tensor, psi: float | None, layers: str | None = No
 
     Without truncation, and for a model that truncates in another way, return the latents.
     """
-    if layers is not None and (psi is None or not _truncates_styles(gan)):
+    if layers is not None and (psi is None or not truncates_styles(gan)):
         raise UserError(
             f"--layers {layers}: layers are chosen for --mix, or for a --truncation of styles; leave it out"
         )
-    if psi is None or not _truncates_styles(gan):
+    if psi is None or not truncates_styles(gan):
         return z
     kept = parse_layers(layers, cast(Styled, gan).style_layers)
     if psi == 1:
@@ -83,7 +83,7 @@ def steered(gan: GAN[Any], z: Tensor, psi: float | None, layers: str | None = No
     return w
 
 
-def _truncates_styles(gan: GAN[Any]) -> bool:
+def truncates_styles(gan: GAN[Any]) -> bool:
     """Return whether truncation moves the styles of a model; it may have a way of its own."""
     return is_styled(gan) and not hasattr(gan, "truncated")
 

@@ -122,13 +122,18 @@ class Basis(nn.Module):
 
 
 class Generator(nn.Module):
-    """Latents (N, Z) -> images (N, C, H, W) without bounds; with `classes`, Z ends in the one-hot label."""
+    """Latents (N, Z) -> images (N, C, H, W) without bounds; with `classes`, Z ends in the one-hot label.
 
-    def __init__(self, z_dim: int, stages: Sequence[Stage], spec: DataSpec, patch: int = 1, classes: int = 0) -> None:
+    A label is embedded in as many numbers as the noise has, or in `embedding`.
+    """
+
+    def __init__(
+        self, z_dim: int, stages: Sequence[Stage], spec: DataSpec, patch: int = 1, classes: int = 0, embedding: int = 0
+    ) -> None:
         super().__init__()
-        self.z_dim = z_dim
-        self.label = _linear(classes, z_dim) if classes else None
-        self.basis = Basis(z_dim * (2 if classes else 1), stages[0].channels, _coarsest(spec))
+        self.z_dim, embedded = z_dim, embedding or z_dim
+        self.label = _linear(classes, embedded) if classes else None
+        self.basis = Basis(z_dim + (embedded if classes else 0), stages[0].channels, _coarsest(spec))
         self.narrow = _changes(stages)
         self.stages = _residual(stages)
         self.image = _pointwise(stages[-1].channels, spec.channels * patch**2)

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from gancli.checkpoints.importers.layout import State
-from gancli.checkpoints.importers.reading import modules, ncnn
+from gancli.checkpoints.importers.reading import modules, ncnn, tensorflow
 from gancli.errors import UserError
 from gancli.system.untrusted import torch_files
 from gancli.system.untrusted.bounds import LARGEST
@@ -42,6 +42,10 @@ def _plain(name: str) -> str:
 
 def _state(held: Any, file: Path) -> State:
     """Unwrap a state dict; a file may be wrapped in itself, so the depth is limited."""
+    if isinstance(held, tuple) and held and all(map(tensorflow.is_network, held)):
+        held = held[-1]  # after G and D, the averaged G
+    if tensorflow.is_network(held):
+        return tensorflow.tensors(held)
     beside: State = {}
     for _ in range(MOST_WRAPPERS):
         inner = _inner(held)
