@@ -45,6 +45,11 @@ def check_ranges(values: Any) -> None:
             raise UserError(f"--{f.name.replace('_', '-')} {value} is not allowed: {limits}")
 
 
+def whole_numbers(text: str) -> list[int]:
+    """Read the value of an option that holds whole numbers with commas, such as 64,32,16; none for an empty text."""
+    return [int(number) for number in text.split(",")] if text else []
+
+
 @dataclass(frozen=True, kw_only=True)
 class HParams:
     """The hyperparameters, which determine what is learnt. The loop reads the first three; variants add their own."""

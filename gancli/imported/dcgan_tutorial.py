@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gancli.data.spec import DataSpec
 from gancli.families.latents import FromLabels, SizeHParams
-from gancli.hparams import hparam
+from gancli.hparams import hparam, whole_numbers
 from gancli.nets.deconvolutions import Deconvolutions
 
 
@@ -24,5 +24,4 @@ class TutorialDCGAN(FromLabels[TutorialHParams]):
 
     def __init__(self, hp: TutorialHParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        widths = [int(width) for width in hp.widths.split(",")]
-        self.G = Deconvolutions(hp.z_dim + len(spec.classes), widths, spec.channels, bias=hp.bias)
+        self.G = Deconvolutions(hp.z_dim + len(spec.classes), whole_numbers(hp.widths), spec.channels, bias=hp.bias)
