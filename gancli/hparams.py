@@ -20,11 +20,6 @@ def hparam(
     return field(default=default, metadata={"help": help, "min": min, "max": max, "panel": panel, "auto": auto})
 
 
-def whole_numbers(text: str) -> list[int]:
-    """Read a hyperparameter of several numbers, such as 512,256,128."""
-    return [int(number) for number in text.split(",")]
-
-
 def words(cls: type, name: str) -> dict[str, Any]:
     """Return help text and range of a field, from the nearest class in the MRO that declares them.
 
@@ -53,6 +48,11 @@ def check_ranges(values: Any) -> None:
         if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
             limits = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
             raise UserError(f"{option_of(f.name)} {value} is not allowed: {limits}")
+
+
+def whole_numbers(text: str) -> list[int]:
+    """Read the value of an option that holds whole numbers with commas, such as 64,32,16; none for an empty text."""
+    return [int(number) for number in text.split(",")] if text else []
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gancli.checkpoints import checkpoint, published
 from gancli.checkpoints.about import About
+from gancli.checkpoints.published_models import Published
 from gancli.checkpoints.run_folder import CHECKPOINTS, RUNS, Folder, runs
 from gancli.errors import UserError, missing
 
@@ -29,9 +30,9 @@ def find_model(model: str, *, best: bool = False) -> Model:
     return _opened(local(model, best=best) or _published(model))
 
 
-def only_published(model: str) -> bool:
-    """Return whether MODEL names no file or run on this machine, but a published model: all of these translate."""
-    return local(model) is None and published.find(model) is not None
+def only_published(model: str) -> Published | None:
+    """Return the published model that MODEL names, unless it names a file or a run on this machine."""
+    return published.find(model) if local(model) is None else None
 
 
 def find_local(model: str) -> Model:

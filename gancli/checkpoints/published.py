@@ -51,46 +51,71 @@ def fetch_checkpoint(model: Published) -> Path:
             return converted
         if cache_room.is_marked(cache.root()):
             atomic.remove_leftovers(source.parent)
-        if not source.is_file():
-            _fetch(model, source)
+        _fetch(model, source)
         _convert(model, source, converted)
     return converted
 
 
+def _files(model: Published, source: Path) -> list[tuple[str, Path, str | None]]:
+    """Return the URL of each file, the place for it, and its hash if the authors state it; the weights come first."""
+    beside = [(model.config, source.with_suffix(".json"), None)] if model.config else []
+    return [(model.url, source, model.sha256), *beside]
+
+
 def _fetch(model: Published, source: Path) -> None:
-    """Download by https if the host supports it, after naming the licence."""
-    plain, known = url(model), model.sha256
-    authors = model.url.startswith(INSECURE) and plain == model.url
+    """Download what is missing, after naming the licence."""
+    missing = [(address, path, known) for address, path, known in _files(model, source) if not path.is_file()]
+    if missing:
+        warn(f"{_short(model)}: {model.licence}")
+    for address, path, known in missing:
+        _fetch_file(address, path, known)
+
+
+def _fetch_file(address: str, path: Path, known: str | None) -> None:
+    """Download by https if the host supports it."""
+    plain = download.mirrored(address)
+    authors = address.startswith(INSECURE) and plain == address
     secure = plain.replace(INSECURE, "https://", 1) if authors else plain
-    warn(f"{_short(model)}: {model.licence}")
     try:
         warn(f"fetching {secure}")
-        download.fetch(secure, source, known, download.show)
+        download.fetch(secure, path, known, download.show)
     except download.Unfetched as error:
         if secure == plain:
             raise
         vouched = "its known sha256 is checked" if known else "its sha256 is recorded now and checked from now on"
         warn(f"{error.why}; fetching {plain} over an insecure connection: {vouched}")
-        download.fetch(plain, source, known, download.show)
+        download.fetch(plain, path, known, download.show)
 
 
 def _convert(model: Published, source: Path, converted: Path) -> None:
-    """Convert a file after checking its hash: the known one, or that of the first download that could be converted.
+    """Convert after checking hashes: known ones, or those of the first downloads that could be converted.
 
-    Raise UserError and remove the file if it does not match.
+    Raise UserError and remove the files if they do not match.
     """
     from gancli.checkpoints.importers.convert import convert
     from gancli.checkpoints.importers.layout import Asked
 
-    note = source.with_suffix(f"{source.suffix}.sha256")
-    found = sha256_of(source)
-    wanted = model.sha256 or (note.read_text().strip() if note.is_file() else "")
+    files = _files(model, source)
     try:
-        if not found.startswith(wanted):
-            accept = "" if model.sha256 else f"; delete {note} if the new file is right"
-            raise UserError(f"its sha256 is {found}, but {model.name} had {wanted} before{accept}")
+        hashes = {_note(path): _checked(model, path, known) for _, path, known in files}
         convert(source, converted, Asked(model.name), {"licence": model.licence})
     except UserError as error:
-        source.unlink(missing_ok=True)
+        for _, path, _ in files:
+            path.unlink(missing_ok=True)
         raise UserError(f"{source} was removed: {error}") from None
-    atomic.write_text(note, found + "\n")
+    for note, found in hashes.items():
+        atomic.write_text(note, found + "\n")
+
+
+def _note(path: Path) -> Path:
+    return path.with_suffix(f"{path.suffix}.sha256")
+
+
+def _checked(model: Published, path: Path, known: str | None) -> str:
+    """Return the hash of a file; raise UserError if it had another one before."""
+    found, note = sha256_of(path), _note(path)
+    wanted = known or (note.read_text().strip() if note.is_file() else "")
+    if not found.startswith(wanted):
+        accept = "" if known else f"; delete {note} if the new file is right"
+        raise UserError(f"its sha256 is {found}, but {model.name} had {wanted} before{accept}")
+    return found

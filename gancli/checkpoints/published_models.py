@@ -11,6 +11,7 @@ EFROS = "http://efrosgans.eecs.berkeley.edu"
 REAL = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 ANIME = "https://github.com/bryandlee/animegan2-pytorch/raw/main/weights"
 CARTOON = "http://vllab1.ucmerced.edu/~yli62/CartoonGAN/pytorch_pth"
+BIGGAN = "https://s3.amazonaws.com/models.huggingface.co/biggan"
 UNSTATED = "no licence is stated for the weights"
 
 
@@ -25,6 +26,7 @@ class Published:
     licence: str  # of code and weights, in words
     sha256: str | None = None  # where the authors or a package state it
     blends: str | None = None  # the name of the model that --denoise blends it with
+    config: str | None = None  # the URL of a second file, without which the first cannot be converted
 
     @property
     def full(self) -> str:
@@ -68,6 +70,11 @@ def models() -> Iterator[Published]:
     for name, path in REAL_ESRGAN.items():
         licence = "Apache 2.0" if name == "esrgan-x4" else "BSD 3-Clause"
         yield Published("real-esrgan", name, "enlarge", f"{REAL}/{path}", licence, SHA256.get(name), BLENDS.get(name))
+    for size in (128, 256, 512):
+        name = f"biggan-deep-{size}"
+        url, config = (f"{BIGGAN}/{name}-{file}" for file in ("pytorch_model.bin", "config.json"))
+        licence = "code: MIT; no licence is stated for the weights, which DeepMind trained"
+        yield Published("biggan", name, "sample", url, licence, config=config)
 
 
 MODELS = tuple(models())

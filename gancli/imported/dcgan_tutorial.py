@@ -24,5 +24,4 @@ class TutorialDCGAN(FromLabels[TutorialHParams]):
 
     def __init__(self, hp: TutorialHParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        inputs = hp.z_dim + len(spec.classes)
-        self.G = Deconvolutions(inputs, whole_numbers(hp.widths), spec.channels, bias=hp.bias)
+        self.G = Deconvolutions(hp.z_dim + len(spec.classes), whole_numbers(hp.widths), spec.channels, bias=hp.bias)

@@ -25,6 +25,7 @@ from gancli.nets.enlargers.srvgg import CompactNet
 from gancli.system import cache, download
 from tests.checkpoints.renditions import ResNet, rendition
 from tests.conftest import Cli
+from tests.parity import fixture
 
 
 class Server(ThreadingHTTPServer):
@@ -204,6 +205,31 @@ def test_a_file_that_changed_is_refused(server: Server, tmp_path: Path) -> None:
     assert published.fetch_checkpoint(model) == made  # what is there still is right
 
 
+def test_a_model_of_two_files(server: Server, cli: Cli, tmp_path: Path) -> None:
+    given = fixture("hf-biggan-deep-32-pytorch_model.bin").file
+    weights, config = (
+        f"/models.huggingface.co/biggan/biggan-deep-128-{end}" for end in ("pytorch_model.bin", "config.json")
+    )
+    right = given.with_name("hf-biggan-deep-32-config.json").read_bytes()
+    place = tmp_path / "cache" / "published" / "biggan" / "biggan-deep-128.safetensors"
+    server.files |= {weights: given.read_bytes(), config: b"<html>welcome to the hotel</html>"}
+    assert cli("info", "biggan-deep-128").code == 2
+    assert not place.with_suffix(".bin").exists()
+    assert not place.with_suffix(".json").exists()
+    server.files[config] = right
+    done = cli("sample", "biggan-deep-128", "-n", "1", "--class", "3", "--truncation", ".4", "--out", "x.png")
+    assert done.code == 0, done.err
+    assert done.err.count("licence") == 1
+    asked = len(Handler.asked)
+    assert cli("info", "biggan-deep-128").code == 0
+    assert len(Handler.asked) == asked
+    place.unlink()
+    place.with_suffix(".json").write_bytes(right + b" ")
+    done = cli("info", "biggan-deep-128")
+    assert (done.code, "biggan-deep-128 had" in done.err) == (2, True), done.err
+    assert cli("info", "biggan-deep-128").code == 0
+
+
 def test_no_network_says_where_to_put_the_file(
     server: Server, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,8 +261,10 @@ def test_they_are_listed(server: Server, cli: Cli) -> None:
     lines = cli("list", "--published").out.splitlines()
     assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[5].split()[1]
     headings = [line for line in lines if not line.startswith(" ")]
-    assert [heading.partition(":")[0] for heading in headings] == ["translate images", "enlarge images"]
-    assert len(lines) == len(published.names()) + 2
+    assert {heading.partition(":")[0] for heading in headings} == {
+        "generate images", "translate images", "enlarge images"
+    }  # fmt: skip
+    assert len(lines) == len(published.names()) + 3
     listed = json.loads(cli("list", "--published", "--json").out)
     assert list(listed) == published.names()
     assert not Handler.asked  # nothing is fetched for it

@@ -23,6 +23,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         (("translate", "horse2zebra", "nowhere.jpg"), "nowhere.jpg: no such file"),
         (("translate", "horse2zebra", "empty"), "no images in empty"),
         (("translate", "horse2zebra", "photos/000.png", "--mask", "0,0,4,4"), "does not fill holes"),
+        (("translate", "biggan-deep-128", "photos/000.png"), "does not translate images: try `gancli sample`"),
         (("sample", "sat2map"), "is ambiguous"),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
@@ -47,7 +48,9 @@ def test_a_run_of_that_name_goes_first(cli: Cli) -> None:
 
 def test_what_it_can_do_is_fetched(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(published, "fetch_checkpoint", lambda *name: asked.append(name) or Path("nowhere"))
+    monkeypatch.setattr(
+        published, "fetch_checkpoint", lambda model: asked.append((model.family, model.name)) or Path("nowhere")
+    )
     noise_images(Path("photos"), 1)
     cli("translate", "horse2zebra", "photos/000.png", "missing.png")
     cli("info", "horse2zebra")

@@ -55,7 +55,7 @@ def test_every_variant_has_a_command_that_makes_images() -> None:
 def test_what_resumes_a_run_has_only_options_that_train_has(cli: Cli) -> None:
     """Whichever of them were given: a name that Python reserves, such as `from`, too."""
     fields = (f for f in dataclasses.fields(RunOptions) if f.name not in OF_SOME_DATA)
-    given = {f.name: not f.default if isinstance(f.default, bool) else 4 for f in fields}
+    given: dict[str, Any] = {f.name: not f.default if isinstance(f.default, bool) else 4 for f in fields}
     words = shlex.split(next_steps.resume("gan", {"lr": 0.1}, RunOptions(**given), Path("a run")))
     assert {"--from", "--freeze-d", "--skip-broken", "--lr"} < set(words)
     asked = cli(*words[1:], "--help")

@@ -13,42 +13,42 @@ from typing import Any
 import gancli
 from gancli import registry
 from gancli.checkpoints import checkpoint
-from gancli.checkpoints.about import About
+from gancli.checkpoints.about import MOST, About
 from gancli.checkpoints.ema import EMA, pruned
-from gancli.checkpoints.importers import (
-    animegan,
-    cartoongan,
-    cyclegan_pix2pix,
-    dcgan,
-    esrgan,
+from gancli.checkpoints.importers import cyclegan_pix2pix, dcgan, esrgan, srgan
+from gancli.checkpoints.importers.layout import Asked, Importer, State
+from gancli.checkpoints.importers.reading.state_dict import read_state_dict
+from gancli.checkpoints.importers.residual import (
+    biggan_ajbrock,
+    biggan_huggingface,
+    mimicry,
+    sngan_projection,
+    studiogan,
+)
+from gancli.checkpoints.importers.styles import (
     gan_zoo_progan,
     lernapparat,
     nvlabs_stylegan2,
     nvlabs_stylegan3,
     nvlabs_tensorflow,
-    pix2pixhd,
     r3gan,
     rosinality_stylegan,
     rosinality_stylegan2,
-    spade,
-    srgan,
-    stargan,
-    ugatit,
 )
-from gancli.checkpoints.importers.layout import Asked, Importer, State
-from gancli.checkpoints.importers.reading.state_dict import read_state_dict
+from gancli.checkpoints.importers.translators import animegan, cartoongan, pix2pixhd, spade, stargan, ugatit
 from gancli.checkpoints.run_folder import RUNS, Folder
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.system import atomic
 from gancli.system.digests import sha256_of
-from gancli.system.untrusted.door import printable
+from gancli.system.untrusted.door import printable, reason
+from gancli.system.untrusted.networks import UNFIT, bounded
 
 # the first that knows a file reads it
 IMPORTERS: tuple[Importer, ...] = (
     esrgan, srgan, animegan, cartoongan, ugatit, stargan, spade, pix2pixhd, cyclegan_pix2pix,
     nvlabs_stylegan3, nvlabs_stylegan2, nvlabs_tensorflow, rosinality_stylegan2, rosinality_stylegan, lernapparat,
-    r3gan, gan_zoo_progan, dcgan,
+    r3gan, gan_zoo_progan, dcgan, biggan_ajbrock, biggan_huggingface, studiogan, mimicry, sngan_projection,
 )  # fmt: skip
 
 
@@ -112,13 +112,22 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
         named = printable(", ".join(list(state)[:3])) or "none"
         raise UserError(f"{file} is not a supported generator: its tensors are {named} …; supported are {known}")
     try:
-        found = reader.convert(state, asked)
-        kind = registry.load(found.variant)
-        gan = kind(kind.hparams(**found.hparams), found.spec)
+        found = reader.convert(state, dataclasses.replace(asked, file=file))
     except UserError:
         raise
-    except (KeyError, IndexError, ValueError, StopIteration, RuntimeError) as error:
+    except (KeyError, IndexError, ValueError, StopIteration) as error:
         raise _misfit(file, reader, f"it lacks {printable(str(error))}") from None
+    except (RuntimeError, ArithmeticError) as error:  # torch's, where shapes do not fit each other
+        raise _misfit(file, reader, reason(error)) from None
+    kind = registry.load(found.variant)
+    try:
+        with bounded(sum(tensor.nbytes for tensor in state.values())):
+            found.spec.check(MOST)
+            gan = kind(kind.hparams(**found.hparams), found.spec)
+    except UserError:
+        raise
+    except UNFIT as error:
+        raise _misfit(file, reader, reason(error)) from None
     names = {*kind.served, *(name.partition(".")[0] for name in found.tensors)}
     own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in names}
     own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -30,6 +31,7 @@ class Asked:
     size: tuple[int, int] | None = None  # height and width
     doublings: int | None = None  # how often the size doubles
     classes: tuple[str, ...] = ()  # names of the classes, in the order of the labels
+    file: Path | None = None  # beside which another may lie that says more
 
 
 class Importer(Protocol):

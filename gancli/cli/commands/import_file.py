@@ -24,7 +24,7 @@ def command(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="Names of the classes, with commas, where a label follows the noise (DCGAN)."),
+        typer.Option(help="Names of the classes, with commas, in the order of the labels; a DCGAN has none without."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -13,6 +13,7 @@ from gancli.capabilities import Changes, DrawsLabels, Enlarges, Fills, Translate
 from gancli.checkpoints import published
 from gancli.checkpoints.find import find_model, only_published
 from gancli.checkpoints.load import load_model
+from gancli.checkpoints.published_models import Published
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import roundtrip
@@ -40,8 +41,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
     Raise UserError if there is nothing to translate, or the model is not a translator.
     """
-    if only_published(request.model):
-        _check_before_download(request)
+    if known := only_published(request.model):
+        _check_before_download(request, known)
     model = find_model(request.model)
     gan = load_model(model)
     if request.denoise is not None:
@@ -152,8 +153,10 @@ def attributes(given: str | None, count: int) -> Tensor:
     return torch.tensor([[float(value) for value in values]])
 
 
-def _check_before_download(request: TranslationRequest) -> None:
-    """Raise UserError for what no published model can do, and if there is nothing to translate."""
+def _check_before_download(request: TranslationRequest, model: Published) -> None:
+    """Raise UserError for what a published model cannot do, and if there is nothing to translate."""
+    if model.does == "sample":
+        raise UserError(f"{request.model} does not translate images: try `gancli sample`")
     if request.mask is not None:
         raise UserError(f"--mask: {request.model} does not fill holes; leave it out")
     jobs = plan(request, request.model)

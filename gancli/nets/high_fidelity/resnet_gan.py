@@ -6,7 +6,7 @@ is given to the constructors. Height and width may differ.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -174,11 +174,19 @@ def generator(
 
     `attention` is how often the image's resolution is halved where self-attention is; 0: nowhere.
     """
+    attended = [len(channels) - 2 - attention] if attention else []
+    return attended_generator(spec, channels, codes, attended, numerics)
+
+
+def attended_generator(
+    spec: DataSpec, channels: Sequence[int], codes: Codes, attended: Collection[int], numerics: Numerics | None = None
+) -> Generator:
+    """Build G with self-attention after the blocks of these indices."""
     numerics = numerics or Numerics()
-    blocks: list[nn.Module] = [Up(a, b, code, numerics) for (a, b), code in zip(pairwise(channels), codes.sizes)]
-    at = len(blocks) - 1 - attention
-    if attention and at >= 0:
-        blocks[at] = Attended(blocks[at], channels[at + 1])
+    blocks: list[nn.Module] = []
+    for i, ((before, after), code) in enumerate(zip(pairwise(channels), codes.sizes)):
+        up = Up(before, after, code, numerics)
+        blocks.append(Attended(up, after) if i in attended else up)
     return Generator(spec, codes, codes.first, blocks, channels, len(blocks), numerics.last_eps)
 
 

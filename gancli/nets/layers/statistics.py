@@ -58,16 +58,12 @@ class Table(nn.Module):
 
 
 def tabulate(network: nn.Module, rows: int) -> None:
-    """Give every batch norm a table of statistics, from which `choose` takes them."""
+    """Give every batch norm a table of statistics, from which `chosen` takes them."""
     for norm in norms(network).values():
         norm.table = Table(rows, norm.num_features)
 
 
-@torch.no_grad()
-def choose(network: nn.Module, truncation: float) -> None:
-    """Take the running statistics for a truncation in [0, 1] from the tables."""
-    for norm in norms(network).values():
-        table = norm.table
-        assert isinstance(table, Table)
-        for kind in STATISTICS:
-            getattr(norm, kind).copy_(table.at(kind, truncation))
+def chosen(network: nn.Module, truncation: float) -> dict[str, Tensor]:
+    """Return the running statistics for a truncation in [0, 1] from the tables, by name."""
+    tables = {f"{name}.{kind}": (norm.table, kind) for name, norm in norms(network).items() for kind in STATISTICS}
+    return {name: table.at(kind, truncation) for name, (table, kind) in tables.items() if isinstance(table, Table)}

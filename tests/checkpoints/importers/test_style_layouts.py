@@ -10,7 +10,7 @@ from torch import Tensor
 from gancli.checkpoints.importers.convert import to_gan
 from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.importers.reading.state_dict import read_state_dict
-from gancli.checkpoints.importers.stylegans import roundest
+from gancli.checkpoints.importers.styles.stylegans import roundest
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 from gancli.nets.high_fidelity import progan, r3gan, stylegan2, stylegan3

@@ -8,7 +8,7 @@ from torch import Tensor
 from gancli.checkpoints.importers.layout import State
 from gancli.checkpoints.importers.reading import modules, ncnn, tensorflow
 from gancli.errors import UserError
-from gancli.system.untrusted import torch_files
+from gancli.system.untrusted import npz, torch_files
 from gancli.system.untrusted.bounds import LARGEST
 from gancli.system.untrusted.door import printable
 from gancli.system.untrusted.ncnn import is_ncnn
@@ -25,12 +25,18 @@ PREFIXES = ("module.", "netG.", "generator_ema.")
 
 def read_state_dict(file: Path) -> State:
     """Read the tensors of a file without running code in it; raise UserError if it is not a state dict."""
-    state = ncnn.read(file) if is_ncnn(file) else _state(torch_files.load(file), file)
+    state = _read(file)
     if sum(tensor.numel() * max(tensor.element_size(), 4) for tensor in state.values()) > LARGEST:
         raise UserError(f"{file} holds more than {LARGEST:,} bytes of tensors")
     if lost := [name for name, t in state.items() if t.is_floating_point() and not t.isfinite().all()]:
         raise UserError(f"{file} holds values that are not finite: {printable(', '.join(lost[:3]))}")
     return {_plain(name): tensor.float() for name, tensor in state.items()}
+
+
+def _read(file: Path) -> State:
+    if is_ncnn(file):
+        return ncnn.read(file)
+    return npz.load(file) if file.suffix == ".npz" else _state(torch_files.load(file), file)
 
 
 def _plain(name: str) -> str:

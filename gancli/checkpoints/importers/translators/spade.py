@@ -1,8 +1,7 @@
 """SPADE's generator in the layout of the authors' code; spectral norm is folded into the weights."""
 
-import math
-
 from gancli.checkpoints.importers.layout import Asked, Converted, State, renamed, without
+from gancli.checkpoints.importers.reading.spectral import folded
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
 
@@ -20,24 +19,9 @@ def convert(tensors: State, asked: Asked) -> Converted:
     """Convert; neither the size nor whether there are 5 or 6 doublings is in the file."""
     if asked.size is None:
         raise UserError("SPADE's files do not say the size of their images: give --size WIDTHxHEIGHT")
-    found = renamed(_folded(without(tensors, "num_batches_tracked")), [("(.*)", r"\1")])
+    found = renamed(folded(without(tensors, "num_batches_tracked")), [("(.*)", r"\1")])
     fc = found["G.fc.weight"]
     steps = 7 if "up_4.conv_0.weight_orig" in tensors or "up_4.conv_0.weight" in tensors else asked.doublings or USUAL
     options = {"inputs": fc.shape[1], "width": fc.shape[0] // WIDEST, "steps": steps}
     options["hidden"] = found["G.head_0.norm_0.mlp_shared.0.weight"].shape[0]
     return Converted("spade", options, DataSpec(found["G.conv_img.weight"].shape[0], *asked.size), found)
-
-
-def _folded(tensors: State) -> State:
-    """Divide weights by their largest singular value, which the stored vectors give as u^T W v."""
-    found: State = {}
-    for name, tensor in tensors.items():
-        if name.endswith("_orig"):
-            weight = name.removesuffix("_orig")
-            sigma = tensors[f"{weight}_u"] @ (tensor.flatten(1) @ tensors[f"{weight}_v"])
-            if not math.isfinite(sigma) or not sigma:
-                raise ValueError(f"a usable spectral norm of {weight}")
-            found[weight] = tensor / sigma
-        elif not name.endswith((".weight_u", ".weight_v")):
-            found[name] = tensor
-    return found

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gancli.checkpoints.importers.layout import Asked, Converted, State, count
-from gancli.checkpoints.importers.stylegans import COARSEST, grown, listed, side_of, wide
+from gancli.checkpoints.importers.styles.stylegans import COARSEST, grown, listed, side_of, wide
 from gancli.data.spec import DataSpec
 from gancli.nets.high_fidelity.progan import GAIN
 

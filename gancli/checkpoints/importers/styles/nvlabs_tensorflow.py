@@ -4,9 +4,9 @@ import re
 
 from torch import Tensor
 
-from gancli.checkpoints.importers import nvlabs_stylegan2
 from gancli.checkpoints.importers.layout import Asked, Converted, State, renamed
-from gancli.checkpoints.importers.stylegans import COARSEST
+from gancli.checkpoints.importers.styles import nvlabs_stylegan2
+from gancli.checkpoints.importers.styles.stylegans import COARSEST
 from gancli.nets.layers.resampling.resample import fir
 
 KNOWN_BY = "NVlabs' StyleGAN2 of TensorFlow (synthesis/4x4/Const/const, mapping/Dense0/weight, …)"

@@ -3,7 +3,7 @@
 import re
 
 from gancli.checkpoints.importers.layout import Asked, Converted, State, without
-from gancli.checkpoints.importers.stylegans import averaged, class_names, listed, mapping_of, side_of, wide
+from gancli.checkpoints.importers.styles.stylegans import averaged, class_names, listed, mapping_of, side_of, wide
 from gancli.data.spec import DataSpec
 
 KNOWN_BY = "NVlabs' StyleGAN2-ADA (synthesis.b4.const, mapping.fc0.weight, …)"

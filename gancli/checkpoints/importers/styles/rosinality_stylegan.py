@@ -7,7 +7,7 @@ keeps its parameters divided by its learning rate, and gives their sum the gain.
 import torch
 
 from gancli.checkpoints.importers.layout import Asked, Converted, State, count
-from gancli.checkpoints.importers.stylegans import COARSEST, stylegan
+from gancli.checkpoints.importers.styles.stylegans import COARSEST, stylegan
 from gancli.errors import UserError
 from gancli.nets.high_fidelity.mapping import GAIN, SLOWER
 

@@ -3,7 +3,7 @@
 import torch
 
 from gancli.checkpoints.importers.layout import Asked, Converted, State, count, renamed, without
-from gancli.checkpoints.importers.stylegans import side_of, stylegan
+from gancli.checkpoints.importers.styles.stylegans import side_of, stylegan
 from gancli.nets.high_fidelity.mapping import GAIN
 
 KNOWN_BY = "lernapparat's StyleGAN (g_mapping.dense0.weight, g_synthesis.blocks.4x4.const, …)"

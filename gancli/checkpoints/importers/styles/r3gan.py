@@ -3,7 +3,7 @@
 import re
 
 from gancli.checkpoints.importers.layout import Asked, Converted, State, count, renamed, without
-from gancli.checkpoints.importers.stylegans import class_names, listed, side_of
+from gancli.checkpoints.importers.styles.stylegans import class_names, listed, side_of
 from gancli.data.spec import DataSpec
 from gancli.nets.high_fidelity.r3gan import Stage, stages
 

@@ -4,9 +4,9 @@ import re
 
 from torch import Tensor
 
-from gancli.checkpoints.importers import nvlabs_stylegan2
 from gancli.checkpoints.importers.layout import Asked, Converted, State, count, renamed
-from gancli.checkpoints.importers.stylegans import COARSEST, fixed_noise, mean_style
+from gancli.checkpoints.importers.styles import nvlabs_stylegan2
+from gancli.checkpoints.importers.styles.stylegans import COARSEST, fixed_noise, mean_style
 from gancli.nets.layers.resampling.resample import fir
 
 AXES = {"const": 3, "noise_const": 2, "noise_strength": 0}

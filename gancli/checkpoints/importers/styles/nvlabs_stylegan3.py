@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gancli.checkpoints.importers.layout import Asked, Converted, State
-from gancli.checkpoints.importers.stylegans import LARGEST, averaged, class_names, mapping_of, roundest
+from gancli.checkpoints.importers.styles.stylegans import LARGEST, averaged, class_names, mapping_of, roundest
 from gancli.data.spec import DataSpec
 from gancli.nets.high_fidelity.stylegan3 import CRITICAL, TAPS, Band, Shape, bands
 from gancli.nets.layers.resampling.filtered import lowpass
