@@ -26,7 +26,7 @@ class BigGANDeep(Big[HParams], Projection[HParams]):
     purpose = "images of a chosen class; deeper than biggan"
     hparams = HParams
     data = OptionallyLabelled
-    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "n_critic": 2}
+    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16}
 
     def generator(self) -> Generator:
         """Give all of z and the embedding to all layers."""
