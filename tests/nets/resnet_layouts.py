@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,19 +13,17 @@ from gancli.nets.high_fidelity.resnet_gan import Attended, Codes, Generator, Num
 from gancli.nets.layers import spectral, statistics
 from gancli.nets.layers.attention import SelfAttention
 from gancli.nets.layers.conditional_norm import ConditionalBatchNorm2d
-from gancli.system.untrusted import torch_files
+from tests.parity import fixture
 
-FIXTURES = Path(__file__).parent.parent / "fixtures" / "parity"
 RUNNING = ("running_mean", "running_var")
 
 
-def read(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Read a fixture: the tensors of its file by name, and inputs and outputs."""
-    held: Any = torch_files.load(FIXTURES / name)
+def read(file: str) -> dict[str, Tensor]:
+    """Read the tensors of a fixture by name."""
+    held = fixture(file).weights()
     for wrapper in ("state_dict", "model_state_dict"):
         held = held.get(wrapper, held)
-    with np.load(FIXTURES / f"{Path(name).with_suffix('')}.npz") as arrays:
-        return held, {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+    return held
 
 
 class Theirs:
@@ -80,7 +76,7 @@ def parts_of(block: Any) -> tuple[Any, Any]:
 
 
 def ajbrock(name: str, chunked: bool, attention: int) -> tuple[Generator, Theirs]:
-    tensors, _ = read(name)
+    tensors = read(name)
     theirs = Theirs(tensors)
     shared = "shared.weight" in tensors
     blocks = next(i for i in count() if f"blocks.{i}.0.conv1.weight" not in tensors)
@@ -114,7 +110,7 @@ def ajbrock(name: str, chunked: bool, attention: int) -> tuple[Generator, Theirs
 
 
 def studiogan(name: str, attention: int = 0) -> tuple[Generator, Theirs]:
-    tensors, _ = read(name)
+    tensors = read(name)
     theirs = Theirs(tensors)
     norms = any(key.endswith("weight_orig") for key in tensors)
     suffix = "weight_orig" if norms else "weight"
@@ -152,7 +148,7 @@ def studiogan(name: str, attention: int = 0) -> tuple[Generator, Theirs]:
 
 
 def mimicry(name: str) -> tuple[Generator, Theirs]:
-    tensors, _ = read(name)
+    tensors = read(name)
     theirs = Theirs(tensors)
     blocks = [i for i in range(99) if f"block{i}.c1.weight" in tensors]
     channels = [tensors[f"block{i}.c1.weight"].shape[1] for i in blocks]
@@ -183,7 +179,7 @@ def mimicry(name: str) -> tuple[Generator, Theirs]:
 
 
 def huggingface(name: str, config: Mapping[str, Any]) -> tuple[Generator, Theirs]:
-    tensors, _ = read(name)
+    tensors = read(name)
     theirs = Theirs(tensors)
     width, attended = config["channel_width"], config["attention_layer_position"]
     blocks = [biggan_deep.Layer(up, width * a, width * b) for up, a, b in config["layers"]]

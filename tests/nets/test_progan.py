@@ -1,8 +1,5 @@
 """ProGAN's networks: how levels fade, what stays as it was, and other people's weights."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -10,9 +7,8 @@ from torch.nn import functional as F
 
 from gancli.data.spec import DataSpec
 from gancli.nets.high_fidelity.progan import Discriminator, Generator, channels_of, enlarged, shrunk
-from gancli.system.untrusted import torch_files
+from tests.parity import fixture
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "parity"
 CHANNELS = [12, 8, 6]
 SPECS = [DataSpec(3, 16, 16), DataSpec(1, 28, 20), DataSpec(4, 16, 24)]
 
@@ -151,14 +147,13 @@ def of_ganzoo(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("which", ["avgG", "netG"])
 def test_weights_of_pytorch_gan_zoo_give_its_images(which: str) -> None:
-    held = torch_files.load(FIXTURES / "ganzoo-pgan-32.pth")
-    expected = np.load(FIXTURES / "ganzoo-pgan-32.npz", allow_pickle=False)
+    given = fixture("ganzoo-pgan-32.pth")
     G = Generator(32, [14, 14, 10, 8], DataSpec(3, 32, 32))
-    G.load_state_dict(G.state_dict() | of_ganzoo(held[which]))
+    G.load_state_dict(G.state_dict() | of_ganzoo(given.weights()[which]))
     G.grow(3, 1.0)
-    wanted = torch.from_numpy(expected[f"out_{which}"])
+    wanted = given.tensor(f"out_{which}")
     with torch.no_grad():
-        found = G(torch.from_numpy(expected["in_z"])[: len(wanted)])
-    assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
+        found = G(given.tensor("in_z")[: len(wanted)])
+    assert given.gives(f"out_{which}", found)
     below = F.interpolate(shrunk(found), scale_factor=2)
     assert (below - wanted).abs().max() > 0.1  # the control: a level's worth of detail is not within the limit

@@ -1,25 +1,21 @@
 """StyleGAN2's networks against the authors' outputs: files in the layouts of NVlabs and rosinality, random weights.
 
-Tensors are copied by name; of rosinality's, the names are translated. Expected outputs are of the authors' own code in
-float32 on a CPU, which is within 1.4e-5 of itself in float64; the limit is 1e-4 of the largest value.
+Tensors are copied by name; of rosinality's, the names are translated.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from gancli.checkpoints.importers.reading import modules
 from gancli.data.spec import DataSpec
 from gancli.nets.high_fidelity.stylegan2 import Generator
-from gancli.system.untrusted import torch_files
+from tests.parity import fixture
 
-PARITY = Path(__file__).parents[1] / "fixtures" / "parity"
-NVLABS = ["sg2ada-uncond32", "sg2ada-uncond32-p4", "sg2ada-cond16"]
-ROSINALITY = ["rosinality-sg2-64", "rosinality-sg2-32-converted"]
+NVLABS = ["sg2ada-uncond32.pkl", "sg2ada-uncond32-p4.pkl", "sg2ada-cond16.pkl"]
+ROSINALITY = ["rosinality-sg2-64.pt", "rosinality-sg2-32-converted.pt"]
 LAYER = {
     "conv.weight": "weight",
     "conv.modulation.weight": "affine.weight",
@@ -32,22 +28,12 @@ LAYER = {
 }
 
 
-def tensors(module: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Walk a module that was pickled by NVlabs' persistence, with the names that its state dict would have."""
-    state = module.args[0]["state"] if module.args and isinstance(module.args[0], dict) else module.fields()
-    for name, value in {**state["_parameters"], **state["_buffers"]}.items():
-        if value is not None:
-            yield path + name, value
-    for name, child in state["_modules"].items():
-        yield from tensors(child, f"{path}{name}.")
+def nvlabs(file: str) -> dict[str, Tensor]:
+    return modules.tensors(fixture(file).weights()["G_ema"])
 
 
-def nvlabs(name: str) -> dict[str, Tensor]:
-    return dict(tensors(torch_files.load(PARITY / f"{name}.pkl")["G_ema"]))
-
-
-def rosinality(name: str, blocks: int) -> dict[str, Tensor]:
-    held = torch_files.load(PARITY / f"{name}.pt")
+def rosinality(file: str, blocks: int) -> dict[str, Tensor]:
+    held = fixture(file).weights()
     state = {ours: held["g_ema"][theirs] for theirs, ours in renamed(held["g_ema"], blocks).items()}
     if "latent_avg" in held:
         state["mapping.w_avg"] = held["latent_avg"]
@@ -117,24 +103,18 @@ def without_noise(G: Generator) -> Generator:
     return G
 
 
-def assert_close(found: Tensor, expected: Tensor) -> None:
-    limit = 1e-4 * max(1.0, float(expected.abs().max()))
-    torch.testing.assert_close(found[: len(expected)], expected, rtol=0, atol=limit)
-
-
-@pytest.mark.parametrize("name", [*NVLABS, *ROSINALITY])
-def test_the_authors_tensors_give_the_authors_images(name: str) -> None:
-    with np.load(PARITY / f"{name}.npz") as file:
-        held = {key: torch.from_numpy(file[key]) for key in file.files}
-    latent = torch.cat([held["in_z"], held["in_c"]], 1) if "in_c" in held else held["in_z"]
-    size = held["out_psi1_const"].shape[-1]
-    G = fitted(nvlabs(name) if name in NVLABS else rosinality(name, size.bit_length() - 2))
-    if "in_mean_latent" in held:
-        G.mapping.w_avg.copy_(held["in_mean_latent"][0])
-    assert_close(G.mapping(latent), held["out_w"])
+@pytest.mark.parametrize("file", [*NVLABS, *ROSINALITY])
+def test_the_authors_tensors_give_the_authors_images(file: str) -> None:
+    given = fixture(file)
+    latent = torch.cat([given.tensor(name) for name in ("in_z", "in_c") if name in given.arrays], 1)
+    size = given.arrays["out_psi1_const"].shape[-1]
+    G = fitted(nvlabs(file) if file in NVLABS else rosinality(file, size.bit_length() - 2))
+    if "in_mean_latent" in given.arrays:
+        G.mapping.w_avg.copy_(given.tensor("in_mean_latent")[0])
+    assert given.gives("out_w", G.mapping(latent))
     ways = {"out_psi1_const": (1.0, None), "out_psi0.7_const": (0.7, None), "out_psi0.5_cutoff3_const": (0.5, 3)}
-    checked = [key for key in held if key in ways]
-    assert len(checked) == (3 if name in NVLABS else 2)
+    checked = [key for key in given.arrays if key in ways]
+    assert len(checked) == (3 if file in NVLABS else 2)
     for key in checked:
-        assert_close(G.synthesis(truncated(G, latent, *ways[key])), held[key])
-    assert_close(without_noise(G)(latent), held["out_psi1_none"])
+        assert given.gives(key, G.synthesis(truncated(G, latent, *ways[key])))
+    assert given.gives("out_psi1_none", without_noise(G)(latent))
