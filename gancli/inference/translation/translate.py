@@ -84,7 +84,7 @@ def blend(gan: GAN[Any], name: str, share: float) -> None:
     known = published.find(name)
     if known is None or known.blends is None:
         able = ", ".join(model.name for model in published.MODELS if model.blends)
-        raise UserError(f"--denoise: only {able} can; leave it out")
+        raise UserError(f"--denoise works only with {able}; leave it out")
     other = load_model(find_model(known.blends))
     for own, its in zip(gan.parameters(), other.parameters(), strict=True):
         own.lerp_(its, 1 - share)
@@ -148,7 +148,8 @@ def attributes(given: str | None, count: int) -> Tensor:
     values = (given or "").split(",")
     if len(values) != count or not {*values} <= {"0", "1"}:
         example = ",".join(str(i % 2) for i in range(count))
-        raise UserError(f"--attributes {given or ''}: this model has {count}; give 0 or 1 for each, such as {example}")
+        said = "this model needs --attributes" if given is None else f"--attributes {given} does not fit this model"
+        raise UserError(f"{said}: give 0 or 1 for each of its {count}, such as {example}")
     return torch.tensor([[float(value) for value in values]])
 
 
