@@ -113,6 +113,14 @@ def test_a_model_of_one_size_says_which(cli: Cli) -> None:
     assert cli("translate", "full", "in.png", "--size", "32x32").code == 0
 
 
+def test_an_enlarger_is_given_no_smaller_size(cli: Cli) -> None:
+    """It was trained on crops, and for images of any size."""
+    assert cli("import", str(fixture("srgan-leftthomas_netG_epoch_4_100.pth").file), "--as", "x4").code == 0
+    Image.new("RGB", (200, 200), "teal").save("in.png")
+    done = cli("translate", "x4", "in.png")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_maps_of_labels_are_checked(cli: Cli) -> None:
     given = fixture("pix2pixHD-global.latest_net_G.pth")
     assert cli("import", str(given.file), "--as", "streets").code == 0
