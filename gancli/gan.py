@@ -100,7 +100,7 @@ class GAN(nn.Module, Generic[H]):
         self.hp, self.spec = hp, spec
 
     @classmethod
-    def dataset(cls, hp: Any, request: "Request") -> "Dataset[Any]":
+    def dataset(cls, hp: Any, request: Request) -> Dataset[Any]:
         """Open the training data; a variant may hide a part of it, such as labels."""
         del hp
         return cls.data.open(request)

@@ -50,7 +50,9 @@ def named(name: str, variant: str, frozen: int) -> Start:
     model = find_model(name)
     theirs = model.about.variant
     if Path(theirs).name != Path(variant).name:  # a user's .py file may have moved
-        raise UserError(f"--from {name}: it is a {printable(theirs)}, so only {printable(theirs)} can go on from it")
+        raise UserError(
+            f"--from {name}: it is a checkpoint of {printable(theirs)}: use gancli train {printable(theirs)}"
+        )
     return Start(Started(name, str(model.path.resolve()), model.fingerprint), model, frozen)
 
 
@@ -115,7 +117,9 @@ def check_options(start: Start, kind: type[GAN[Any]], hp: HParams, given: Mappin
         and not _fits(kind, dataclasses.replace(hp, **{**before, name: value}), about.spec, theirs)
     ]
     if not wrong:
-        raise UserError(f"--from {start.name}: this version of gancli builds other networks for its hyperparameters")
+        raise UserError(
+            f"--from {start.name}: this version of gancli builds other networks from its settings: start without it"
+        )
     said = "; ".join(f"{option_of(name)} {given[name]}, but its own is {before[name]}" for name in wrong)
     raise UserError(f"--from {start.name}: its networks have another shape: {printable(said)}: leave that out")
 
@@ -134,7 +138,7 @@ def _fits(kind: type[GAN[Any]], hp: HParams, spec: DataSpec, theirs: Mapping[str
 def _of_networks(gan: GAN[Any], theirs: Mapping[str, Tensor], *, given: bool = False) -> dict[str, Tensor]:
     """Return the tensors of the networks that both sides have: the GAN's own, or those given.
 
-    What is in no network is the state of a game, which begins anew.
+    What is in no network is the state of a game, which starts afresh.
     """
     both = _networks(gan) & {name.partition(".")[0] for name in theirs}
     return {k: v for k, v in (theirs if given else gan.state_dict()).items() if k.partition(".")[0] in both}
@@ -148,15 +152,15 @@ def _networks(gan: GAN[Any]) -> set[str]:
 
 
 def notes(start: Start, gan: GAN[Any]) -> list[str]:
-    """Return what the user should know: networks that begin anew, and labels that mean something else."""
+    """Return what the user should know: networks that start afresh, and labels that mean something else."""
     if start.model is None:
         return []
     said, path = [], start.model.path
     held = {name.partition(".")[0] for name in checkpoint.names(path, "gan") or checkpoint.names(path, "ema")}
     if new := sorted(_networks(gan) - held):
-        said.append(f"the checkpoint holds no {', '.join(new)}, which begins with random weights")
+        said.append(f"the checkpoint holds no {', '.join(new)}, which starts with random weights")
     if start.model.about.spec.classes != gan.spec.classes:
-        said.append("its classes are others: layers that see labels begin with the weights of those at the same place")
+        said.append("its classes differ: layers that see labels start with the weights of the class at the same place")
     return said
 
 

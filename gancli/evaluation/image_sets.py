@@ -152,7 +152,7 @@ class ImageFiles(ImageSet):
     def placed(self, size: int, share: Share = WHOLE) -> Placed:
         """Yield the images in order; an image of another size starts a new batch. Skip and report unreadable files.
 
-        Raise UserError if more than 1 % are unreadable and nobody wants that, or all.
+        Raise UserError if all are unreadable, or more than 1 % without `skip_broken`.
         """
         broken: list[str] = []
         places = [i for i in range(len(self.items)) if share.holds(i // size)]

@@ -46,5 +46,5 @@ class Pix2PixHD(GAN[HDHParams]):
         return self.hp.inputs - 1
 
     def draw(self, planes: Tensor) -> Tensor:
-        """Draw images from planes (N, labels + 1, H, W)."""
+        """Generate images from planes (N, labels + 1, H, W)."""
         return self.G(planes).float()

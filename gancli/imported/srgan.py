@@ -20,7 +20,7 @@ class SRGANHParams(HParams):
 class SRGAN(Enlarger[SRGANHParams]):
     """A residual network at the small size, then convolutions whose channels become pixels (section 2.1.1)."""
 
-    purpose = "enlarging photographs; the first one"
+    purpose = "enlarging photographs; the first GAN for it"
     hparams = SRGANHParams
 
     def __init__(self, hp: SRGANHParams, spec: DataSpec) -> None:

@@ -21,7 +21,7 @@ class StarHParams(HParams):
 
 
 class StarGAN(GAN[StarHParams]):
-    """One generator for all domains: it is told the attributes that the image shall have (section 3.1)."""
+    """One generator for all domains: it is told the attributes that the image should have (section 3.1)."""
 
     purpose = "changing attributes of faces"
     hparams = StarHParams

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from gancli.data.spec import DataSpec
+from gancli.errors import UserError
 from gancli.families.repainters import Repainter
 from gancli.hparams import HParams, hparam
 from gancli.nets.translators.ugatit import DOWN, AttentiveNet
@@ -27,3 +30,11 @@ class UGATIT(Repainter[AttentiveHParams]):
         super().__init__(hp, spec)
         places = 1 if hp.light else (spec.height >> DOWN) * (spec.width >> DOWN)
         self.G = AttentiveNet(hp.width, hp.blocks, places, spec.channels)
+
+    def translate(self, image: Tensor, direction: str) -> Tensor:
+        """Translate images (N, C, H, W); raise UserError for another size than the full form's."""
+        size = self.spec.height, self.spec.width
+        if not self.hp.light and image.shape[2:] != size:
+            said = f"{size[1]}x{size[0]}"
+            raise UserError(f"this model translates images of {said} only: give --size {said}")
+        return super().translate(image, direction)

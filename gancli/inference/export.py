@@ -1,7 +1,7 @@
 """Export a trained model for other programs: ONNX, or gancli's own safetensors with inference only."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,17 @@ def _to_onnx(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> E
     with atomic.replacing(out) as temporary:
         traced.save(str(temporary))
         session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
-        tried = tuple(torch.cat([one[:1]] * (TRIED + 1)) for one in inputs)  # another batch than was traced
-        with torch.no_grad():
-            expected = function(*tried)
-        (found,) = session.run(None, {name: one.numpy() for name, one in zip(names, tried)})
-    return Exported(out, float((torch.from_numpy(found) - expected).abs().max()), OPSET)
+        difference = _difference(session, function, dict(zip(names, inputs)))
+    return Exported(out, difference, OPSET)
+
+
+def _difference(session: Any, function: Callable[..., Tensor], inputs: Mapping[str, Tensor]) -> float:
+    """Return the largest difference between two programs' results, for another batch than was traced."""
+    tried = {name: torch.cat([one[:1]] * (TRIED + 1)) for name, one in inputs.items()}
+    with torch.no_grad():
+        expected = function(*tried.values())
+    (found,) = session.run(None, {name: one.numpy() for name, one in tried.items()})
+    return float((torch.from_numpy(found) - expected).abs().max())
 
 
 def _entry(

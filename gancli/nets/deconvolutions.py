@@ -19,7 +19,7 @@ class Deconvolutions(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Draw images in [-1, 1]."""
+        """Generate images in [-1, 1]."""
         x = z[:, :, None, None]
         for convolution, norm in zip(self.convolutions, self.norms):
             x = norm(convolution(x)).relu_()

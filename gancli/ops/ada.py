@@ -79,7 +79,7 @@ class _Draws:
         self._normal = dist.rows(lambda n: torch.randn(n, ways, 2, device=x.device), len(x))
 
     def does(self, way: str) -> bool:
-        """Whether a change is among the chosen ones at all."""
+        """Return whether a change is among the chosen ones at all."""
         return way in self._likely
 
     def chosen(self, way: str, extra: int = 0, p: Tensor | None = None) -> Tensor:

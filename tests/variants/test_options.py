@@ -110,6 +110,29 @@ def examples(name: str, per_class: int) -> int:
     return len(kind.dataset(kind.hparams(labels_per_class=per_class), Request("digits")).rows["label"])
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("dcgan", {"augment": "diffaugment", "mirror": True, "r1": 1.0, "r2": 1.0, "penalty_every": 1}),
+        ("r3gan", {"augment": "ada", "ada": "bgcfnc", "mirror": True}),
+        ("stylegan2", {"mirror": True, "r1_every": 1, "path_every": 1}),
+        ("stylegan3", {"kind": "r", "blur": 2.0, "r1_every": 1, "mirror": True}),
+        ("biggan", {"rotation": 0.5, "orthogonal": 1e-4, "log_singular_values": True, "attention": 8}),
+        ("sngan-proj", {"labels_per_class": 2}),
+        ("fastgan", {"augment": "diffaugment", "mirror": True}),
+    ],
+    ids=str,
+)
+def test_what_options_add_to_a_step_stays_on_its_device(name: str, options: dict[str, Any]) -> None:
+    """On meta tensors, one made on the CPU raises, as it would beside a GPU's; so does reading one back."""
+    small = make(name, n_critic=1, **options)
+    gan, batch = small.to("meta"), feed(small).at(0).map(lambda t: t.to("meta"))
+    gan.schedule(Clock(0, 0, TOTAL))
+    for turn in gan.play(batch, Clock(0, 0, TOTAL)):
+        torch.stack(list(turn.terms.values())).sum().backward()
+        gan.moved(turn.player, {**turn.terms, **turn.stats})
+
+
 @pytest.mark.parametrize("name", registry.names())
 def test_the_half_life_of_the_average_changes_it(name: str) -> None:
     gan = make(name)

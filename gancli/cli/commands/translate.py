@@ -43,7 +43,7 @@ def command(
         int | None, typer.Option(help="Seed for the model's noise (dropout); default: no noise.", min=0)
     ] = None,
     attributes: Annotated[
-        str | None, typer.Option(help="Attributes that the image shall have, such as 1,0,0,1,0 (StarGAN).")
+        str | None, typer.Option(help="Attributes that the image should have, such as 1,0,0,1,0 (StarGAN).")
     ] = None,
     denoise: Annotated[
         float | None,

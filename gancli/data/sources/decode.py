@@ -73,7 +73,7 @@ def decode(
 ) -> Pictures:
     """Decode every item to one size and number of channels, once: the result is cached under `key`.
 
-    Unreadable items are skipped and named; raise UserError if they are more than 1 % and nobody wants that, or all.
+    Unreadable items are skipped and named; raise UserError if they are all, or more than 1 % without `skip_broken`.
     """
     entry = cache.entry("images", key, wanted.size, wanted.channels)
     found = entry.read(_read)

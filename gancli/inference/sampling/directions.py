@@ -159,8 +159,10 @@ def _style_weights(gan: GAN[Any], layers: tuple[int, ...]) -> Tensor:
         w = w + torch.randn_like(w)  # so that each layer's style can be told from the others'
     found: dict[nn.Module, None] = {}
 
-    def hook(layer: nn.Module, given: Any, _out: Any) -> None:
-        if given and isinstance(given[0], Tensor) and any(torch.equal(given[0], w[:, i]) for i in layers):
+    def hook(layer: nn.Module, given: Any, out: Any) -> None:
+        if not (given and isinstance(given[0], Tensor) and isinstance(out, Tensor) and out.dim() == 2):
+            return  # what turns w into maps holds such a layer
+        if any(torch.equal(given[0], w[:, i]) for i in layers):
             found[layer] = None
 
     _hooked(gan, hook, lambda: cast(Any, gan).synthesise(w))
@@ -209,7 +211,7 @@ def _file(model: Model, name: str) -> Path:
     folder = model.path.parent
     folder = folder.parent / FOLDER if folder.name == CHECKPOINTS else folder / f"{model.path.stem}.{FOLDER}"
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,60}", name):
-        raise UserError(f"the name of a direction has letters, digits, - and _, and begins with a letter; not '{name}'")
+        raise UserError(f"'{name}' cannot name a direction: give letters, digits, - and _; it begins with a letter")
     check_folder(folder)  # a link in a run folder of others would lead elsewhere
     return folder / f"{name}{SUFFIX}"
 

@@ -55,4 +55,4 @@ def _keep(entry: cache.Entry, buffers: dict[str, Tensor]) -> None:
             (draft.path / FILE).write_bytes(values.tobytes())
             draft.seal({"names": list(buffers)})
     except cache.Full as error:  # they can still be used
-        warn(f"what prepares the model for its truncation was not cached: {error}")
+        warn(f"the statistics for this truncation were not cached: {error}")

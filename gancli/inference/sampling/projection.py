@@ -5,6 +5,7 @@ from several starts, in z, w or w+, and with a distance that needs no network's 
 """
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,7 +177,11 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with (
+            warnings.catch_warnings(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            warnings.filterwarnings("ignore", message="(?i).*deterministic")  # where torch knows no such kernel
             yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])

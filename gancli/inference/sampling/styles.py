@@ -70,7 +70,8 @@ def steered(gan: GAN[Any], z: Tensor, psi: float | None, layers: str | None = No
     """
     if layers is not None and (psi is None or not truncates_styles(gan)):
         raise UserError(
-            f"--layers {layers}: layers are chosen for --mix, or for a --truncation of styles; leave it out"
+            f"--layers {layers}: layers are chosen for --mix, for directions, or for a --truncation of styles; "
+            "leave it out"
         )
     if psi is None or not truncates_styles(gan):
         return z

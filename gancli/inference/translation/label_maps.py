@@ -1,6 +1,6 @@
 """Maps of labels: grey images, whose values are the labels."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from gancli.capabilities import DrawsLabels
 from gancli.errors import UserError
+from gancli.gan import GAN
 from gancli.images.pixels import painted
 from gancli.inference.translation import tiles
 from gancli.inference.translation.pipeline import Draw
@@ -19,7 +20,7 @@ def drawing(gan: DrawsLabels, size: str | None) -> Draw:
     """Return the function that generates an image from a map of labels, whole: no tile knows what is beyond it."""
     if size is not None:
         raise UserError("--size would mix the labels of a map: resize it yourself, without interpolation")
-    device = next(iter(_module(gan).parameters())).device
+    device = cast(GAN[Any], gan).device
 
     @torch.inference_mode()
     def draw(picture: Image.Image) -> Image.Image:
@@ -31,17 +32,13 @@ def drawing(gan: DrawsLabels, size: str | None) -> Draw:
     return draw
 
 
-def _module(gan: Any) -> torch.nn.Module:
-    return gan
-
-
 def read(picture: Image.Image, labels: int) -> Tensor:
     """Read the labels (H, W) of a grey image; raise UserError for colours, and for labels that the model lacks."""
     channels = np.asarray(picture.convert("RGB"))
     if (channels != channels[..., :1]).any():
         raise UserError("it has colours: a map of labels is a grey image, whose values are the labels")
     if channels.max() >= labels:
-        raise UserError(f"it has the label {channels.max()}, and the model knows 0 to {labels - 1}")
+        raise UserError(f"it has the label {channels.max()}, but the model knows 0 to {labels - 1}")
     return torch.from_numpy(channels[..., 0].astype(np.int64))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gancli.capabilities import Changes, DrawsLabels, Enlarges, Fills, Translates
 from gancli.checkpoints import published
-from gancli.checkpoints.find import find_model, only_published
+from gancli.checkpoints.find import Model, find_model, only_published
 from gancli.checkpoints.load import load_model
 from gancli.checkpoints.published_models import Published
 from gancli.errors import UserError
@@ -56,21 +56,31 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
     jobs = plan(request, model.name)
     found = Sorted(jobs, [], {}) if request.overwrite else sort(jobs)
-    about = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
-    about |= {"direction": request.direction, "mask": request.mask, "seed": request.seed}
-    about |= {"attributes": request.attributes, "denoise": request.denoise}
     written, failed = [], dict(found.taken)
-    for job, outcome in pipeline(found.open, request, measured, about):
+    for job, outcome in pipeline(found.open, request, measured, _about(request, model)):
         if outcome is None:
             written += [job.out] if job.out else []
         else:
             failed[job.name] = outcome
         if progress:
             progress(len(written) + len(failed), len(found.open) + len(found.taken))
+    hint = _hint(gan, model.name, request, max(sides, default=0))
+    return Done(written, [job.out for job in found.done if job.out], failed, hint)
+
+
+def _about(request: TranslationRequest, model: Model) -> dict[str, Any]:
+    """Return what an output's metadata say, apart from its source."""
+    asked = {name: getattr(request, name) for name in ("direction", "mask", "seed", "attributes", "denoise")}
+    return {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint} | asked
+
+
+def _hint(gan: GAN[Any], name: str, request: TranslationRequest, largest: int) -> str | None:
+    """Return the size to give for images much larger than a model was trained on, unless any size suits it."""
     known = min(gan.spec.height, gan.spec.width)
-    larger = request.mask is None and request.size is None and max(sides, default=0) >= 2 * known
-    hint = f"{model.name} was trained at {known} pixels per side: --size {known} may look better"
-    return Done(written, [job.out for job in found.done if job.out], failed, hint if larger else None)
+    fixed = request.mask is not None or request.size is not None or isinstance(gan, Enlarges | DrawsLabels)
+    if fixed or largest < 2 * known:
+        return None
+    return f"{name} was trained at {known} pixels per side: --size {known} may look better"
 
 
 # ------------------------------------------------------------------------------------------------ the model
@@ -85,7 +95,7 @@ def blend(gan: GAN[Any], name: str, share: float) -> None:
     known = published.find(name)
     if known is None or known.blends is None:
         able = ", ".join(model.name for model in published.MODELS if model.blends)
-        raise UserError(f"--denoise: only {able} can; leave it out")
+        raise UserError(f"--denoise works only with {able}; leave it out")
     other = load_model(find_model(known.blends))
     for own, its in zip(gan.parameters(), other.parameters(), strict=True):
         own.lerp_(its, 1 - share)
@@ -149,7 +159,8 @@ def attributes(given: str | None, count: int) -> Tensor:
     values = (given or "").split(",")
     if len(values) != count or not {*values} <= {"0", "1"}:
         example = ",".join(str(i % 2) for i in range(count))
-        raise UserError(f"--attributes {given or ''}: this model has {count}; give 0 or 1 for each, such as {example}")
+        said = "this model needs --attributes" if given is None else f"--attributes {given} does not fit this model"
+        raise UserError(f"{said}: give 0 or 1 for each of its {count}, such as {example}")
     return torch.tensor([[float(value) for value in values]])
 
 

@@ -69,7 +69,7 @@ class AnimeNet(nn.Module):
         self.out_layer = nn.Sequential(nn.Conv2d(first, channels, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Draw."""
+        """Translate."""
         half = self.block_a(x)
         h = _resized(self.block_c(self.block_b(half)), half)
         return torch.tanh(self.out_layer(self.block_e(_resized(self.block_d(h), x))))

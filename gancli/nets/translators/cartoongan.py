@@ -44,7 +44,7 @@ class CartoonNet(nn.Module):
             self.add_module(name, layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Draw."""
+        """Translate."""
         x = torch.relu(self._run(_padded(x.flip(1), 3), "conv01_1", "in01_1"))
         for name in ("02", "03"):
             x = torch.relu(self._run(x, f"conv{name}_1", f"conv{name}_2", f"in{name}_1"))

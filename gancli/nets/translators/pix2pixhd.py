@@ -18,7 +18,7 @@ class GlobalNet(nn.Module):
         self.decoder = Decoder(channels, width, down=down)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Draw."""
+        """Generate images."""
         return self.decoder(self.encoder(x))
 
     def features(self, x: Tensor) -> Tensor:
@@ -45,6 +45,6 @@ class LocalNet(nn.Module):
         self.decoder = Decoder(channels, width, local, down=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Draw."""
+        """Generate images."""
         half = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
         return self.decoder(self.encoder(x) + self.coarse.features(half))

@@ -69,7 +69,7 @@ class SPADENet(nn.Module):
         self.conv_img = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Draw."""
+        """Generate images."""
         height, width = labels.shape[2:]
         x = self.fc(F.interpolate(labels, (height >> self.steps, width >> self.steps), mode="nearest"))
         x = self.G_middle_0(_doubled(self.head_0(x, labels)), labels)

@@ -15,7 +15,9 @@ from gancli.checkpoints.find import Model
 from gancli.checkpoints.importers.convert import convert
 from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.load import load_model
+from gancli.data.spec import DataSpec
 from gancli.images.pixels import to_floats
+from gancli.imported.ugatit import UGATIT, AttentiveHParams
 from gancli.inference.translation import label_maps
 from tests.conftest import Cli
 from tests.parity import Fixture, fixture
@@ -99,6 +101,24 @@ def test_an_enlarger_enlarges_colours_and_alpha(cli: Cli) -> None:
     assert cli("translate", "x4", "in.png", "--compare", "--overwrite").code == 0
     with Image.open("in.x4.png") as both:
         assert both.size == (192, 80)
+
+
+def test_a_model_of_one_size_says_which(cli: Cli) -> None:
+    made = UGATIT(AttentiveHParams(width=4, blocks=1, light=False), DataSpec(3, 32, 32)).state_dict()
+    torch.save({"genA2B": {name.removeprefix("G."): tensor for name, tensor in made.items()}}, "full.pt")
+    assert cli("import", "full.pt", "--as", "full").code == 0
+    Image.new("RGB", (40, 48), "teal").save("in.png")
+    done = cli("translate", "full", "in.png")
+    assert (done.code, "give --size 32x32" in done.err) == (2, True), done.err
+    assert cli("translate", "full", "in.png", "--size", "32x32").code == 0
+
+
+def test_an_enlarger_is_given_no_smaller_size(cli: Cli) -> None:
+    """It was trained on crops, and for images of any size."""
+    assert cli("import", str(fixture("srgan-leftthomas_netG_epoch_4_100.pth").file), "--as", "x4").code == 0
+    Image.new("RGB", (200, 200), "teal").save("in.png")
+    done = cli("translate", "x4", "in.png")
+    assert (done.code, done.err) == (0, "")
 
 
 def test_maps_of_labels_are_checked(cli: Cli) -> None:
