@@ -29,9 +29,10 @@ def find_model(model: str, *, best: bool = False) -> Model:
     return _opened(local(model, best=best) or _published(model))
 
 
-def only_published(model: str) -> bool:
-    """Return whether MODEL names no file or run on this machine, but a published model: all of these translate."""
-    return local(model) is None and published.find(model) is not None
+def only_published(model: str) -> str | None:
+    """Return what MODEL does if it names no file or run on this machine, but a published model; None for others."""
+    known = published.find(model) if local(model) is None else None
+    return known.does if known else None
 
 
 def find_local(model: str) -> Model:

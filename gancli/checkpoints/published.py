@@ -89,7 +89,7 @@ def _convert(model: Published, source: Path, converted: Path) -> None:
         if not found.startswith(wanted):
             accept = "" if model.sha256 else f"; delete {note} if the new file is right"
             raise UserError(f"its sha256 is {found}, but {model.name} had {wanted} before{accept}")
-        convert(source, converted, Asked(model.name), {"licence": model.licence})
+        convert(source, converted, Asked(model.name, classes=model.classes), {"licence": model.licence})
     except UserError as error:
         source.unlink(missing_ok=True)
         raise UserError(f"{source} was removed: {error}") from None

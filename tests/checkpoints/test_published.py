@@ -25,6 +25,7 @@ from gancli.nets.enlargers.srvgg import CompactNet
 from gancli.system import cache, download
 from tests.checkpoints.renditions import ResNet, rendition
 from tests.conftest import Cli
+from tests.parity import fixture
 
 
 class Server(ThreadingHTTPServer):
@@ -124,6 +125,14 @@ def test_a_published_name_is_fetched_once_and_converted(server: Server, cli: Cli
     asked = len(Handler.asked)
     assert cli("info", "horse2zebra").code == 0
     assert len(Handler.asked) == asked
+
+
+def test_a_published_generator_is_sampled(server: Server, cli: Cli) -> None:
+    server.files["/stylegan2-ada-pytorch/pretrained/ffhq.pkl"] = fixture("sg2ada-uncond32.pkl").file.read_bytes()
+    done = cli("sample", "stylegan2-ada-ffhq", "-n", "1", "--seed-scheme", "nvlabs", "--out", "x.png")
+    assert done.code == 0, done.err
+    assert "stylegan2-ada-ffhq: Nvidia Source Code License: non-commercial" in done.err
+    assert "non-commercial" in cli("info", "stylegan2-ada-ffhq").out
 
 
 def test_what_a_killed_conversion_left_goes(cli: Cli, server: Server, tmp_path: Path) -> None:
@@ -234,8 +243,11 @@ def test_a_missing_file_and_an_ambiguous_name(server: Server, cli: Cli) -> None:
 def test_they_are_listed(server: Server, cli: Cli) -> None:
     lines = cli("list", "--published").out.splitlines()
     assert f"{server.url}/cyclegan/pretrained_models/horse2zebra.pth" == lines[5].split()[1]
-    assert [line for line in lines if not line.startswith(" ")] == ["gancli translate MODEL …"] * 2
-    assert len(lines) == len(published.names()) + 2
+    assert [line for line in lines if not line.startswith(" ")] == [
+        *["gancli translate MODEL …"] * 2,
+        "gancli sample MODEL …",
+    ]
+    assert len(lines) == len(published.names()) + 3
     listed = json.loads(cli("list", "--published", "--json").out)
     assert list(listed) == published.names()
     assert not Handler.asked  # nothing is fetched for it

@@ -16,7 +16,7 @@ def command(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(help="Size of the model's images, WIDTHxHEIGHT or N, where the file does not hold it (SPADE)."),
+        typer.Option(help="Size of the model's images, WIDTHxHEIGHT or N, where the file does not hold it."),
     ] = None,
     doublings: Annotated[
         int | None,
@@ -24,7 +24,7 @@ def command(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="Names of the classes, with commas, where a label follows the noise (DCGAN)."),
+        typer.Option(help="Names of the classes, with commas, where the file has labels."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

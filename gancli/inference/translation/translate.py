@@ -40,8 +40,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
     Raise UserError if there is nothing to translate, or the model is not a translator.
     """
-    if only_published(request.model):
-        _check_before_download(request)
+    if does := only_published(request.model):
+        _check_before_download(request, does)
     model = find_model(request.model)
     gan = load_model(model)
     if request.denoise is not None:
@@ -152,8 +152,10 @@ def attributes(given: str | None, count: int) -> Tensor:
     return torch.tensor([[float(value) for value in values]])
 
 
-def _check_before_download(request: TranslationRequest) -> None:
-    """Raise UserError for what no published model can do, and if there is nothing to translate."""
+def _check_before_download(request: TranslationRequest, does: str) -> None:
+    """Raise UserError for what a published model that does this cannot, and if there is nothing to translate."""
+    if does == "sample":
+        raise UserError(f"{request.model} does not translate images: try `gancli sample`")
     if request.mask is not None:
         raise UserError(f"--mask: {request.model} does not fill holes; leave it out")
     jobs = plan(request, request.model)
