@@ -6,9 +6,11 @@ The architecture is recognised from the names and shapes of the tensors, never f
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import gancli
 from gancli import registry
@@ -50,6 +52,8 @@ IMPORTERS: tuple[Importer, ...] = (
     nvlabs_stylegan3, nvlabs_stylegan2, nvlabs_tensorflow, rosinality_stylegan2, rosinality_stylegan, lernapparat,
     r3gan, gan_zoo_progan, dcgan,
 )  # fmt: skip
+# what reading a file of other tensors than its names promise raises
+DAMAGED = (LookupError, ValueError, TypeError, ArithmeticError, RuntimeError, StopIteration)
 
 
 def import_file(file: Path, asked: Asked) -> Path:
@@ -114,20 +118,27 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
     try:
         found = reader.convert(state, asked)
         kind = registry.load(found.variant)
-        gan = kind(kind.hparams(**found.hparams), found.spec)
+        hp = kind.hparams(**found.hparams)
+        with torch.device("meta"):  # no memory is taken for sizes that a file only claims
+            shapes = kind(hp, found.spec)
     except UserError:
         raise
-    except (KeyError, IndexError, ValueError, StopIteration, RuntimeError) as error:
+    except DAMAGED as error:
         raise _misfit(file, reader, f"it lacks {printable(str(error))}") from None
     names = {*kind.served, *(name.partition(".")[0] for name in found.tensors)}
-    own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in names}
-    own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}
-    both = {**own, **found.tensors}
-    wrong = [k for k in both if k not in own or k not in found.tensors or own[k].shape != found.tensors[k].shape]
-    if wrong:
+    if wrong := _wrong(shapes, names, found.tensors):
         raise _misfit(file, reader, f"{printable(wrong[0])} does not fit")
+    gan = kind(hp, found.spec)
     gan.load_state_dict(found.tensors, strict=False)
     return pruned(gan, without={*kind.judges} - names), found.variant  # a D that was not in the file knows nothing
+
+
+def _wrong(gan: GAN[Any], networks: Collection[str], tensors: State) -> list[str]:
+    """Name the tensors of some networks that are missing, have other shapes, or are too many."""
+    own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in networks}
+    own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}
+    both = {**own, **tensors}
+    return [k for k in both if k not in own or k not in tensors or own[k].shape != tensors[k].shape]
 
 
 def _misfit(file: Path, reader: Importer, why: str) -> UserError:

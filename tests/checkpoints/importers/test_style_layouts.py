@@ -198,3 +198,22 @@ def test_a_network_in_itself_ends(tmp_path: Path) -> None:
     net.__dict__["components"] = {f"part{i}": net for i in range(50)}
     with pytest.raises(UserError, match="not a supported generator"):
         imported((net,), tmp_path)
+
+
+CLAIMS = {  # a name, and what stands there instead
+    "a width beyond all memory": ("synthesis.b8.conv1.weight", torch.zeros(10**7, 0, 3, 3)),
+    "a number in place of a matrix": ("mapping.fc1.weight", torch.zeros(())),
+    "no latent": ("mapping.fc0.weight", torch.zeros(5, 0)),
+    "another resolution": ("synthesis.b12345678901.conv1.weight", torch.zeros(4, 4, 3, 3)),
+    "no mean style": ("mapping.w_avg", None),
+    "a layer that is not known": ("synthesis.b8.skip.weight", torch.zeros(4, 4, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_a_file_only_claims_is_refused(claim: str, tmp_path: Path) -> None:
+    name, tensor = CLAIMS[claim]
+    state = stylegan2.Generator(6, 5, 2, [4, 4], DataSpec(3, 8, 8)).state_dict()
+    held = {key: value for key, value in (state | {name: tensor}).items() if value is not None}
+    with pytest.raises(UserError):
+        imported({"G_ema": held}, tmp_path)
