@@ -5,7 +5,6 @@ from pathlib import Path
 
 from gancli.checkpoints import checkpoint, published
 from gancli.checkpoints.about import About
-from gancli.checkpoints.published_models import Published
 from gancli.checkpoints.run_folder import CHECKPOINTS, RUNS, Folder, runs
 from gancli.errors import UserError, missing
 
@@ -30,9 +29,10 @@ def find_model(model: str, *, best: bool = False) -> Model:
     return _opened(local(model, best=best) or _published(model))
 
 
-def only_published(model: str) -> Published | None:
-    """Return the published model that MODEL names, unless it names a file or a run on this machine."""
-    return published.find(model) if local(model) is None else None
+def only_published(model: str) -> str | None:
+    """Return what MODEL does if it names no file or run on this machine, but a published model; None for others."""
+    known = published.find(model) if local(model) is None else None
+    return known.does if known else None
 
 
 def find_local(model: str) -> Model:

@@ -98,7 +98,7 @@ def _convert(model: Published, source: Path, converted: Path) -> None:
     files = _files(model, source)
     try:
         hashes = {_note(path): _checked(model, path, known) for _, path, known in files}
-        convert(source, converted, Asked(model.name), {"licence": model.licence})
+        convert(source, converted, Asked(model.name, classes=model.classes), {"licence": model.licence})
     except UserError as error:
         for _, path, _ in files:
             path.unlink(missing_ok=True)

@@ -127,6 +127,14 @@ def test_a_published_name_is_fetched_once_and_converted(server: Server, cli: Cli
     assert len(Handler.asked) == asked
 
 
+def test_a_published_generator_is_sampled(server: Server, cli: Cli) -> None:
+    server.files["/stylegan2-ada-pytorch/pretrained/ffhq.pkl"] = fixture("sg2ada-uncond32.pkl").file.read_bytes()
+    done = cli("sample", "stylegan2-ada-ffhq", "-n", "1", "--seed-scheme", "nvlabs", "--out", "x.png")
+    assert done.code == 0, done.err
+    assert "stylegan2-ada-ffhq: Nvidia Source Code License: non-commercial" in done.err
+    assert "non-commercial" in cli("info", "stylegan2-ada-ffhq").out
+
+
 def test_what_a_killed_conversion_left_goes(cli: Cli, server: Server, tmp_path: Path) -> None:
     torch.save(ResNet(1, 1).state_dict(), tmp_path / "net.pth")
     server.files["/cyclegan/pretrained_models/horse2zebra.pth"] = (tmp_path / "net.pth").read_bytes()

@@ -25,6 +25,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         (("translate", "horse2zebra", "photos/000.png", "--mask", "0,0,4,4"), "does not fill holes"),
         (("translate", "biggan-deep-128", "photos/000.png"), "does not translate images: try `gancli sample`"),
         (("sample", "sat2map"), "is ambiguous"),
+        (("translate", "stylegan2-ada-ffhq", "photos"), "does not translate images: try `gancli sample`"),
+        (("classify", "stylegan3-t-ffhq-1024x1024", "photos"), "has no classifier head"),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
 )
@@ -48,10 +50,8 @@ def test_a_run_of_that_name_goes_first(cli: Cli) -> None:
 
 def test_what_it_can_do_is_fetched(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(
-        published, "fetch_checkpoint", lambda model: asked.append((model.family, model.name)) or Path("nowhere")
-    )
+    monkeypatch.setattr(published, "fetch_checkpoint", lambda model: asked.append(model.full) or Path("nowhere"))
     noise_images(Path("photos"), 1)
     cli("translate", "horse2zebra", "photos/000.png", "missing.png")
     cli("info", "horse2zebra")
-    assert [model.full for (model,) in asked] == ["cyclegan/horse2zebra"] * 2
+    assert asked == ["cyclegan/horse2zebra"] * 2

@@ -6,9 +6,11 @@ The architecture is recognised from the names and shapes of the tensors, never f
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import gancli
 from gancli import registry
@@ -42,7 +44,7 @@ from gancli.gan import GAN
 from gancli.system import atomic
 from gancli.system.digests import sha256_of
 from gancli.system.untrusted.door import printable, reason
-from gancli.system.untrusted.networks import UNFIT, bounded
+from gancli.system.untrusted.networks import bounded
 
 # the first that knows a file reads it
 IMPORTERS: tuple[Importer, ...] = (
@@ -50,6 +52,8 @@ IMPORTERS: tuple[Importer, ...] = (
     nvlabs_stylegan3, nvlabs_stylegan2, nvlabs_tensorflow, rosinality_stylegan2, rosinality_stylegan, lernapparat,
     r3gan, gan_zoo_progan, dcgan, biggan_ajbrock, biggan_huggingface, studiogan, mimicry, sngan_projection,
 )  # fmt: skip
+# what reading a file of other tensors than its names promise raises
+DAMAGED = (LookupError, ValueError, TypeError, ArithmeticError, RuntimeError, StopIteration)
 
 
 def import_file(file: Path, asked: Asked) -> Path:
@@ -113,30 +117,32 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
         raise UserError(f"{file} is not a supported generator: its tensors are {named} …; supported are {known}")
     try:
         found = reader.convert(state, dataclasses.replace(asked, file=file))
+        kind = registry.load(found.variant)
+        hp = kind.hparams(**found.hparams)
+        found.spec.check(MOST)
+        with torch.device("meta"):  # no memory is taken for sizes that a file only claims
+            shapes = kind(hp, found.spec)
     except UserError:
         raise
     except (KeyError, IndexError, ValueError, StopIteration) as error:
         raise _misfit(file, reader, f"it lacks {printable(str(error))}") from None
-    except (RuntimeError, ArithmeticError) as error:  # torch's, where shapes do not fit each other
-        raise _misfit(file, reader, reason(error)) from None
-    kind = registry.load(found.variant)
-    try:
-        with bounded(sum(tensor.nbytes for tensor in state.values())):
-            found.spec.check(MOST)
-            gan = kind(kind.hparams(**found.hparams), found.spec)
-    except UserError:
-        raise
-    except UNFIT as error:
+    except DAMAGED as error:  # torch's too, where shapes do not fit each other
         raise _misfit(file, reader, reason(error)) from None
     names = {*kind.served, *(name.partition(".")[0] for name in found.tensors)}
-    own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in names}
-    own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}
-    both = {**own, **found.tensors}
-    wrong = [k for k in both if k not in own or k not in found.tensors or own[k].shape != found.tensors[k].shape]
-    if wrong:
+    if wrong := _wrong(shapes, names, found.tensors):
         raise _misfit(file, reader, f"{printable(wrong[0])} does not fit")
+    with bounded(sum(tensor.nbytes for tensor in state.values())):
+        gan = kind(hp, found.spec)
     gan.load_state_dict(found.tensors, strict=False)
     return pruned(gan, without={*kind.judges} - names), found.variant  # a D that was not in the file knows nothing
+
+
+def _wrong(gan: GAN[Any], networks: Collection[str], tensors: State) -> list[str]:
+    """Name the tensors of some networks that are missing, have other shapes, or are too many."""
+    own = {name: tensor for name, tensor in gan.state_dict().items() if name.partition(".")[0] in networks}
+    own = {name: tensor for name, tensor in own.items() if not name.endswith(".num_batches_tracked")}
+    both = {**own, **tensors}
+    return [k for k in both if k not in own or k not in tensors or own[k].shape != tensors[k].shape]
 
 
 def _misfit(file: Path, reader: Importer, why: str) -> UserError:

@@ -16,7 +16,7 @@ def command(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(help="Size of the model's images, WIDTHxHEIGHT or N, where the file does not hold it (SPADE)."),
+        typer.Option(help="Size of the model's images, WIDTHxHEIGHT or N, where the file does not hold it."),
     ] = None,
     doublings: Annotated[
         int | None,

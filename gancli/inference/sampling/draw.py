@@ -52,8 +52,7 @@ def origin_of(model: Model) -> dict[str, Any]:
 
 def load_sampler(name: str, best: bool) -> tuple[Model, GAN[Any]]:
     """Load a model that generates from latents; raise UserError for any other model."""
-    known = only_published(name)
-    if known and known.does != "sample":  # before it is downloaded
+    if only_published(name) not in (None, "sample"):  # before it is downloaded
         raise UserError(f"{name} does not generate images from latents: try `gancli translate`")
     model = find_model(name, best=best)
     gan = load_model(model)

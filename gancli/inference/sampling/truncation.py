@@ -51,8 +51,8 @@ def refusal(kind: type[GAN[Any]], networks: Collection[str]) -> str | None:
     if hasattr(kind, "truncated") or steers(kind) or all(name in networks for name in kind.judges):
         return None
     return (
-        "the checkpoint holds no discriminator, because an older gancli wrote it: continue the run with "
-        "gancli train --resume to write a newer one"
+        "the checkpoint holds no discriminator, as it was imported, or an older gancli wrote it, whose run "
+        "gancli train --resume continues with a newer one"
     )
 
 

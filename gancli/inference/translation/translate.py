@@ -13,7 +13,6 @@ from gancli.capabilities import Changes, DrawsLabels, Enlarges, Fills, Translate
 from gancli.checkpoints import published
 from gancli.checkpoints.find import Model, find_model, only_published
 from gancli.checkpoints.load import load_model
-from gancli.checkpoints.published_models import Published
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import roundtrip
@@ -41,8 +40,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 
     Raise UserError if there is nothing to translate, or the model is not a translator.
     """
-    if known := only_published(request.model):
-        _check_before_download(request, known)
+    if does := only_published(request.model):
+        _check_before_download(request, does)
     model = find_model(request.model)
     gan = load_model(model)
     if request.denoise is not None:
@@ -164,9 +163,9 @@ def attributes(given: str | None, count: int) -> Tensor:
     return torch.tensor([[float(value) for value in values]])
 
 
-def _check_before_download(request: TranslationRequest, model: Published) -> None:
-    """Raise UserError for what a published model cannot do, and if there is nothing to translate."""
-    if model.does == "sample":
+def _check_before_download(request: TranslationRequest, does: str) -> None:
+    """Raise UserError for what a published model that does this cannot, and if there is nothing to translate."""
+    if does == "sample":
         raise UserError(f"{request.model} does not translate images: try `gancli sample`")
     if request.mask is not None:
         raise UserError(f"--mask: {request.model} does not fill holes; leave it out")

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from gancli import registry
+from gancli.checkpoints import fine_tuning
 from gancli.checkpoints.importers.convert import to_gan
 from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.importers.reading.state_dict import read_state_dict
@@ -174,13 +176,44 @@ def test_names_of_classes_are_as_many_as_the_file_has(tmp_path: Path) -> None:
         imported({"G_ema": net.state_dict()}, tmp_path, classes=ABC[:2])
 
 
-def test_training_goes_on_from_an_imported_generator(cli: Cli, tmp_path: Path) -> None:
+def test_training_goes_on_from_an_imported_generator(cli: Cli) -> None:
     """With a D made anew, which the file did not hold: an imported model is never rated by one that knows nothing."""
-    net = layouts.unlike(progan.Generator(6, [8, 8, 4], DataSpec(3, 16, 16), first=2))
+    spec = DataSpec(3, 16, 16)
+    net = layouts.unlike(progan.Generator(6, [8, 8, 4], spec, first=2))
     torch.save({"avgG": layouts.gan_zoo(net.state_dict())}, "theirs.pth")
     assert cli("import", "theirs.pth", "--as", "zoo").code == 0
     done = cli("sample", "zoo", "--truncation", "0.5")
     assert (done.code, "holds no discriminator" in done.err) == (2, True), done.err
-    words = ("--from", "zoo", "--size", "16", "--batch", "2", "--steps", "0", "--out", "runs/on", "--quiet")
-    done = cli("train", "progan", *words)
-    assert done.code == 0, done.err
+    start, kind = fine_tuning.named("zoo", "progan", 0), registry.load("progan")
+    gan: Any = kind(kind.hparams(**fine_tuning.hyperparameters(start, kind)), spec)
+    fine_tuning.check_options(start, kind, gan.hp, {})
+    fine_tuning.begin(start, gan)
+    assert alike(gan, net, 6)
+    assert "holds no D, which begins with random weights" in fine_tuning.notes(start, gan)[0]
+
+
+def test_a_network_in_itself_ends(tmp_path: Path) -> None:
+    """It is told that its tensors are not known, after no time."""
+    net = layouts.network([], {})
+    net.__dict__["components"] = {f"part{i}": net for i in range(50)}
+    with pytest.raises(UserError, match="not a supported generator"):
+        imported((net,), tmp_path)
+
+
+CLAIMS = {  # a name, and what stands there instead
+    "a width beyond all memory": ("synthesis.b8.conv1.weight", torch.zeros(10**7, 0, 3, 3)),
+    "a number in place of a matrix": ("mapping.fc1.weight", torch.zeros(())),
+    "no latent": ("mapping.fc0.weight", torch.zeros(5, 0)),
+    "another resolution": ("synthesis.b12345678901.conv1.weight", torch.zeros(4, 4, 3, 3)),
+    "no mean style": ("mapping.w_avg", None),
+    "a layer that is not known": ("synthesis.b8.skip.weight", torch.zeros(4, 4, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_a_file_only_claims_is_refused(claim: str, tmp_path: Path) -> None:
+    name, tensor = CLAIMS[claim]
+    state = stylegan2.Generator(6, 5, 2, [4, 4], DataSpec(3, 8, 8)).state_dict()
+    held = {key: value for key, value in (state | {name: tensor}).items() if value is not None}
+    with pytest.raises(UserError):
+        imported({"G_ema": held}, tmp_path)

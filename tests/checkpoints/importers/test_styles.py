@@ -118,7 +118,7 @@ def test_seeds_of_nvlabs_give_its_images(file: str, cli: Cli) -> None:
     assert cli("import", str(given.file), "--as", "theirs").code == 0
     seeds = given.config["seeds"]
     name = next(name for name in given.arrays if name.startswith("out_psi0.7"))
-    for at, image in enumerate(given.arrays[name]):
+    for at, image in enumerate(given.arrays[name][:2]):
         words = ["--seeds", str(seeds[at]), "--truncation", "0.7", "--seed-scheme", "nvlabs", "--out", "x.png"]
         if "in_c" in given.arrays:
             words += ["--class", str(given.arrays["in_c"][at].argmax())]

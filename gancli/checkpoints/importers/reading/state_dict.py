@@ -48,10 +48,8 @@ def _plain(name: str) -> str:
 
 def _state(held: Any, file: Path) -> State:
     """Unwrap a state dict; a file may be wrapped in itself, so the depth is limited."""
-    several = isinstance(held, tuple) and bool(held) and all(map(tensorflow.is_network, held))
-    held = held[-1] if several else held  # after G and D, the averaged G
-    if tensorflow.is_network(held):
-        return tensorflow.tensors(held)
+    if (found := tensorflow.tensors(held)) is not None:
+        return found
     beside: State = {}
     for _ in range(MOST_WRAPPERS):
         inner = _inner(held)
