@@ -6,6 +6,7 @@ import pickle
 import pickletools
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 
@@ -126,7 +127,8 @@ def spoiled_pth(content: bytes, dice: Dice, *_: object) -> bytes:
 def spoiled_state(content: bytes, dice: Dice, *_: object) -> bytes:
     """Change shapes, values and names of tensors in a file of torch.save that holds nothing else."""
     try:
-        held = torch.load(io.BytesIO(content), weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            held = torch.load(io.BytesIO(content), weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError):  # modules, or a container that torch does not know
         return spoiled_pth(content, dice)
     state = next((inner for inner in held.values() if isinstance(inner, dict)), held)

@@ -378,6 +378,7 @@ def test_shapes_that_contradict_each_other_are_one_line(name: str) -> None:
         {"l1/W": np.array([None])},
         {"l1/W": np.zeros(2, np.complex64)},
         {"l1/W": np.array([np.nan])},
+        {"l1/W": np.array([1e300])},
         {"l1/W": np.ones((2, 2))},
         {},
     ],
