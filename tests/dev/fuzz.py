@@ -117,7 +117,8 @@ class Fuzzer:
         for source in made:
             (self.whole / source.name).write_bytes(source.content)
         drawn = whole_files.drawn(self.whole, self._run)
-        held = [*whole_files.archives(pictures), *whole_files.arrays(), *whole_files.pickles(), *whole_files.stats()]
+        held = [*whole_files.archives(pictures), *whole_files.arrays(), *whole_files.pickles(), *whole_files.weights()]
+        held += whole_files.stats()
         return [*pictures, *held, *made, *drawn, *cached, *trusted, Source("special", "no file", b"")]
 
     def _run(self, words: list[Any]) -> int:

@@ -53,7 +53,17 @@ def _inside(packer: Any) -> Callable[..., bytes]:
     return lambda content, dice, *_: packer.compress(mutants.spoiled(packer.decompress(content), dice))
 
 
+def _spoiled_weights(content: bytes, dice: Dice, strays: list[bytes]) -> bytes:
+    """Damage the config beside weights, the container of the weights, or names and shapes of tensors."""
+    if content.startswith(b"{"):
+        return mutants.spoiled_json(content, dice, strays)
+    if content.startswith(b"PK") and b".npy" in content:
+        return pickle_mutants.spoiled_npz(content, dice)
+    return dice.choice([pickle_mutants.spoiled_state, pickle_mutants.spoiled_pth])(content, dice)
+
+
 KINDS: dict[str, Callable[..., bytes]] = {
+    "weights": _spoiled_weights,
     "checkpoint": mutants.spoiled_checkpoint, "run": mutants.spoiled_json, "like": mutants.spoiled_like,
 }  # fmt: skip
 ENDS: dict[str, Callable[..., bytes]] = {

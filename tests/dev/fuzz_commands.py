@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.dev import fuzz_specials, whole_files
 from tests.dev.fuzz_cases import PLAN, RESUMED, Case, Words, command_of_run, copy_run
-from tests.dev.whole_files import VARIANTS
+from tests.dev.whole_files import PARITY, VARIANTS
 
 
 def command(case: Case) -> Words:
@@ -81,6 +81,15 @@ def _pth(case: Case) -> Words:
     return case.one_of(named, named, named, ["info", path], ["sample", path], ["check", path])
 
 
+def _weights(case: Case) -> Words:
+    path = case.put()
+    for other in PARITY.glob(f"{path.name.removesuffix('config.json')}*" if path.suffix == ".json" else "*.json"):
+        if not (beside := path.with_name(other.name)).exists():
+            shutil.copyfile(other, beside)
+    weights = next(path.parent.glob("*.bin")) if path.suffix == ".json" else path
+    return ["import", weights, "--as", "x", *case.dice.choice([[], ["--size", 64], ["--classes", "a,b"]])]
+
+
 def _stats(case: Case) -> Words:
     path = case.put()
     return ["eval", case.whole / "data", "--stats", path, "--metrics", case.dice.choice(["fid", "fid,is", "kid"])]
@@ -105,9 +114,10 @@ COMMANDS: dict[str, Callable[[Case], Words]] = {
     "array": _data,
     "cache": _cache,
     "pth": _pth,
+    "weights": _weights,
     "stats": _stats,
     "trust": _trust,
     "special": fuzz_specials.put,
 }
-SHARES = ("checkpoint", "run", "like", "stats", "pth", "special") * 2 + tuple(COMMANDS)
+SHARES = ("checkpoint", "run", "like", "stats", "pth", "weights", "special") * 2 + tuple(COMMANDS)
 assert set(RESUMED) <= set(VARIANTS)

@@ -2,10 +2,15 @@
 
 import ast
 import io
+import pickle
 import pickletools
+import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
+
+import torch
 
 from tests.dev.mutants import ODD, Dice, spoiled
 
@@ -117,6 +122,48 @@ def spoiled_pth(content: bytes, dice: Dice, *_: object) -> bytes:
     if content.startswith(b"PK"):
         return _rezipped(content, dice, ".pkl", lambda body: spoiled_pickle(body, dice))
     return spoiled_pickle(content, dice)
+
+
+def spoiled_state(content: bytes, dice: Dice, *_: object) -> bytes:
+    """Change shapes, values and names of tensors in a file of torch.save that holds nothing else."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            held = torch.load(io.BytesIO(content), weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError):  # modules, or a container that torch does not know
+        return spoiled_pth(content, dice)
+    state = next((inner for inner in held.values() if isinstance(inner, dict)), held)
+    for _time in range(dice.choice([1, 1, 2, 5])):
+        dice.choice(TENSORS)(state, dice.choice([n for n, value in state.items() if torch.is_tensor(value)]), dice)
+    stream = io.BytesIO()
+    torch.save(held, stream, _use_new_zipfile_serialization=dice.random() < 0.5)
+    return stream.getvalue()
+
+
+def _other_shape(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None:
+    shape = list(state[name].shape)
+    at = dice.randrange(len(shape) + 1)
+    shape[at : at + dice.choice([0, 1])] = dice.choice([[], [0], [1], [2], [3, 3], [10_000_000], [65_536]])
+    state[name] = torch.zeros(()).expand(shape)  # one number in the file, whatever the shape
+
+
+def _other_name(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None:
+    number = dice.choice(["0", "1", "7", "99", "999999999999999999999999", ""])
+    state[re.sub(r"\d+", number, name, count=dice.choice([1, 9]))] = state.pop(name)
+
+
+def _other_tensor(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None:
+    state[name] = state[dice.choice(list(state))]
+
+
+def _other_values(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None:
+    state[name] = torch.full_like(state[name], dice.choice([0, 1, -1, 1e30, float("inf")]), dtype=torch.float32)
+
+
+def _no_tensor(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None:
+    del state[name]
+
+
+TENSORS = (_other_shape, _other_shape, _other_name, _other_tensor, _other_values, _no_tensor)
 
 
 def _rezipped(content: bytes, dice: Dice, end: str, way: Callable[[bytes], bytes]) -> bytes:

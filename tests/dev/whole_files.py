@@ -17,13 +17,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+from tests.parity import FOLDER as PARITY
+
 Run = Callable[[list[Any]], int]  # runs a command and returns its exit code
 
 
 class Source(NamedTuple):
     """A valid file."""
 
-    kind: str  # checkpoint, image, like, archive, array, pth, stats, run, cache, trust
+    kind: str  # checkpoint, image, like, archive, array, pth, weights, stats, run, cache, trust
     name: str
     content: bytes
 
@@ -144,6 +146,23 @@ def pickles() -> list[Source]:
         torch.save(held, stream, _use_new_zipfile_serialization=new)
         found.append(Source("pth", name, stream.getvalue()))
     return [*found, Source("pth", "code.pkl", pickle.dumps(Code()))]
+
+
+def weights() -> list[Source]:
+    """Return other people's generators in their published containers, and the files beside them."""
+    paths = [path for path in sorted(PARITY.iterdir()) if path.suffix != ".npz" and path.name != "index.json"]
+    return [*(Source("weights", path.name, path.read_bytes()) for path in paths), _chainer()]
+
+
+def _chainer() -> Source:
+    from gancli.data.spec import DataSpec
+    from gancli.imported.residual_gan import ResidualGAN, ResidualHParams
+    from tests.checkpoints.importers.resnet_layouts import chainer, filled
+
+    hp = ResidualHParams(z_dim=2, channels="4,3,3", eps=2e-5)
+    gan = filled(ResidualGAN(hp, DataSpec(3, 16, 16, ("0", "1"))))
+    arrays = {name: tensor.numpy() for name, tensor in chainer(gan).items()}
+    return Source("weights", "ResNetGenerator.npz", npz(np.savez_compressed, **arrays))
 
 
 def stats() -> list[Source]:

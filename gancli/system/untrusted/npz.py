@@ -42,4 +42,6 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, bounds: Bounds) ->
         raise ValueError(f"it holds an array of {dtype}; only numbers are read")
     flat = np.frombuffer(raw.read(), dtype)
     bounds.take(4 * flat.size)
-    return torch.from_numpy(flat.astype(np.float32).reshape(shape, order="F" if fortran else "C"))
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which importers refuse
+        numbers = flat.astype(np.float32)
+    return torch.from_numpy(numbers.reshape(shape, order="F" if fortran else "C"))

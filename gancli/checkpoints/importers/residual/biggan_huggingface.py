@@ -91,7 +91,8 @@ def _config(file: Path | None) -> Config:
     names = f"{file.stem.removesuffix(WEIGHTS)}{CONFIG}", f"{file.stem}.json"
     found = next((path for name in names if (path := file.with_name(name)).exists()), None)
     if found is None:
-        raise UserError(f"{file}: the config file that was published with it must lie beside it, as {names[0]}")
+        wanted = names[not file.stem.endswith(WEIGHTS)]
+        raise UserError(f"{file}: the config file that was published with it must lie beside it, as {wanted}")
     return read_json(found, Config)
 
 
