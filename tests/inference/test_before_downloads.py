@@ -51,4 +51,4 @@ def test_what_it_can_do_is_fetched(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
     noise_images(Path("photos"), 1)
     cli("translate", "horse2zebra", "photos/000.png", "missing.png")
     cli("info", "horse2zebra")
-    assert asked == [("cyclegan", "horse2zebra")] * 2
+    assert asked == [(published.find("horse2zebra"),)] * 2
