@@ -12,7 +12,7 @@ from gancli.capabilities import Appends, Classes, Samples
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
 from gancli.gan import GAN
-from gancli.images.pixels import grid
+from gancli.images.pixels import grid, to_picture
 from gancli.images.writing import save_png
 from gancli.inference.sampling import directions, latents
 from gancli.inference.sampling.draw import classes_of, draw, label_named, load_sampler, origin_of
@@ -56,7 +56,9 @@ def sample_near(request: NearRequest, out: Path, device: str, *, best: bool = Fa
     z = torch.cat([near(gan, latent, seed, request.spread) for latent in _alike(gan, found) for seed in request.seeds])
     rows = request.columns or (len(request.seeds) if len(found) > 1 else None)
     said = {"near": [path.name for path in request.near], "seeds": list(request.seeds), "spread": request.spread}
-    save_png(grid(draw(gan.to(place), z), rows), out, origin_of(model) | {"variations": said})
+    images = draw(gan.to(place), z)
+    alone = len(images) == 1 and request.columns is None  # a single image has no grid's frame
+    save_png(to_picture(images[0]) if alone else grid(images, rows), out, origin_of(model) | {"variations": said})
     return out
 
 
