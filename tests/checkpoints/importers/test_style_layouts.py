@@ -144,12 +144,14 @@ def test_stylegan_of_lernapparat(tmp_path: Path) -> None:
         ([(8, 1, 4), (8, 1, 4), (8, 1, 4)], ABC, 0, "r3gan"),
         ([(8, 1, 4), (8, 1, 4), (8, 1, 4)], ABC, 2, "r3gan-generator"),
         ([(8, 1, 4), (6, 3, 2), (6, 2, 3)], ABC, 0, "r3gan-generator"),
+        ([(8, 1, 4, 3), (8, 1, 4, 3)], (), 0, "r3gan-generator"),
     ],
 )
 def test_r3gan(
-    stages: list[tuple[int, int, int]], classes: tuple[str, ...], embedding: int, variant: str, tmp_path: Path
+    stages: list[tuple[int, ...]], classes: tuple[str, ...], embedding: int, variant: str, tmp_path: Path
 ) -> None:
-    spec, steps = DataSpec(3, 16, 16, classes), [r3gan.Stage(*stage) for stage in stages]
+    side = 2 << len(stages)
+    spec, steps = DataSpec(3, side, side, classes), [r3gan.Stage(*stage) for stage in stages]
     net = layouts.unlike(r3gan.Generator(5, steps, spec, classes=len(classes), embedding=embedding))
     gan, found = imported({"G_ema": layouts.r3gan(net.state_dict())}, tmp_path, classes=classes)
     assert found == variant
