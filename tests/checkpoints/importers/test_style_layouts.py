@@ -1,5 +1,6 @@
 """Layouts of others with widths, depths, sizes and labels that nobody published."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,17 @@ def test_what_a_file_only_claims_is_refused(claim: str, tmp_path: Path) -> None:
     held = {key: value for key, value in (state | {name: tensor}).items() if value is not None}
     with pytest.raises(UserError):
         imported({"G_ema": held}, tmp_path)
+
+
+class Endless:
+    """A pickled module that holds itself."""
+
+    def __init__(self) -> None:
+        self._parameters, self._buffers, self._modules = {}, {}, {"inner": self}
+
+
+def test_a_module_in_itself_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.pkl"
+    file.write_bytes(pickle.dumps({"G_ema": Endless()}))
+    with pytest.raises(UserError, match="cannot be read: its modules are nested"):
+        read_state_dict(file)
