@@ -19,6 +19,7 @@ class HParams(SizeHParams):
     widths: str = hparam("768,768,768,768,384", "channels of each stage, from the coarsest on")
     blocks: str = hparam("2,2,2,2,2", "residual blocks of each stage")
     groups: str = hparam("16,16,16,16,16", "channels per group of the 3x3 convolutions of each stage")
+    expansion: int = hparam(2, "hidden channels of a block per channel of its stage", min=1)
     embedding: int = hparam(0, "size of the embedding of a label; 0: that of the latent", min=0)
 
 
@@ -30,8 +31,8 @@ class R3GANGenerator(FromLabels[HParams]):
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        held = zip(*map(whole_numbers, (hp.widths, hp.blocks, hp.groups)), strict=True)
-        stages = [Stage(*numbers) for numbers in held]
+        held = zip(*map(whole_numbers, (hp.widths, hp.blocks, hp.groups)), strict=True)  # of each stage
+        stages = [Stage(width, blocks, group, hp.expansion) for width, blocks, group in held]
         self.G = Generator(hp.z_dim, stages, spec, classes=len(spec.classes), embedding=hp.embedding)
 
     def generate(self, z: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ class Stage(NamedTuple):
     channels: int
     blocks: int = 2
     group: int = 16  # channels per group of the 3x3 convolutions; fewer if it does not divide the hidden channels
+    expansion: int = EXPANSION
 
 
 def stages(
@@ -73,9 +74,9 @@ def _initialised(layer: Layer, gain: float) -> Layer:
 class Block(nn.Module):
     """x + f(x), f: expand, grouped 3x3 convolution, contract; f is 0 at the start (section 4.2 and appendix)."""
 
-    def __init__(self, channels: int, group: int, total: int) -> None:
+    def __init__(self, channels: int, group: int, total: int, expansion: int = EXPANSION) -> None:
         super().__init__()
-        hidden, gain = channels * EXPANSION, GAIN * total**-0.25  # Fixup (Zhang et al. 2019): L^(-1 / (2m - 2)), m = 3
+        hidden, gain = channels * expansion, GAIN * total**-0.25  # Fixup (Zhang et al. 2019): L^(-1 / (2m - 2)), m = 3
         self.expand = _pointwise(channels, hidden, gain, bias=True)
         self.grouped = _initialised(Grouped(hidden, hidden // math.gcd(hidden, group)), gain)
         self.contract = _pointwise(hidden, channels, 0.0)
@@ -98,7 +99,8 @@ def _coarsest(spec: DataSpec) -> tuple[int, int]:
 def _residual(stages: Sequence[Stage]) -> nn.ModuleList:
     total = sum(stage.blocks for stage in stages)
     return nn.ModuleList(
-        nn.Sequential(*(Block(stage.channels, stage.group, total) for _ in range(stage.blocks))) for stage in stages
+        nn.Sequential(*(Block(stage.channels, stage.group, total, stage.expansion) for _ in range(stage.blocks)))
+        for stage in stages
     )
 
 

@@ -1,5 +1,6 @@
 """Layouts of others with widths, depths, sizes and labels that nobody published."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -144,12 +145,14 @@ def test_stylegan_of_lernapparat(tmp_path: Path) -> None:
         ([(8, 1, 4), (8, 1, 4), (8, 1, 4)], ABC, 0, "r3gan"),
         ([(8, 1, 4), (8, 1, 4), (8, 1, 4)], ABC, 2, "r3gan-generator"),
         ([(8, 1, 4), (6, 3, 2), (6, 2, 3)], ABC, 0, "r3gan-generator"),
+        ([(8, 1, 4, 3), (8, 1, 4, 3)], (), 0, "r3gan-generator"),
     ],
 )
 def test_r3gan(
-    stages: list[tuple[int, int, int]], classes: tuple[str, ...], embedding: int, variant: str, tmp_path: Path
+    stages: list[tuple[int, ...]], classes: tuple[str, ...], embedding: int, variant: str, tmp_path: Path
 ) -> None:
-    spec, steps = DataSpec(3, 16, 16, classes), [r3gan.Stage(*stage) for stage in stages]
+    side = 2 << len(stages)
+    spec, steps = DataSpec(3, side, side, classes), [r3gan.Stage(*stage) for stage in stages]
     net = layouts.unlike(r3gan.Generator(5, steps, spec, classes=len(classes), embedding=embedding))
     gan, found = imported({"G_ema": layouts.r3gan(net.state_dict())}, tmp_path, classes=classes)
     assert found == variant
@@ -217,3 +220,17 @@ def test_what_a_file_only_claims_is_refused(claim: str, tmp_path: Path) -> None:
     held = {key: value for key, value in (state | {name: tensor}).items() if value is not None}
     with pytest.raises(UserError):
         imported({"G_ema": held}, tmp_path)
+
+
+class Endless:
+    """A pickled module that holds itself."""
+
+    def __init__(self) -> None:
+        self._parameters, self._buffers, self._modules = {}, {}, {"inner": self}
+
+
+def test_a_module_in_itself_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.pkl"
+    file.write_bytes(pickle.dumps({"G_ema": Endless()}))
+    with pytest.raises(UserError, match="cannot be read: its modules are nested"):
+        read_state_dict(file)

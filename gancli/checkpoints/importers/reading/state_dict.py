@@ -58,7 +58,10 @@ def _state(held: Any, file: Path) -> State:
         beside |= {name: value for name, value in held.items() if isinstance(value, Tensor)}  # such as a mean style
         held = inner
     if modules.is_module(held):
-        held = modules.tensors(held)
+        try:
+            held = modules.tensors(held)
+        except ValueError as error:
+            raise UserError(f"{file} cannot be read: {error}") from None
     values = held.values() if isinstance(held, dict) else [held]
     if made := next((value for value in values if isinstance(value, Record | Name)), None):
         raise UserError(f"{file} is refused: it asks to run {printable(named(made))}; nothing was run")

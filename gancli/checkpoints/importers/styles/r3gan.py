@@ -44,8 +44,9 @@ def convert(tensors: State, asked: Asked) -> Converted:
     if plain and stages(first.channels, spec, wide, blocks=first.blocks, group=first.group) == held:
         options = {"width": first.channels, "wide": wide, "blocks": first.blocks, "group": first.group}
         return Converted("r3gan", options | {"z_dim": z_dim, "labels": bool(embedding)}, spec, found)
-    widths, blocks, groups = map(listed, zip(*held))
+    widths, blocks, groups, _ = map(listed, zip(*held))
     options = {"widths": widths, "blocks": blocks, "groups": groups, "embedding": embedding}
+    options["expansion"] = first.expansion
     return Converted("r3gan-generator", options | {"z_dim": z_dim}, spec, found)
 
 
@@ -58,4 +59,5 @@ def _stage(found: State, at: int) -> Stage:
     """Read a stage from the shapes of its tensors."""
     grouped = found[f"G.stages.{at}.0.grouped.weight"]
     channels = found[f"G.stages.{at}.0.contract.weight"].shape[0]
-    return Stage(channels, count(found, rf"G\.stages\.{at}\.(\d+)\."), grouped.shape[1])
+    blocks = count(found, rf"G\.stages\.{at}\.(\d+)\.")
+    return Stage(channels, blocks, grouped.shape[1], grouped.shape[0] // channels)

@@ -31,7 +31,7 @@ def detect(tensors: State) -> bool:
 def convert(tensors: State, asked: Asked) -> Converted:
     """Convert; a mean style and noise that are not in the file are made."""
     levels = count(tensors, r"to_rgbs\.(\d+)\.conv\.weight")
-    held = {name: tensor for name, tensor in tensors.items() if name != "latent_avg"}
+    held = {name: tensor for name, tensor in tensors.items() if "." in name}
     found = {name: _shaped(name, tensor) for name, tensor in renamed(held, _table(levels), "").items()}
     found["synthesis.b4.resample_filter"] = fir()  # unused
     for layer in [name.removesuffix(".noise_strength") for name in found if name.endswith(".noise_strength")]:
