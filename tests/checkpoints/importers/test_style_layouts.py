@@ -192,7 +192,7 @@ def test_training_goes_on_from_an_imported_generator(cli: Cli) -> None:
     fine_tuning.check_options(start, kind, gan.hp, {})
     fine_tuning.begin(start, gan)
     assert alike(gan, net, 6)
-    assert "holds no D, which begins with random weights" in fine_tuning.notes(start, gan)[0]
+    assert "holds no D, which starts with random weights" in fine_tuning.notes(start, gan)[0]
 
 
 def test_a_network_in_itself_ends(tmp_path: Path) -> None:
