@@ -216,18 +216,18 @@ def _of_colours(way: str, chosen: Tensor, drawn: _Draws) -> Tensor:
     if way == "saturation":
         return luma + (eye - luma) * torch.exp2(second * SATURATION * chosen)[:, None, None]
     angle = ((first * 2 - 1) * math.pi * chosen)[:, None, None]  # about the axis of greys (Rodrigues)
-    return luma + (eye - luma) * angle.cos() + _axis(drawn.device) * angle.sin()
+    return luma + (eye - luma) * angle.cos() + _axis(drawn.device, angle.dtype) * angle.sin()
 
 
 @lru_cache(8)
-def _axis(device: torch.device) -> Tensor:
+def _axis(device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the matrix of the cross product with the axis of greys."""
-    return torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=device) / math.sqrt(3)
+    return torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=device, dtype=dtype) / math.sqrt(3)
 
 
 @lru_cache(8)
-def _power(device: torch.device) -> Tensor:
-    return torch.tensor(POWER, device=device)
+def _power(device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.tensor(POWER, device=device, dtype=dtype)
 
 
 def _recoloured(x: Tensor, matrix: Tensor, added: Tensor) -> Tensor:
@@ -246,7 +246,7 @@ def _filtered(x: Tensor, drawn: _Draws) -> Tensor:
     """Amplify or weaken bands of frequencies; the expected power of a natural image stays."""
     if not drawn.does("filter"):
         return x
-    power, band_of = _power(x.device), torch.arange(wavelets.BANDS, device=x.device)
+    power, band_of = _power(x.device, torch.get_default_dtype()), torch.arange(wavelets.BANDS, device=x.device)
     gains, any_of = torch.ones(len(x), wavelets.BANDS, device=x.device), torch.zeros(len(x), device=x.device).bool()
     for band in range(wavelets.BANDS):
         chosen = drawn.chosen("filter", 2 + band - 1 if band else 0)

@@ -104,6 +104,8 @@ def test_any_bytes_are_a_line(place: Path, noise: bytes, length: int) -> None:
     whole = save({"latent": GOOD}, {"gancli-latent": json.dumps(SAID)})
     path = place.with_name("x.latent")
     for data in (noise, struct.pack("<Q", length) + noise, whole[: length % len(whole)] + noise):
+        if len(data) == len(whole):  # its header is whole, so it is a latent of other numbers
+            continue
         path.write_bytes(data)
         with pytest.raises(UserError, match=r"x\.latent"):
             latents.load(path, GAN, MODEL)
@@ -158,7 +160,7 @@ def test_every_command_takes_it_as_a_seeds_latent(cli: Cli, run: Path, model: Mo
     assert cli("sample", run, "--mix", "3", "4,5", "--out", "b.png").code == 0
     assert pixels(Path("a.png").read_bytes()) == pixels(Path("b.png").read_bytes())
     assert cli("sample", run, "--near", "3.latent", "-n", 1, "--spread", 0, "--out", "a.png").code == 0
-    assert cli("sample", run, "--seeds", 3, "--cols", 1, "--out", "b.png").code == 0
+    assert cli("sample", run, "--seeds", 3, "--out", "b.png").code == 0
     assert pixels(Path("a.png").read_bytes()) == pixels(Path("b.png").read_bytes())
     asked = cli("interpolate", run, "--seeds", 3, "4.latent", "--space", "z", *walk)
     assert asked.code == (0 if space == "z" else 2)
