@@ -24,7 +24,10 @@ class Relativistic(NoiseToImage[RelativisticHParams]):
     """D scores real images above fakes; G minimises the same loss with both swapped, so it uses real images too."""
 
     hparams = RelativisticHParams
-    on_small: ClassVar = {**NoiseToImage.on_small, "r2": 1.0, "g_norm": "none", "mapping": 2, "stddev": True}
+    on_small: ClassVar = {
+        **NoiseToImage.on_small, "r2": 1.0, "penalty_every": 8, "g_norm": "none", "mapping": 2, "stddev": True,
+        "z_dim": 12, "kimg": 240.0,
+    }  # fmt: skip
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
 
     def discriminator(self) -> nn.Module:
