@@ -10,8 +10,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import gancli
 from gancli import registry
 from gancli.checkpoints import checkpoint
@@ -120,8 +118,8 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
         kind = registry.load(found.variant)
         hp = kind.hparams(**found.hparams)
         found.spec.check(MOST)
-        with torch.device("meta"):  # no memory is taken for sizes that a file only claims
-            shapes = kind(hp, found.spec)
+        with bounded(sum(tensor.nbytes for tensor in state.values())):
+            gan = kind(hp, found.spec)
     except UserError:
         raise
     except (KeyError, IndexError, ValueError, StopIteration) as error:
@@ -129,10 +127,8 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
     except DAMAGED as error:  # torch's too, where shapes do not fit each other
         raise _misfit(file, reader, reason(error)) from None
     names = {*kind.served, *(name.partition(".")[0] for name in found.tensors)}
-    if wrong := _wrong(shapes, names, found.tensors):
+    if wrong := _wrong(gan, names, found.tensors):
         raise _misfit(file, reader, f"{printable(wrong[0])} does not fit")
-    with bounded(sum(tensor.nbytes for tensor in state.values())):
-        gan = kind(hp, found.spec)
     gan.load_state_dict(found.tensors, strict=False)
     return pruned(gan, without={*kind.judges} - names), found.variant  # a D that was not in the file knows nothing
 
