@@ -77,6 +77,6 @@ class HParams:
 class AdamHParams(HParams):
     """Hyperparameters of the Adam optimiser (Kingma and Ba 2015, arXiv:1412.6980)."""
 
-    beta1: float = hparam(0.5, "Adam's beta1: decay of the mean gradient", min=0, max=1)
-    beta2: float = hparam(0.999, "Adam's beta2: decay of the mean squared gradient", min=0, max=1)
+    beta1: float = hparam(0.5, "Adam's beta1: decay of the mean gradient", min=0, max=0.99999)
+    beta2: float = hparam(0.999, "Adam's beta2: decay of the mean squared gradient", min=0, max=0.99999)
     weight_decay: float = hparam(0.0, "weight decay: this share of a weight is added to its gradient", min=0)

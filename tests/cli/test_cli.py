@@ -217,6 +217,7 @@ BAD = {
     "an unknown option": (("train", "dcgan", "--colour", "red"), "No such option"),
     "an option of another variant": (("train", "dcgan", "--gp-weight", "1"), "No such option"),
     "a value out of range": (("train", "dcgan", "--lr", "-1"), "--lr"),
+    "a mean that never moves": (("train", "dcgan", "--beta2", "1"), "--beta2"),
     "a value of another type": (("train", "dcgan", "--batch", "many"), "--batch"),
     "a missing folder": (("train", "dcgan", "--data", "./nothing"), "no such file or folder"),
     "a folder with no image": (("train", "dcgan", "--data", "empty"), "no images in"),

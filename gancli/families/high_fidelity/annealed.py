@@ -25,7 +25,7 @@ class AnnealedHParams(AugmentHParams, LatentHParams, AdamHParams):
     anneal: float = hparam(0.2, "share of training in which the next four are reached, along a cosine", min=0, max=1)
     final_lr: float = hparam(0.25, "learning rate after that, as a share of --lr", min=0)
     final_gamma: float = hparam(0.1, "gamma after that, as a share of --gamma", min=0)
-    final_beta2: float = hparam(0.99, "Adam's beta2 after that", min=0, max=1)
+    final_beta2: float = hparam(0.99, "Adam's beta2 after that", min=0, max=0.99999)
     ada_p: float = hparam(0.3, "probability of each of ada's changes after that; it starts at 0", min=0, max=1)
 
 
