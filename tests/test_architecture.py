@@ -82,7 +82,7 @@ def test_every_init_is_empty() -> None:
     assert [type(n) for n in ast.parse(full[0].read_text(encoding="utf-8")).body] == [ast.Expr, ast.Assign]
 
 
-ONE_EACH = ("variants", "imported", "checkpoints/importers")  # lists: a file for each paper or code base
+ONE_EACH = ("variants", "imported")  # lists: a file for each paper or code base
 
 
 def test_rooms_are_small() -> None:
@@ -228,7 +228,7 @@ def test_variants_are_short_shallow_and_cite_their_paper(name: str) -> None:
 
 def test_half_of_the_variants_fit_on_a_screen() -> None:
     sizes = sorted(len(registry.source(name).read_text().splitlines()) for name in registry.names())
-    assert sizes[len(sizes) // 2] <= 64
+    assert sizes[len(sizes) // 2] <= 60
 
 
 def code_of(path: Path) -> list[str]:

@@ -33,10 +33,7 @@ class BiGAN(Coded[HParams]):
 
     purpose = "new images, and an encoder of images"
     hparams = HParams
-    adversarial = losses.NONSATURATING
-    least_batch = 2  # a batch norm sees one value an image
-    judges = ("D",)
-    norm = BatchNorm1d
+    adversarial, judges, norm, least_batch = losses.NONSATURATING, ("D",), BatchNorm1d, 2  # it sees one value an image
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
@@ -53,8 +50,8 @@ class BiGAN(Coded[HParams]):
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:
         """Section 3.4: D, then G and E on D's loss with its two sides swapped."""
         del clock
-        x, z = batch.image, self.prior(len(batch))
-        code, drawn, loss = self.encode(x), self.generate(z), self.adversarial.d
+        x, z, loss = batch.image, self.prior(len(batch)), self.adversarial.d
+        code, drawn = self.encode(x), self.generate(z)
         yield Turn("D", {"adversarial": loss(self.D(x, code.detach()), self.D(drawn.detach(), z))})
         yield Turn("G", {"adversarial": loss(self.D(drawn, z), self.D(x, code))})
 
