@@ -69,7 +69,7 @@ def _built_in() -> list[str]:
 
 
 def _modules(folder: Path) -> list[str]:
-    return sorted(path.stem.replace("_", "-") for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem.replace("_", "-") for path in folder.rglob("*.py") if not path.stem.startswith("_"))
 
 
 def load(name: str) -> "type[GAN[Any]]":
@@ -85,7 +85,9 @@ def load(name: str) -> "type[GAN[Any]]":
             source(name)  # reports imports from old paths
             return entry.load()
     path = source(name)
-    return _only_gan(importlib.import_module(f"gancli.{path.parent.name}.{path.stem}"), name)
+    return _only_gan(
+        importlib.import_module(".".join(path.relative_to(BUILT_IN.parents[1]).with_suffix("").parts)), name
+    )
 
 
 def describe(name: str) -> Description:
@@ -132,7 +134,7 @@ def data_options(name: str) -> frozenset[str] | None:
 def source(name: str) -> Path:
     """Return the source file of a variant; raise UserError for an unknown name."""
     module = f"{name.replace('-', '_')}.py"
-    paths = [Path(name)] if name.endswith(".py") else [BUILT_IN / module, IMPORTED / module]
+    paths = [Path(name)] if name.endswith(".py") else [BUILT_IN / module, *IMPORTED.glob(f"*/{module}")]
     known = name.endswith(".py") or re.fullmatch(r"[a-z0-9-]+", name)  # not a path: names also come from checkpoints
     path = next(filter(Path.is_file, paths), None)
     if known and path and not path.stem.startswith("_"):

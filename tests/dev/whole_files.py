@@ -156,7 +156,7 @@ def weights() -> list[Source]:
 
 def _chainer() -> Source:
     from gancli.data.spec import DataSpec
-    from gancli.imported.residual_gan import ResidualGAN, ResidualHParams
+    from gancli.imported.generators.residual_gan import ResidualGAN, ResidualHParams
     from tests.checkpoints.importers.resnet_layouts import chainer, filled
 
     hp = ResidualHParams(z_dim=2, channels="4,3,3", eps=2e-5)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gancli.imported.residual_gan import ResidualGAN
+from gancli.imported.generators.residual_gan import ResidualGAN
 from gancli.nets.layers import statistics
 from gancli.nets.layers.norms import BatchNorm2d
 

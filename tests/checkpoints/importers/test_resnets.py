@@ -20,8 +20,8 @@ from gancli.checkpoints.importers.reading.state_dict import read_state_dict
 from gancli.checkpoints.load import load_model
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.imported.biggan_deep_hf import DeepHParams, TabulatedBigGANDeep
-from gancli.imported.residual_gan import ResidualGAN, ResidualHParams
+from gancli.imported.generators.biggan_deep_hf import DeepHParams, TabulatedBigGANDeep
+from gancli.imported.generators.residual_gan import ResidualGAN, ResidualHParams
 from gancli.system.untrusted import bounds
 from tests.checkpoints.importers.resnet_layouts import State, ajbrock, chainer, deep, filled, mimicry, studio
 from tests.conftest import Cli

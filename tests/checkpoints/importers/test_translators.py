@@ -17,7 +17,7 @@ from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.load import load_model
 from gancli.data.spec import DataSpec
 from gancli.images.pixels import to_floats
-from gancli.imported.ugatit import UGATIT, AttentiveHParams
+from gancli.imported.translators.ugatit import UGATIT, AttentiveHParams
 from gancli.inference.translation import label_maps
 from tests.conftest import Cli
 from tests.parity import Fixture, fixture
