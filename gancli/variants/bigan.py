@@ -33,7 +33,7 @@ class BiGAN(Coded[HParams]):
 
     purpose = "new images, and an encoder of images"
     hparams = HParams
-    adversarial, judges, norm, least_batch = losses.NONSATURATING, ("D",), BatchNorm1d, 2  # which sees one value per image
+    adversarial, judges, norm, least_batch = losses.NONSATURATING, ("D",), BatchNorm1d, 2  # one value per image
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
