@@ -11,13 +11,13 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
+from gancli.families.high_fidelity.augmented import DiffAugmentHParams, augmentation, for_few
 from gancli.families.latents import FromLatents, SizeHParams
 from gancli.gan import Clock, Turn, mixing
 from gancli.hparams import AdamHParams, hparam
 from gancli.nets import dcgan, mlp
 from gancli.nets.layers import spectral
 from gancli.ops import losses, penalties
-from gancli.ops.augment import Augmentation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class LatentHParams(SizeHParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseHParams(LatentHParams, AdamHParams):
+class NoiseHParams(DiffAugmentHParams, LatentHParams, AdamHParams):
     """The same, for variants trained with Adam."""
 
     r1: float = hparam(0.0, "weight of D's squared slope at real images (Mescheder et al. 2018, eq. 9)", min=0)
@@ -50,10 +50,6 @@ class NoiseHParams(LatentHParams, AdamHParams):
     penalty_every: int = hparam(
         4, "steps between those penalties, whose weights grow by as much (Karras et al. 2020b, appendix B)", min=1
     )
-    augment: Literal["none", "diffaugment"] = hparam(
-        "none", "augment the images that D sees: diffaugment changes colour, moves, and cuts out (Zhao et al. 2020)"
-    )
-    mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
 
 
 DNorm = Literal["batch", "layer", "spectral", "none"]
@@ -79,8 +75,6 @@ ON_SMALL: Mapping[str, Any] = {
 }  # fmt: skip
 # without a norm D teaches G more, as long as its slope is penalised: docs/quick.md
 ON_SMALL_CONV: Mapping[str, Any] = {**ON_SMALL, "kimg": 220.0, "decay": 0.4, "d_norm": "none", "r1": 1.0}
-TINY = 16  # pixels per side
-OFTEN = 200  # times that D sees each image; on a short run augmentation only costs: docs/quick.md
 H = TypeVar("H", bound=LatentHParams)
 
 
@@ -97,8 +91,7 @@ class NoiseToImage(FromLatents[H]):
         self.G, self.D = self.generator(), self.discriminator()
         if getattr(hp, "d_norm", None) == "spectral":
             spectral.normalise(self.D)
-        mine = hp if isinstance(hp, NoiseHParams) and not spec.points else None
-        self.augmentation = Augmentation(bool(mine and mine.augment == "diffaugment"), bool(mine and mine.mirror))
+        self.augmentation = augmentation(hp, spec)
         if self.augmentation.changes:
             self.augment_before()
 
@@ -111,10 +104,8 @@ class NoiseToImage(FromLatents[H]):
 
     @classmethod
     def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
-        """Mirror colour photographs, not letters; augment images that D sees so often that it could memorise them."""
-        if min(spec.height, spec.width) <= TINY or not issubclass(cls.hparams, NoiseHParams):
-            return {}
-        return {"augment": "diffaugment" if epochs > OFTEN else "none", "mirror": spec.channels >= 3}
+        """Return the settings for few images, with DiffAugment."""
+        return for_few(spec, epochs, "diffaugment") if issubclass(cls.hparams, NoiseHParams) else {}
 
     def generator(self) -> nn.Module:
         """Build G: (N, Z) -> (N, C, H, W)."""

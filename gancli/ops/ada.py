@@ -36,26 +36,40 @@ BRIGHTNESS, CONTRAST, SATURATION = 0.2, 0.5, 1.0  # deviations; of logarithms (b
 POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images in the bands of the filter (their spectrum is 1/f)
 NOISE = 0.1  # deviation of the deviation
 CUT = 0.5  # side of the square that is cut out, as a share of the image's
+EVERY = 4  # turns of D between changes of p
 
 
 class AdaptiveAugmentation(nn.Module):
-    """Changes images with a probability p that `adapt` keeps where D overfits just so much."""
+    """Changes images with a probability p, which is fixed, or with a target adapts to how much D overfits."""
 
     p: Tensor  # ()
+    signs: Tensor  # (), sum over the turns of D since p last changed; only with a target, as is the next
+    turns: Tensor  # ()
 
-    def __init__(self, groups: str = "bgc", p: float = 0.0, target: float = 0.6, kimg: float = 500.0) -> None:
+    def __init__(self, groups: str = "bgc", p: float = 0.0, target: float | None = None, kimg: float = 500.0) -> None:
         super().__init__()
         self.likely, self.target, self.kimg = GROUPS[groups], target, kimg
         self.register_buffer("p", torch.tensor(p))
+        if target is not None:
+            self.register_buffer("signs", torch.zeros(()))
+            self.register_buffer("turns", torch.zeros(()))
 
     @torch.no_grad()
     def adapt(self, signs: Tensor, images: int) -> None:
-        """Move p after `images` real images whose logits' mean sign is r_t = `signs`: up if D is too sure of them.
+        """Record a turn of D: the mean sign of its logits of real images on this process, and how many all have seen.
 
-        From 0 to 1 it takes `kimg`. The authors' p has no upper limit; here it has 1, for it is a probability.
+        After every fourth turn p moves, up if the mean of the signs, r_t, is above the target, where D is too sure of
+        real images; from 0 to 1 it takes `kimg`. The authors' p has no upper limit; here it is 1, for a probability.
         """
-        way = torch.nan_to_num(signs - self.target).sign()
-        self.p.add_(way * (images / (self.kimg * 1000))).clamp_(0, 1)
+        if self.target is None:
+            return
+        self.signs += torch.nan_to_num(dist.mean_over_ranks(signs), nan=self.target)
+        self.turns += 1
+        due = self.turns >= EVERY  # stays on the device, so that no step waits for it
+        way = (self.signs / EVERY - self.target).sign() * due
+        self.p.add_(way * (EVERY * images / (self.kimg * 1000))).clamp_(0, 1)
+        self.signs *= ~due
+        self.turns *= ~due
 
     def forward(self, x: Tensor) -> Tensor:
         """Change images (N, C, H, W), each its own way; where nothing is drawn, an image stays bit for bit."""

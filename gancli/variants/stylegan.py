@@ -69,22 +69,17 @@ class StyleGAN(Grows[HParams], Styles[HParams]):
         real = self.reals(batch.image, now)
         with torch.no_grad():
             fake = self.fake(label, now.level)
-        terms = {"adversarial": self.adversarial.d(self.judge(real, label), self.judge(fake, label))}
+        logits = self.judge(real, label)
+        terms = {"adversarial": self.adversarial.d(logits, self.judge(fake, label))}
         if hp.r1 and clock.opens(hp.r1_every):
             terms["r1"] = hp.r1 * hp.r1_every * penalties.zero_centred(lambda x: self.judge(x, label), real)
-        yield Turn("D", terms, fresh=self.fresh(clock))
+        yield Turn("D", terms, self.certainty(logits), self.fresh(clock))
         terms = {"adversarial": self.adversarial.g(self.judge(self.fake(label, now.level), label))}
         yield Turn("G", terms, {"level": self.progress(now)}, self.fresh(clock))
 
     def fake(self, label: Tensor, level: int) -> Tensor:
         """Generate images of these labels (N,) at a level as D sees them: not clamped, some of mixed styles."""
         return self.G.synthesis(self.drawn_styles(label, 2 * (level + 1)), level)
-
-    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
-        """Let the running mean of w follow G."""
-        del means
-        if player == "G":
-            self.follow_styles()
 
     def synthesise(self, w: Tensor) -> Tensor:
         """Generate images of the size of the data, at every level."""

@@ -62,6 +62,7 @@ class StyleGAN2(Styles[HParams]):
             "lr": 0.0025 if longer < 1024 else 0.002,
             "ema_kimg": batch * 10 / 32,
             "channel_base": 32768 if longer >= LARGE else 16384,
+            "augment": "ada",
         }
 
     @classmethod
@@ -81,7 +82,7 @@ class StyleGAN2(Styles[HParams]):
             fake = self.fake(label)
         real = self.judge(batch.image, label)
         terms = {"adversarial": self.adversarial.d(real, self.judge(fake, label))}
-        yield Turn("D", terms, {"signs": real.sign().mean()})
+        yield Turn("D", terms, self.certainty(real))
         if hp.r1 and clock.opens(hp.r1_every):
             r1 = penalties.zero_centred(lambda x: self.judge(x, label), batch.image)
             yield Turn("D", {"r1": hp.r1 * hp.r1_every * r1})
@@ -96,9 +97,8 @@ class StyleGAN2(Styles[HParams]):
         return self.G.synthesis(self.drawn_styles(label))
 
     def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
-        """Let the running means of w and of path lengths follow G."""
-        if player == "G":
-            self.follow_styles()
+        """Let the running mean of path lengths follow G too."""
+        super().moved(player, means)
         if "length" in means:
             length = dist.mean_over_ranks(means["length"])
             self.path_mean.lerp_(torch.where(length.isfinite(), length, self.path_mean), self.hp.path_decay)

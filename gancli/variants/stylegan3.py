@@ -67,6 +67,7 @@ class StyleGAN3(Styles[HParams]):
             "ema_kimg": batch * 10 / 32,
             "blur_kimg": batch * 200 / 32,
             "channel_base": 16384 if longer < SMALL else 32768,
+            "augment": "ada",
         }
 
     @classmethod
@@ -89,7 +90,7 @@ class StyleGAN3(Styles[HParams]):
             fake = self.fake(label)
         real = self.judge(stylegan3.blurred(batch.image, sigma), label)
         terms = {"adversarial": self.adversarial.d(real, self.judge(stylegan3.blurred(fake, sigma), label))}
-        yield Turn("D", terms)
+        yield Turn("D", terms, self.certainty(real))
         if hp.r1 and clock.opens(hp.r1_every):
             r1 = penalties.zero_centred(lambda x: self.judge(stylegan3.blurred(x, sigma), label), batch.image)
             yield Turn("D", {"r1": hp.r1 * hp.r1_every * r1})
@@ -108,9 +109,7 @@ class StyleGAN3(Styles[HParams]):
         return self.G.synthesis(self.drawn_styles(label))
 
     def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
-        """Let the running means of w and of the magnitudes of features follow G."""
-        del means
-        if player == "G":
-            self.follow_styles()
-        else:
+        """Let the running magnitudes of features follow too, after each turn of D."""
+        super().moved(player, means)
+        if player == "D":
             self.G.synthesis.follow_magnitudes(self.hp.batch)

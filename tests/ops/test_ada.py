@@ -195,22 +195,47 @@ def test_noise_and_cutout(only) -> None:
 # ------------------------------------------------------------------------------------------------ p
 
 
-@pytest.mark.parametrize(("signs", "way"), [(0.9, 1), (0.6 + 1e-4, 1), (0.1, -1), (math.nan, 0)])
-def test_p_moves_one_way_at_a_fixed_speed(signs: float, way: int) -> None:
-    """Sign(r_t - 0.6) x images / 500,000."""
+@pytest.mark.parametrize(
+    ("signs", "way"),
+    [
+        ([0.9] * 4, 1),
+        ([0.6 + 1e-3] * 4, 1),
+        ([0.1] * 4, -1),
+        ([0.0, 0.0, 0.0, 1.0], -1),
+        ([0.4, 0.5, 0.7, 0.9], 1),
+        ([math.nan] * 4, 0),
+        ([0.9, 0.9, 0.9], 0),
+    ],
+)
+def test_every_fourth_turn_of_d_moves_p_by_the_mean_of_the_signs(signs: list[float], way: int) -> None:
+    """Sign(r_t - 0.6) x images / 500,000, where r_t is the mean of four turns."""
+    augmentation = AdaptiveAugmentation("bgc", 0.5, 0.6)
+    for sign in signs:
+        augmentation.adapt(torch.tensor(sign), 64)
+    assert augmentation.p.item() == pytest.approx(0.5 + way * 4 * 64 / 500_000, abs=1e-7)
+
+
+def test_p_is_a_probability_and_all_that_steers_it_is_saved() -> None:
+    augmentation = AdaptiveAugmentation("bgc", 0.0, 0.6, kimg=1.0)
+    for signs, p in ((-1.0, 0.0), (1.0, 1.0)):
+        for _ in range(8):
+            augmentation.adapt(torch.tensor(signs), 150)
+        assert augmentation.p == p
+    augmentation.adapt(torch.tensor(0.5), 150)
+    assert {name: value.item() for name, value in augmentation.state_dict().items()} == {
+        "p": 1,
+        "signs": 0.5,
+        "turns": 1,
+    }
+
+
+def test_a_fixed_p_stays_and_is_all_there_is_to_save() -> None:
+    """As in the checkpoints of R3GAN that were written before p adapted."""
     augmentation = AdaptiveAugmentation("bgc", 0.5)
-    augmentation.adapt(torch.tensor(signs), 64)
-    assert augmentation.p.item() == pytest.approx(0.5 + way * 64 / 500_000, abs=1e-7)
-
-
-def test_p_is_a_probability_and_is_saved() -> None:
-    augmentation = AdaptiveAugmentation("bgc", 0.0, kimg=1.0)
-    augmentation.adapt(torch.tensor(-1.0), 300)
-    assert augmentation.p == 0
-    for _ in range(5):
-        augmentation.adapt(torch.tensor(1.0), 300)
-    assert augmentation.p == 1
-    assert augmentation.state_dict()["p"] == 1
+    for _ in range(8):
+        augmentation.adapt(torch.tensor(1.0), 1000)
+    assert augmentation.p == 0.5
+    assert augmentation.state_dict().keys() == {"p"}
 
 
 def test_options_choose_the_augmentation() -> None:
@@ -220,12 +245,13 @@ def test_options_choose_the_augmentation() -> None:
     for options in cases:
         assert len(augmentation(AdaptiveHParams(**options), photograph).changes) == 1
         assert augmentation(AdaptiveHParams(**options), DataSpec(2, 1, 1)).changes == []
-    found = augmentation(
-        AdaptiveHParams(augment="ada", ada="blit", ada_p=0.5, ada_target=0.4, ada_kimg=100), photograph
-    )
+    found = augmentation(AdaptiveHParams(augment="ada", ada="blit", ada_p=0.5, ada_target=0.4), photograph)
     assert found.ada
-    assert (found.ada.p, found.ada.target, found.ada.kimg) == (0.5, 0.4, 100)
+    assert (found.ada.p, found.ada.target) == (0.5, None)
     assert set(found.ada.likely) == set(ada.BLIT)
+    adapting = augmentation(AdaptiveHParams(augment="ada", ada_target=0.4, ada_kimg=100), photograph).ada
+    assert adapting
+    assert (adapting.p, adapting.target, adapting.kimg) == (0, 0.4, 100)
     x = torch.rand(64, 3, 16, 16)
     assert not torch.equal(found(x), x)
 

@@ -32,7 +32,12 @@ OPTIONS: dict[str, Sequence[dict[str, Any]]] = {  # beside the defaults: whateve
     "improved": [{"feature_matching": True}, {"history_weight": 0.5}, {"kernels": 0}],
     "progan": [{"phase_kimg": 0.005}, {"grow": False, "mirror": True}],  # in the middle of a fade; at full size
     "stylegan": [{"phase_kimg": 0.005, "labels": False}, {"grow": False, "mixing": 0.0, "mirror": True}],
-    "stylegan2": [{"labels": False}, {"mixing": 0.0, "mirror": True, "r1_every": 1, "path_every": 1}],
+    "stylegan2": [
+        {"labels": False},
+        {"augment": "ada", "ada_target": 0.0},
+        {"mixing": 0.0, "mirror": True, "r1_every": 1, "path_every": 1},
+    ],
+    "stylegan3": [{"augment": "ada", "ada_p": 0.8}],
     "sgan": [{"rule": "salimans"}],
     "sngan-proj": [{"labels": False, "n_critic": 1}, {"n_critic": 1, "rotation": 1.0, "labels_per_class": 2}],
     "unit": [{"mirror": True, "enlarge": 0.2}],

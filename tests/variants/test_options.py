@@ -24,6 +24,7 @@ from tests.variants.small import feed, make
 TOTAL = 1000
 PLACES = (0, 900)  # images seen before each step: learning rates fall, and warm-ups end, in between
 LATER = ("kimg", "ema_kimg")  # of the loop and of the averaged copy: each has a test of its own below
+LATER = (*LATER, "ada_target", "ada_kimg")  # act after four steps, where D is sure of real images: in test_ada.py
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {  # the options without which another is refused, or does nothing
     ("aae", "prior"): {"z_dim": 2},
     ("", "penalty_every"): {"r1": 1.0},  # of every variant
@@ -31,6 +32,12 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {  # the options without which an
     ("", "r1"): {"penalty_every": 1},
     ("", "r2"): {"penalty_every": 1},
     ("", "orthogonal"): {"n_critic": 1},
+    ("", "ada"): {"augment": "ada", "ada_p": 0.5},
+    ("r3gan", "ada"): {},
+    ("", "ada_p"): {"augment": "ada"},
+    ("r3gan", "ada_p"): {},
+    ("", "augment"): {"ada_p": 0.5},
+    ("r3gan", "augment"): {},
     ("stylegan3", "blur"): {"kind": "r"},
     ("stylegan3", "blur_kimg"): {"kind": "r"},
 }
@@ -115,8 +122,8 @@ def examples(name: str, per_class: int) -> int:
     [
         ("dcgan", {"augment": "diffaugment", "mirror": True, "r1": 1.0, "r2": 1.0, "penalty_every": 1}),
         ("r3gan", {"augment": "ada", "ada": "bgcfnc", "mirror": True}),
-        ("stylegan2", {"mirror": True, "r1_every": 1, "path_every": 1}),
-        ("stylegan3", {"kind": "r", "blur": 2.0, "r1_every": 1, "mirror": True}),
+        ("stylegan2", {"mirror": True, "r1_every": 1, "path_every": 1, "augment": "ada", "ada": "bgcfnc"}),
+        ("stylegan3", {"kind": "r", "blur": 2.0, "r1_every": 1, "augment": "ada"}),
         ("biggan", {"rotation": 0.5, "orthogonal": 1e-4, "log_singular_values": True, "attention": 8}),
         ("sngan-proj", {"labels_per_class": 2}),
         ("fastgan", {"augment": "diffaugment", "mirror": True}),

@@ -31,7 +31,7 @@ def test_psi_moves_images_from_that_of_the_mean_style_to_their_own() -> None:
 def test_the_authors_settings(side: int, r1: float, base: int) -> None:
     kind: Any = load("stylegan3")
     found = kind.paper(DataSpec(3, side, side), 32)
-    assert found == {"r1": r1, "ema_kimg": 10.0, "blur_kimg": 200.0, "channel_base": base}
+    assert found == {"r1": r1, "ema_kimg": 10.0, "blur_kimg": 200.0, "channel_base": base, "augment": "ada"}
     assert kind.paper(DataSpec(3, side, side), 16)["r1"] == 2 * r1
     hp = kind.hparams()
     assert (hp.g_lr, hp.lr, hp.mapping, hp.mixing, hp.g_layers) == (0.0025, 0.002, 2, 0.0, 14)

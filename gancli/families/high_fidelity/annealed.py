@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gancli.data.spec import DataSpec
-from gancli.families.high_fidelity.augmented import AugmentHParams, augmentation
-from gancli.families.noise import OFTEN, TINY, LatentHParams, NoiseToImage
+from gancli.families.high_fidelity.augmented import AugmentHParams, for_few
+from gancli.families.noise import LatentHParams, NoiseToImage
 from gancli.gan import Clock
 from gancli.hparams import AdamHParams, hparam
 
@@ -39,16 +39,13 @@ class Annealed(NoiseToImage[H]):
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        self.augmentation = augmentation(hp, spec)
         self.first_gamma = self.usual_gamma(spec) if hp.gamma is None else hp.gamma
         self.register_buffer("gamma", torch.tensor(self.first_gamma))
 
     @classmethod
     def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
-        """Mirror colour photographs, not letters; augment images that D sees so often that it could memorise them."""
-        if min(spec.height, spec.width) <= TINY:
-            return {}
-        return {"mirror": spec.channels >= 3, **({"augment": "ada"} if epochs > OFTEN else {})}
+        """Return the settings for few images, with ADA."""
+        return for_few(spec, epochs, "ada")
 
     def usual_gamma(self, spec: DataSpec) -> float:
         """Return R3GAN's: .05 for CIFAR-10; 2 and 150 for FFHQ at 64 and 256 pixels, and the power law of both."""

@@ -1,7 +1,8 @@
-"""Options to augment what D sees, for GANs that generate images."""
+"""Options to augment the images that D sees, for all GANs that generate images from noise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from gancli.data.spec import DataSpec
 from gancli.hparams import HParams, hparam
@@ -9,10 +10,28 @@ from gancli.ops.ada import AdaptiveAugmentation
 from gancli.ops.augment import Augmentation
 
 Groups = Literal["blit", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc", "mild"]
+TINY = 16  # pixels per side up to which images are not augmented
+OFTEN = 200  # times that D sees each image; on a short run augmentation only costs: docs/quick.md
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentHParams(HParams):
+class MirrorHParams(HParams):
+    """Whether to mirror."""
+
+    mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffAugmentHParams(MirrorHParams):
+    """Which augmentation, of those that need no probability."""
+
+    augment: Literal["none", "diffaugment"] = hparam(
+        "none", "augment the images that D sees: diffaugment changes colour, moves, and cuts out (Zhao et al. 2020)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentHParams(MirrorHParams):
     """Which augmentation."""
 
     augment: Literal["none", "diffaugment", "ada"] = hparam(
@@ -25,7 +44,6 @@ class AugmentHParams(HParams):
         "what ada does: b flips, quarter turns and whole pixels, g scale, rotation and fractions of pixels, c colour, "
         "f filters, n noise, c cutout; mild: bg, cutout, and colour half as often, as for R3GAN",
     )
-    mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +59,28 @@ class AdaptiveHParams(AugmentHParams):
     ada_kimg: float = hparam(500.0, "length in which the probability can rise from 0 to 1", min=0.001)
 
 
-def augmentation(hp: AugmentHParams, spec: DataSpec) -> Augmentation:
-    """Build what the options ask for; points stay as they are."""
-    if spec.points:
+def augmentation(hp: HParams, spec: DataSpec) -> Augmentation:
+    """Build what the options ask for, if the variant has any; points stay as they are."""
+    if spec.points or not isinstance(hp, DiffAugmentHParams | AugmentHParams):
         return Augmentation(diff=False, mirror=False)
-    return Augmentation(hp.augment == "diffaugment", hp.mirror, _adaptive(hp) if hp.augment == "ada" else None)
+    return Augmentation(hp.augment == "diffaugment", hp.mirror, _adaptive(hp))
 
 
-def _adaptive(hp: AugmentHParams) -> AdaptiveAugmentation:
+def _adaptive(hp: HParams) -> AdaptiveAugmentation | None:
+    if not isinstance(hp, AugmentHParams) or hp.augment != "ada":
+        return None
     if not isinstance(hp, AdaptiveHParams):
         return AdaptiveAugmentation(hp.ada)
-    return AdaptiveAugmentation(hp.ada, hp.ada_p or 0.0, hp.ada_target, hp.ada_kimg)
+    if hp.ada_p is not None:
+        return AdaptiveAugmentation(hp.ada, hp.ada_p)
+    return AdaptiveAugmentation(hp.ada, 0.0, hp.ada_target, hp.ada_kimg)
+
+
+def for_few(spec: DataSpec, epochs: float, augment: str) -> Mapping[str, Any]:
+    """Return the settings for few images: colour photographs are mirrored, letters are not.
+
+    Images that D sees so often that it could memorise them are also augmented, as `augment` says.
+    """
+    if min(spec.height, spec.width) <= TINY:
+        return {}
+    return {"mirror": spec.channels >= 3, **({"augment": augment} if epochs > OFTEN else {})}

@@ -9,18 +9,17 @@ from torch import Tensor, nn
 
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
+from gancli.families.high_fidelity.augmented import AdaptiveHParams, augmentation, for_few
 from gancli.families.high_fidelity.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.families.latents import FromLabels, SizeHParams
-from gancli.families.noise import TINY
 from gancli.hparams import AdamHParams, hparam
 from gancli.nets.high_fidelity.mapping import mixed
-from gancli.ops.augment import Augmentation
 from gancli.optim import Adam
 from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
-class StyleHParams(SizeHParams, OptionalLabelsHParams, AdamHParams):
+class StyleHParams(AdaptiveHParams, SizeHParams, OptionalLabelsHParams, AdamHParams):
     """Hyperparameters of every variant of the family."""
 
     batch: int = 32
@@ -31,14 +30,13 @@ class StyleHParams(SizeHParams, OptionalLabelsHParams, AdamHParams):
     mixing: float = hparam(0.9, "share of fakes whose last layers get the style of another z", min=0, max=1)
     beta1: float = 0.0
     beta2: float = 0.99
-    mirror: bool = hparam(False, "mirror half of the images that D sees, real and generated")
 
 
 H = TypeVar("H", bound=StyleHParams)
 
 
 class Styles(OptionalLabels[H], FromLabels[H]):
-    """A variant builds G and D, plays, and lets `w_avg` follow in `moved`; here is what uses styles.
+    """A variant builds G and D and plays, and gives D's turn `certainty` as stats; here is what uses styles.
 
     In training, G sees random noise and styles are mixed; in evaluation a latent gives one image, in any batch.
     """
@@ -51,13 +49,12 @@ class Styles(OptionalLabels[H], FromLabels[H]):
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
-        self.augmentation = Augmentation(diff=False, mirror=hp.mirror)
+        self.augmentation = augmentation(hp, spec)
 
     @classmethod
     def few(cls, spec: DataSpec, epochs: float) -> Mapping[str, Any]:
-        """Mirror colour photographs, not letters."""
-        del epochs
-        return {"mirror": spec.channels >= 3} if min(spec.height, spec.width) > TINY else {}
+        """Return the settings for few images, with ADA."""
+        return for_few(spec, epochs, "ada")
 
     # ------------------------------------------------------------------------------------------ in training
 
@@ -70,6 +67,18 @@ class Styles(OptionalLabels[H], FromLabels[H]):
 
     def _latent(self, label: Tensor) -> Tensor:
         return torch.cat([self.noise(len(label)), self.one_hot(label)], 1)
+
+    def certainty(self, logits: Tensor) -> dict[str, Tensor]:
+        """Return how sure D is of real images, r_t, from their logits (N,), and ADA's probability that it steers."""
+        p = {"augment_p": self.augmentation.ada.p} if self.augmentation.ada else {}
+        return {"r_t": logits.sign().mean(), **p}
+
+    def moved(self, player: str, means: Mapping[str, Tensor]) -> None:
+        """Let the running mean of w follow G, and ADA's probability what D's turn found."""
+        if player == "G":
+            self.follow_styles()
+        if "r_t" in means and self.augmentation.ada:
+            self.augmentation.ada.adapt(means["r_t"], self.hp.batch)
 
     def follow_styles(self) -> None:
         """Let the mean of w follow G, by as many latents as a batch has: after each turn of G."""
