@@ -140,6 +140,22 @@ def test_blits_move_pixels_and_blend_none(only, way: str) -> None:
     assert (y - x).flatten(1).abs().max(1).values.gt(0).sum() > 10
 
 
+@pytest.mark.parametrize("p", [0.0, 0.5, 0.9, 1.0])
+def test_flips_and_turns_leave_as_many_images_upright_as_the_paper_says(only, p: float) -> None:
+    """1 - p/2 keep their side and 1 - 3p/4 their way up: all eight ways are equally frequent only at p = 1."""
+    torch.manual_seed(0)
+    x, count = torch.arange(16.0).view(1, 1, 4, 4), 20_000
+    augmentation = only("flip", "quarter_turn")
+    augmentation.p.fill_(p)
+    seen = augmentation(x.expand(count, -1, -1, -1))
+    sides = [(x.flip(3) if flipped else x, flipped) for flipped in (False, True)]
+    for turns in range(4):
+        for side, flipped in sides:
+            share = (p / 2 if flipped else 1 - p / 2) * (1 - 3 * p / 4 if turns == 0 else p / 4)
+            found = (seen == side.rot90(turns, (2, 3))).flatten(1).all(1).float().mean().item()
+            assert found == pytest.approx(share, abs=0.015)  # 4 standard errors
+
+
 def test_images_that_are_not_square_turn_by_halves(only) -> None:
     torch.manual_seed(0)
     x = torch.arange(24.0).view(1, 1, 4, 6).expand(40, -1, -1, -1)
@@ -227,6 +243,14 @@ def test_p_is_a_probability_and_all_that_steers_it_is_saved() -> None:
         "signs": 0.5,
         "turns": 1,
     }
+
+
+@pytest.mark.parametrize(("run", "given", "kimg"), [(25000, None, 500), (100, None, 20), (100, 7.0, 7)])
+def test_in_a_short_run_p_moves_faster(run: float, given: float | None, kimg: float) -> None:
+    """The authors' 500 kimg are for runs of 25,000."""
+    found = augmentation(AdaptiveHParams(augment="ada", kimg=run, ada_kimg=given), DataSpec(3, 16, 16)).ada
+    assert found
+    assert found.kimg == kimg
 
 
 def test_a_fixed_p_stays_and_is_all_there_is_to_save() -> None:

@@ -56,7 +56,11 @@ class AdaptiveHParams(AugmentHParams):
     ada_target: float = hparam(
         0.6, "mean sign of D's logits of real images that the probability holds, r_t in section 3.1", min=-1, max=1
     )
-    ada_kimg: float = hparam(500.0, "length in which the probability can rise from 0 to 1", min=0.001)
+    ada_kimg: float | None = hparam(
+        None,
+        "length in which the probability can rise from 0 to 1; default: 500 kimg, or a fifth of --kimg if that is less",
+        min=0.001,
+    )
 
 
 def augmentation(hp: HParams, spec: DataSpec) -> Augmentation:
@@ -73,7 +77,8 @@ def _adaptive(hp: HParams) -> AdaptiveAugmentation | None:
         return AdaptiveAugmentation(hp.ada)
     if hp.ada_p is not None:
         return AdaptiveAugmentation(hp.ada, hp.ada_p)
-    return AdaptiveAugmentation(hp.ada, 0.0, hp.ada_target, hp.ada_kimg)
+    kimg = min(500.0, max(hp.kimg / 5, 0.001)) if hp.ada_kimg is None else hp.ada_kimg
+    return AdaptiveAugmentation(hp.ada, 0.0, hp.ada_target, kimg)
 
 
 def for_few(spec: DataSpec, epochs: float, augment: str) -> Mapping[str, Any]:

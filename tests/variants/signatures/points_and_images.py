@@ -16,7 +16,7 @@ from gancli.data.synthetic.points import MIXTURES
 from gancli.evaluation.known_truth import points
 from gancli.images.scatter import to_points
 from gancli.variants import bgan
-from tests.variants.signatures.table import Table, folder, replaced
+from tests.variants.signatures.table import Table, folder, noise, replaced
 from tests.variants.training import small_shapes, train
 
 table = Table()
@@ -77,6 +77,41 @@ def turns_do_not_leak(seed: int, control: bool) -> float:
     with torch.no_grad():
         quarters = torch.nn.functional.avg_pool2d(gan.generate(gan.prior(500)), 4).flatten(1)
     return float((quarters.argmax(1) >= 2).float().mean())
+
+
+AT = (torch.arange(8) - 3.5) / 3.5
+
+
+def ramps(up: float, count: int = 2000) -> Dataset[OptionallyLabelled]:
+    """Pictures that grow brighter towards one side, more or less: upwards on average, or downwards (up = -1)."""
+    right, high = (noise(1, count, 2) * 0.3 + torch.tensor([0.0, up])).mul(0.4)[..., None, None].unbind(1)
+    pixels = ((right * AT - high * AT[:, None]).clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)[:, None]
+    return Dataset("ramps", DataSpec(1, 8, 8), OptionallyLabelled, OptionallyLabelled.columns_of(pixels))
+
+
+def upwards(x: Tensor) -> Tensor:
+    """Return by how much more images grow brighter upwards than to either side; below 0 if downwards."""
+    high, right = -(x * AT[:, None]).sum((1, 2, 3)), (x * AT).sum((1, 2, 3))
+    return high.sign() * (high.abs() - right.abs()).clamp_min(0)
+
+
+@table.signature(
+    "stylegan2",
+    "share of fakes the right way up, for upright or for upside-down data, the lesser; ADA's blits, p = 0.5",
+    "p = 1",
+    0.9,
+)
+def the_right_way_up(seed: int, control: bool) -> float:
+    """At p = 1 all ways up are equally frequent in both data sets as D sees them, and G takes to one of them."""
+    options: dict[str, Any] = {"augment": "ada", "ada": "blit", "ada_p": 1.0 if control else 0.5, "labels": False}
+    options |= {"width": 16, "channel_base": 128, "z_dim": 8, "w_dim": 16, "batch": 32, "path": 0.0}
+
+    def share(up: float) -> float:
+        gan = train("stylegan2", ramps(up), 200, seed, **options)[0]
+        with torch.no_grad():
+            return float((up * upwards(gan.generate(gan.prior(500))) > 0).float().mean())
+
+    return min(share(1.0), share(-1.0))
 
 
 @torch.no_grad()
