@@ -106,6 +106,11 @@ def scaled(directions: Tensor, x: Tensor) -> Tensor:
     return directions * (x @ directions.T).std(0)[:, None]
 
 
+def steps_of(reach: float, count: int) -> list[str]:
+    """Return the captions of `count` steps from -reach to +reach, along a direction or an axis."""
+    return [f"{value:+.2f}" for value in torch.linspace(-reach, reach, count).tolist()]
+
+
 def _signed(rows: Tensor) -> Tensor:
     """Make the largest number of each row positive: the sign of an eigenvector is arbitrary."""
     largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))
