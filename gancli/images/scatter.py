@@ -88,7 +88,7 @@ def draw(plot: Plot) -> Image.Image:
         reach = plot.view
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
         axes.set_title(printable(plot.title, LONGEST_TITLE), fontsize=11, parse_math=False)
-        axes.legend(loc="upper right", fontsize=9, markerscale=2)
+        axes.legend(loc="upper right", fontsize=9, markerscale=1.5)
         axes.tick_params(labelsize=9)
         figure.savefig(buffer, format="png", dpi=DPI * plot.scale)
     return Image.open(buffer).convert("RGB")
@@ -102,7 +102,7 @@ def _draw_walk(axes: "Axes", walk: Walk) -> None:
         label = "_" if i else "mesh of latents" if mesh else "walk"
         axes.plot(*line.T, color=COLOUR, label=label, **style)
     if not mesh:
-        axes.plot(*walk.points[0], color=COLOUR, marker="s", markersize=7, linestyle="", label="start")
+        axes.plot(*walk.points[0], color=COLOUR, marker="s", markersize=5, linestyle="", label="start")
 
 
 def _reach(points: Points | None) -> float:

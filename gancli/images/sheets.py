@@ -178,12 +178,14 @@ class _Layout:
         captions = Captions(*(tuple(map(_shown, texts)) for texts in (given.rows, given.columns, given.cells)))
         font = _font_size(height)
         pitch = gap + max(width, *(_extent(text, font)[0] + PAD for text in (*captions.columns, *captions.cells)), 0)
-        below = max((_extent(text, font)[1] + PAD for text in captions.cells), default=0)
         left = max((_extent(text, font)[0] + 2 * PAD for text in captions.rows), default=0)
         top = max((_extent(text, font)[1] + PAD for text in captions.columns), default=0)
-        rows = -(-count // columns)
         lefts = [left + gap + i * pitch for i in range(columns + 1)]
-        tops = [top + gap + i * (height + below + gap) for i in range(rows + 1)]
+        tops = [top + gap]
+        for start in range(0, count, columns):
+            texts = [text for text in captions.cells[start : start + columns] if text]
+            below = max((_extent(text, font)[1] + PAD for text in texts), default=0)
+            tops.append(tops[-1] + height + below + gap)
         return cls(captions, font, (width, height), tuple(lefts), tuple(tops), gap)
 
     @property

@@ -108,7 +108,8 @@ def scaled(directions: Tensor, x: Tensor) -> Tensor:
 
 def steps_of(reach: float, count: int) -> list[str]:
     """Return the captions of `count` steps from -reach to +reach, along a direction or an axis."""
-    return [f"{value:+.2f}" for value in torch.linspace(-reach, reach, count).tolist()]
+    values = torch.linspace(-reach, reach, count).tolist()
+    return [f"{value:+.2f}" if abs(value) >= 0.005 else "0" for value in values]
 
 
 def _signed(rows: Tensor) -> Tensor:
