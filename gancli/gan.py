@@ -159,6 +159,10 @@ class GAN(nn.Module, Generic[H]):
         """
         return [self.fakes(batch)]
 
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel, for captions; a grid of samples alone has no names."""
+        return ()
+
     def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
         """Return the optimiser options that change during training, by player: ``{"D": {"lr": 1e-4}}``."""
         del clock

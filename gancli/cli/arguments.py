@@ -17,6 +17,15 @@ MODEL = typer.Argument(metavar="MODEL", help="A checkpoint, a run folder, a run 
 
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
 
+Scale = Annotated[
+    int,
+    typer.Option("--scale", help="Enlarge what is written by this whole factor, without smoothing.", min=1, max=16),
+]
+
+Captions = Annotated[
+    bool, typer.Option("--captions", help="Write captions beside the images: seeds, class names, values.")
+]
+
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only.")]
 
 

@@ -60,6 +60,7 @@ class Dataset(Generic[B_co]):
     matched: bool = True  # the columns' rows belong together; if not, each column has its own order
     rows: dict[str, Tensor] = field(default_factory=dict)  # by field, the rows in use; a short list is repeated
     held_out: "Dataset[Any] | None" = None  # labelled rows that are never used for training
+    unused: tuple[str, ...] = ()  # the names of classes whose labels the source has, but the variant does not use
     content: str = ""  # a hash of the columns, if known; otherwise `digest` reads them
 
     @cached_property

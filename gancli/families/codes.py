@@ -54,3 +54,7 @@ class Coded(FromLatents[H]):
     def panels(self, batch: Images) -> list[Tensor]:
         """Return sources, their reconstructions, and samples from the prior."""
         return [batch.image, self.generate(self.encode(batch.image)), self.fakes(batch)]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel."""
+        return "image", "reconstruction", "sample"

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
 from gancli.families.translators import QUICK_RESNET, ResnetHParams, Translator, halves
-from gancli.families.unpaired import cut
+from gancli.families.unpaired import cut, translated
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
@@ -122,3 +122,7 @@ class OneWay(Translator[ContrastiveHParams]):
     def panels(self, batch: Unpaired) -> list[Tensor]:
         """Return A, and A translated to B."""
         return [batch.a, self.fakes(batch)]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel."""
+        return translated(self.spec.domains)[:2]

@@ -26,3 +26,7 @@ class Energetic(NoiseToImage[H]):
         """Return real images, D's reconstructions of them, fakes, and D's reconstructions of these."""
         fake = self.fakes(batch)
         return [batch.image, self.D(batch.image), fake, self.D(fake)]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel."""
+        return "image", "reconstruction", "sample", "reconstruction"

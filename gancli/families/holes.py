@@ -91,3 +91,7 @@ class FillsHoles(GAN[H]):
         """Return the images with holes, the filled images, and the originals."""
         mask = self.hole(batch.image)
         return [masks.blank(batch.image, mask), self.fill(batch.image, mask), batch.image]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel."""
+        return "hole", "filled", "original"

@@ -71,3 +71,7 @@ class SourceToTarget(Translator[H]):
     def panels(self, batch: Paired) -> list[Tensor]:
         """Return source, fake and target."""
         return [batch.source, self.fakes(batch), batch.target]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel."""
+        return "source", "translation", "target"

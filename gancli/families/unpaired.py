@@ -18,6 +18,12 @@ def cut(batch: Unpaired, hp: TranslatorHParams) -> tuple[Tensor, Tensor]:
     return a, b
 
 
+def translated(domains: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the rows of a panel that shows two domains, each with its translations to the other."""
+    a, b = domains or ("A", "B")
+    return f"source: {a}", f"translation: {b}", f"source: {b}", f"translation: {a}"
+
+
 class TwoWay(Translator[H]):
     """Translators AB and BA, with one D per domain. A variant defines their losses."""
 
@@ -57,3 +63,7 @@ class TwoWay(Translator[H]):
     def panels(self, batch: Unpaired) -> list[Tensor]:
         """Return A, A translated to B, B, and B translated to A."""
         return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel."""
+        return translated(self.spec.domains)

@@ -13,27 +13,63 @@ SPEED = "images_per_second"
 NOT_CURVES = ("step", "images", "seconds", SPEED)
 COLUMNS = 3
 MOST_PANELS = 36  # twice what the variants need; thousands could not be drawn
-LONGEST_NAME = 50  # characters over a panel
+LONGEST_NAME, LONGEST_TITLE = 50, 100  # characters over a panel and over all of them
 LARGEST = 1e100  # larger values are left out: they would overflow the axes
+RAW, SMOOTH = "#9ecae1", "#08519c"
+SHARE = 0.03  # of a curve: the time constant of its moving average
+FEWEST = 2.0  # values that this is at least
+LEAST = 10  # values of a curve that is smoothed
+DECADES = 100.0  # largest over smallest value: more need a logarithmic axis
 
 
-def save_curves(ticks: Sequence[Mapping[str, Any]], path: Path) -> None:
+def save_curves(ticks: Sequence[Mapping[str, Any]], path: Path, title: str = "") -> None:
     """Draw one panel per term, stat and metric, and one of the speed; draw nothing without ticks."""
     panels = _panels(ticks)
     if not panels:
         return
     rows = -(-len(panels) // COLUMNS)
-    with figures.figure(4 * COLUMNS, 2.6 * rows) as figure:
+    with figures.figure(4 * COLUMNS, 2.6 * rows + 0.4 * bool(title)) as figure:
+        if title:
+            figure.suptitle(printable(title, LONGEST_TITLE), fontsize=14, parse_math=False)
         for i, name in enumerate(panels):
-            axes = figure.add_subplot(rows, COLUMNS, i + 1)
-            kimg, values = zip(*_points(ticks, name))
-            axes.plot(kimg, values, linewidth=1.2, marker="o" if len(values) < 3 else None)
-            axes.set_title(printable(name.replace("_", " "), LONGEST_NAME), fontsize=10, parse_math=False)
-            axes.set_xlabel("kimg", fontsize=8)
-            axes.grid(alpha=0.3)
-            axes.tick_params(labelsize=8)
+            _draw(figure.add_subplot(rows, COLUMNS, i + 1), name, _points(ticks, name))
         with atomic.replacing(path) as temporary:
             figure.savefig(temporary, dpi=100)
+
+
+def _draw(axes: Any, name: str, points: Sequence[tuple[float, float]]) -> None:
+    """Draw the smoothed values of a curve over its raw values."""
+    kimg, values = zip(*points)
+    if len(values) >= LEAST:
+        axes.plot(kimg, values, linewidth=0.8, color=RAW)
+        axes.plot(kimg, smoothed(values), linewidth=1.6, color=SMOOTH)
+    else:
+        axes.plot(kimg, values, linewidth=1.6, color=SMOOTH, marker="o" if len(values) < 3 else None)
+    if needs_logarithm(values):
+        axes.set_yscale("log")
+    axes.set_title(printable(name.replace("_", " "), LONGEST_NAME), fontsize=11, parse_math=False)
+    axes.set_xlabel("kimg", fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.tick_params(labelsize=9)
+
+
+def smoothed(values: Sequence[float]) -> list[float]:
+    """Return the exponential moving average of values, each a weighted mean of those up to it.
+
+    The weights fall by a factor of e over 3 % of all values, and sum to 1, so that the first values pull no more.
+    """
+    keep = 1 - 1 / max(SHARE * len(values), FEWEST)
+    total = weight = 0.0
+    means = []
+    for value in values:
+        total, weight = keep * total + value, keep * weight + 1
+        means.append(total / weight)
+    return means
+
+
+def needs_logarithm(values: Sequence[float]) -> bool:
+    """Tell whether values that are all positive span too much for a linear axis."""
+    return min(values) > 0 and max(values) > DECADES * min(values)
 
 
 def _panels(ticks: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -49,7 +49,7 @@ def to_picture(pixels: Pixels) -> Image.Image:
 def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
     """Lay images out in rows of `columns` (by default as square as possible), on white with gaps between them."""
     count, height, width, channels = pixels.shape
-    columns = min(columns or int(np.ceil(np.sqrt(count))), count)
+    columns = columns_of(count, columns)
     rows = -(-count // columns)
     zoom = max(1, SMALL // min(height, width))
     pixels = pixels.repeat(zoom, 1).repeat(zoom, 2)
@@ -59,6 +59,11 @@ def grid(pixels: Pixels, columns: int | None = None) -> Image.Image:
         top, left = (GAP + place * side for place, side in zip(divmod(i, columns), cell))
         sheet[top : top + height * zoom, left : left + width * zoom] = image
     return to_picture(sheet)
+
+
+def columns_of(count: int, columns: int | None = None) -> int:
+    """Return how many columns the grid of some images has; by default it is as square as possible."""
+    return min(columns or int(np.ceil(np.sqrt(count))), count)
 
 
 def grey_to_colour(images: Tensor) -> Tensor:

@@ -57,12 +57,17 @@ def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_to_8_bits(np.asarray(image, np.float32)))
-    has_alpha = image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
-    if keep_alpha or has_alpha:
+    transparent = has_alpha(image)
+    if keep_alpha or transparent:
         image = _in_mode(image, "RGBA")
-    if has_alpha and not keep_alpha:
+    if transparent and not keep_alpha:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGBA" if keep_alpha else "RGB")
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Tell whether an image may be transparent somewhere."""
+    return image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:

@@ -15,6 +15,7 @@ from gancli.engine.out_of_memory import HalveOnOutOfMemory
 from gancli.engine.precision import Choice
 from gancli.engine.step import apart_in_parts, check_game, slow_down
 from gancli.gan import GAN, Clock
+from gancli.images.sheets import View
 from gancli.system import dist
 from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import Interrupted, Stop, stoppable
@@ -85,7 +86,7 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         training = _training(data, state, options, choice, display, stop)
         training.go_back = lambda: _go_back(folder, data, state, options)
         if dist.rank() == 0:
-            grids = Grids(state.ema.gan, training.feed, options.seed)
+            grids = Grids(state.ema.gan, training.feed, options.seed, View(options.scale, options.captions))
             training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
         training.train()
     return finish(training, folder, options, display, next_steps.resume(variant, values, options, folder.path))

@@ -94,15 +94,21 @@ def settled(
     if known is None:
         return _in_minutes(options, data, state, choice, so_far)
     left = known.total - so_far.images
-    compiles = options.compile == "on"  # the trial and the run would each take minutes to compile
-    unseen = options.quiet and not (options.dry_run and options.json)
-    if unseen or compiles or left < LEAST * data.hp.batch:
+    if not (_worth_it(options, left / data.hp.batch) and left > 0):
         return known
     # without compiling: a trial is short
     training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)
     most = MANY if data.device.type == "cuda" else FEW
     costs = _costs(training, known.total, data.device, most, MOST_SECONDS)
     return dataclasses.replace(known, cost=_mean(costs, state.gan.paces(so_far.images, known.total)))
+
+
+def _worth_it(options: RunOptions, steps: float) -> bool:
+    """Tell whether a trial is worth its time: a dry run always shows what a run costs."""
+    if options.dry_run:
+        return options.json or not options.quiet
+    compiles = options.compile == "on"  # the trial and the run would each take minutes to compile
+    return not (options.quiet or compiles or steps < LEAST)
 
 
 def release() -> None:

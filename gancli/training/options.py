@@ -95,6 +95,8 @@ class RunOptions(SetUp):
     sample_every: float | None = hparam(
         None, "kimg between sample grids; default: at 1, 2, 4, 8 … kimg", min=0, panel=RUN
     )
+    scale: int = hparam(1, "enlarge grids by this whole factor, without smoothing", min=1, max=16, panel=RUN)
+    captions: bool = hparam(False, "write captions beside the rows of grids: classes, source, translation …", panel=RUN)
     eval_every: float | None = hparam(None, "kimg between evaluations; default: once, at the end", min=0, panel=RUN)
     metrics: str = hparam(
         "auto",

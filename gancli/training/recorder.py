@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from gancli.checkpoints.run_folder import Folder
 from gancli.data.feed import Feed
 from gancli.gan import GAN
 from gancli.images import curves, scatter
-from gancli.images.pixels import grid, to_pixels
+from gancli.images.pixels import to_pixels
+from gancli.images.sheets import PLAIN, Captions, View, class_caption, sheet
 from gancli.images.writing import save_png
 from gancli.metrics.table import selection_score
 from gancli.system import atomic
@@ -36,38 +38,52 @@ Numbers = Mapping[str, float]
 class Grids:
     """Draw grids of training images and of images that the EMA networks generate."""
 
-    def __init__(self, gan: GAN[Any], feed: Feed[Any], seed: int) -> None:
-        self._gan, self._feed, self._seed = gan, feed, seed
+    def __init__(self, gan: GAN[Any], feed: Feed[Any], seed: int, view: View = PLAIN) -> None:
+        self._gan, self._feed, self._seed, self._view = gan, feed, seed, view
 
-    def reals(self) -> Image.Image:
-        """Draw the first training images."""
+    def reals(self, title: str = "") -> Image.Image:
+        """Draw the first training images; points under a title."""
         if self._gan.spec.points:
-            return scatter.plot(real=self._points())
+            return scatter.draw(scatter.Plot(title, self._behind, scale=self._view.scale))
         real = self._feed.first(GRID)
-        return grid(to_pixels(next(t for t in vars(real).values() if t.dim() == 4)))
+        return sheet(to_pixels(next(t for t in vars(real).values() if t.dim() == 4)), view=View(self._view.scale))
 
     @torch.no_grad()
-    def samples(self) -> Image.Image:
-        """Draw generated images: panels of the data's first rows, a row per class, or points beside real points."""
+    def samples(self, title: str = "") -> Image.Image:
+        """Draw generated images: panels of the data's first rows, a row per class, or points on real points."""
         with aside("grid", self._seed):
             if self._gan.spec.points:
                 generated = scatter.to_points(self._gan.fakes(self._feed.first(scatter.SHOWN)))
-                return scatter.plot(generated, self._points())
-            images, columns = (
-                self._classes() if isinstance(self._gan, Classes) and self._gan.classes else (self._panels(), COLUMNS)
-            )
-            return grid(to_pixels(images), columns)
+                return scatter.draw(scatter.Plot(title, self._behind, generated, scale=self._view.scale))
+            conditional = isinstance(self._gan, Classes) and self._gan.classes
+            images, columns, captions = self._classes() if conditional else self._panels()
+            return sheet(to_pixels(images), columns, captions, self._view)
 
-    def _points(self) -> scatter.Points:
-        return scatter.to_points(self._feed.first(scatter.SHOWN).image)
+    @cached_property
+    def _behind(self) -> scatter.Background:
+        """All points of the data set the view, so that all plots of it have the same axes."""
+        return scatter.Background.of(scatter.to_points(self._feed.dataset.columns["image"]))
 
-    def _panels(self) -> Tensor:
-        return interleaved(self._gan.panels(self._feed.first(GRID)))
+    def _panels(self) -> tuple[Tensor, int, Captions]:
+        panels = self._gan.panels(self._feed.first(GRID))
+        names = self._gan.panel_names() if self._view.captions else ()
+        return interleaved(panels), COLUMNS, captions_of(panels, names)
 
-    def _classes(self) -> tuple[Tensor, int]:
+    def _classes(self) -> tuple[Tensor, int, Captions]:
         """Generate a row per class, from the same noise in each."""
         gan: Any = self._gan
-        return gan.generate(each_class(gan, gan.prior(ROW))[: ROW * MOST_ROWS]), ROW
+        images = gan.generate(each_class(gan, gan.prior(ROW))[: ROW * MOST_ROWS])
+        names = [class_caption(name) for name in gan.classes]
+        return images, ROW, Captions(tuple(names[:MOST_ROWS]))
+
+
+def captions_of(panels: Sequence[Tensor], names: Sequence[str]) -> Captions:
+    """Name the rows of interleaved panels; or their images, if there are too few of them for rows."""
+    if len(names) != len(panels):
+        return Captions()
+    if len(panels) > 1 and len(panels[0]) < COLUMNS:
+        return Captions(cells=tuple(name for name, panel in zip(names, panels) for _ in range(len(panel))))
+    return Captions(tuple(names) * (len(panels[0]) // COLUMNS))
 
 
 def interleaved(panels: Sequence[Tensor]) -> Tensor:
@@ -143,7 +159,9 @@ class RunRecorder(Recorder):
         resuming.set_aside_newer(self._folder, self._resumed, self._note)
         if state.clock.step == 0:
             reals = self._folder.reals
-            self._saves.attempt(reals.name, lambda: save_png(self._grids.reals(), reals, {"synthetic": False}))
+            self._saves.attempt(
+                reals.name, lambda: save_png(self._grids.reals(self._data), reals, {"synthetic": False})
+            )
             self.grid(state)
 
     def log(self, tick: dict[str, Any]) -> None:
@@ -158,7 +176,8 @@ class RunRecorder(Recorder):
         """Write a sample grid, named by the images seen."""
         about = {"variant": self._about["variant"], "images": state.clock.images, "seed": self._about["seed"]}
         path = self._folder.grid(state.clock.images)
-        self._saves.attempt("a sample grid", lambda: save_png(self._grids.samples(), path, about))
+        title = f"{about['variant']} on {self._data}, {state.clock.images / 1000:g} kimg"
+        self._saves.attempt("a sample grid", lambda: save_png(self._grids.samples(title), path, about))
 
     def save(self, state: State, metrics: Numbers) -> bool:
         """Write a checkpoint that can be resumed, unless weights are not finite."""
@@ -189,7 +208,8 @@ class RunRecorder(Recorder):
     def end(self) -> None:
         """Draw the curves."""
         path = self._folder.curves
-        self._saves.attempt(path.name, lambda: curves.save_curves(self._folder.ticks(), path))
+        title = f"{self._folder.path.name}: {self._about['variant']} on {self._data}"
+        self._saves.attempt(path.name, lambda: curves.save_curves(self._folder.ticks(), path, title))
 
     def _described(self, state: State, metrics: Numbers) -> About:
         about = self._about

@@ -14,6 +14,7 @@ from gancli.checkpoints.fine_tuning import Start
 from gancli.checkpoints.run_folder import Recorded
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
+from gancli.data.spec import DataSpec
 from gancli.engine.precision import Choice, choose
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
@@ -78,10 +79,17 @@ def _preset(
     kind: type[GAN[Any]], dataset: Dataset[Any], values: Mapping[str, Any], asked: str, device: torch.device
 ) -> dict[str, Any]:
     spec = dataset.spec
-    quick = asked == "quick" or (asked == "auto" and (device.type == "cpu" or max(spec.height, spec.width) <= SMALL))
     batch = kind.hparams(**values).batch or kind.hparams().batch  # what `auto` will choose is not known yet
+    quick = preset_name(asked, spec, device) == "quick"
     preset = dict(kind.preset(spec) if quick else kind.paper(spec, batch))
     return preset | dict(_few(kind, dataset, kind.hparams(**{**preset, **values}).kimg))
+
+
+def preset_name(asked: str, spec: DataSpec, device: torch.device) -> str:
+    """Return the preset that an option asks for, quick or paper; auto depends on the data and the device."""
+    if asked != "auto":
+        return asked
+    return "quick" if device.type == "cpu" or max(spec.height, spec.width) <= SMALL else "paper"
 
 
 def with_preset(data: Data, values: Mapping[str, Any], before: Recorded) -> Data:

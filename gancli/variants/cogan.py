@@ -87,3 +87,7 @@ class CoGAN(FromLatents[HParams]):
     def panels(self, batch: Unpaired) -> list[Tensor]:
         """Below each image of the first domain, its counterpart in the second."""
         return list(self.pair(self.prior(len(batch))))
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name these rows: the domains."""
+        return self.spec.domains

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
 from gancli.families.translators import QUICK, ResnetHParams, Translator, fooled, told_apart
-from gancli.families.unpaired import cut
+from gancli.families.unpaired import cut, translated
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
@@ -108,3 +108,7 @@ class UNIT(Translator[HParams]):
     def panels(self, batch: Unpaired) -> list[Tensor]:
         """A, A as B, B, B as A."""
         return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name these rows."""
+        return translated(self.spec.domains)

@@ -116,7 +116,7 @@ def test_a_dry_run_is_a_plan_for_scripts(cli: Cli, pictures: Path) -> None:
         assert "batch" not in plan["preset"]  # it was given
         assert plan["seconds"] == pytest.approx(1000 / plan["images_per_second"])
         assert (result.err == "") == bool(quiet)
-    assert json.loads(cli(*words, "--steps", 1).out)["seconds"] is None  # too short to be measured
+    assert json.loads(cli(*words, "--steps", 1).out)["seconds"] > 0
     assert not Path("runs").exists()
 
 

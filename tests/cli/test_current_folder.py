@@ -183,7 +183,7 @@ def test_settings_that_are_a_pipe_stop_nothing(strange: Path) -> None:
 def test_a_figure_leaves_no_trace_in_the_environment(strange: Path) -> None:
     before = dict(os.environ)
     curves()
-    scatter.plot(np.zeros((3, 2), np.float32))
+    scatter.draw(scatter.Plot(fake=np.zeros((3, 2), np.float32)))
     assert dict(os.environ) == before
     import matplotlib
 

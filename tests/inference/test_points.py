@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
@@ -16,6 +17,7 @@ from gancli.data.spec import DataSpec
 from gancli.data.synthetic import points
 from gancli.errors import UserError
 from gancli.evaluation.known_truth import points as points_metric
+from gancli.images import scatter
 from tests.conftest import Cli
 from tests.variants.small import make
 
@@ -76,3 +78,57 @@ def test_points_get_networks_without_bounds(name: str) -> None:
     assert not any(isinstance(m, nn.Conv2d | nn.Tanh) for m in gan.modules())
     with torch.no_grad():
         assert gan.generate(1000 * gan.prior(50)).abs().max() > 1
+
+
+@pytest.fixture
+def figures_of(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved."""
+    seen: list[Figure] = []
+
+    def savefig(figure: Figure, path: Any, dpi: float, **_: Any) -> None:
+        figure.set_dpi(dpi)
+        seen.append(figure)
+        Image.new("L", (1, 1)).save(path, "PNG")
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return seen
+
+
+def test_all_plots_of_a_run_have_a_title_the_data_behind_and_the_same_axes(cli: Cli, figures_of: list[Figure]) -> None:
+    """The reals, samples in training, samples of any number, a walk, and a mesh."""
+    train(cli)
+    commands = (
+        ("sample", "run", "-n", 5, "--out", "x.png"),
+        ("interpolate", "run", "--frames", 8, "--out", "w.png"),
+        ("interpolate", "run", "--grid", "--frames", 16, "--out", "g.png"),
+    )
+    assert [cli(*words).code for words in commands] == [0, 0, 0]
+    plots = [figure.axes[0] for figure in figures_of if figure.axes[0].get_aspect() == 1]
+    titles = [axes.get_title() for axes in plots]
+    assert titles[0] == "ring8"
+    assert titles[1] == "wgan-gp on ring8, 0 kimg"
+    assert set(titles[2:]) == {"wgan-gp on ring8, 0.096 kimg"}
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in plots}) == 1
+    assert all("real" in axes.get_legend_handles_labels()[1] for axes in plots)
+    walk, mesh = plots[-2:]
+    assert len(walk.lines[0].get_xdata()) == 8
+    sides = [line.get_xydata() for line in mesh.lines]
+    assert [len(side) for side in sides] == [4] * 8  # rows and columns
+    assert np.array_equal(np.stack(sides[:4]), np.stack(sides[4:]).transpose(1, 0, 2))
+
+
+def test_plots_are_scaled_and_have_no_captions(cli: Cli, figures_of: list[Figure]) -> None:
+    train(cli)
+    figures_of.clear()
+    assert cli("sample", "run", "-n", 5, "--scale", 2, "--out", "x.png").code == 0
+    assert figures_of[0].get_dpi() == 240
+    for words in (("sample", "run", "-n", 5), ("interpolate", "run", "--frames", 4)):
+        told = cli(*words, "--captions", "--out", "y.png")
+        assert (told.code, told.err.count("\n")) == (2, 1)
+        assert "--captions: a plot of points has no cells" in told.err
+
+
+def test_points_of_data_that_are_not_known_set_the_view_themselves() -> None:
+    fake = np.array([[0.5, -4.0]], np.float32)
+    assert scatter.Plot(fake=fake).view == pytest.approx(5)
+    assert scatter.Plot(behind=scatter.Background.of(fake / 2), fake=fake).view == pytest.approx(2.5)

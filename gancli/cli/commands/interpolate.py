@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gancli.cli.arguments import MODEL, Device, check_needs
+from gancli.cli.arguments import MODEL, Captions, Device, Scale, check_needs
 from gancli.errors import UserError
 from gancli.system.untrusted.terminal import say, say_json
 
@@ -98,6 +98,8 @@ def command(
             help="Output: .gif, .webp, .png (animated), .mp4 or a folder; default: walk.gif, or walk.png for a still."
         ),
     ] = None,
+    scale: Scale = 1,
+    captions: Captions = False,
     best: Annotated[bool, typer.Option("--best", help="Use the run's best checkpoint instead of its newest.")] = False,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -106,6 +108,7 @@ def command(
 
     Write an animation or a still image.
     """
+    from gancli.images.sheets import View
     from gancli.inference.sampling.draw import parse_seeds
     from gancli.inference.sampling.interpolate import Walk, interpolate
 
@@ -119,7 +122,7 @@ def command(
     stops = None if seeds is None else parse_seeds(seeds, 0)
     path = Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class, truncation)
     path = replace(path, saved=saved, space=space, layers=layers, direction=direction, by=by, name=name, steps=steps)
-    written = interpolate(model, path, out, device, best=best)
+    written = interpolate(model, path, out, device, best=best, view=View(scale, captions))
     if json:
         say_json({"files": [str(written)], "frames": frames})
     else:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gancli.cli.arguments import MODEL, Device, check_needs
+from gancli.cli.arguments import MODEL, Captions, Device, Scale, check_needs
 from gancli.errors import UserError
 from gancli.system.untrusted.terminal import say, say_json
 
@@ -90,6 +90,8 @@ def command(
     cols: Annotated[int | None, typer.Option(help="Number of columns in the grid.", min=1)] = None,
     like: Annotated[Path | None, typer.Option(help="Generate the images of this PNG from gancli sample again.")] = None,
     best: Annotated[bool, typer.Option("--best", help="Use the run's best checkpoint instead of its newest.")] = False,
+    scale: Scale = 1,
+    captions: Captions = False,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -97,6 +99,7 @@ def command(
 
     A seed gives the same image however many images are generated.
     """
+    from gancli.images.sheets import View
     from gancli.images.writing import STANDARD
     from gancli.inference.sampling import editing, mixing
     from gancli.inference.sampling.draw import ALL, parse_seeds
@@ -112,24 +115,27 @@ def command(
     if like is None and model is None:
         raise UserError("name a MODEL: a checkpoint, a run folder, or a run under ./runs")
     drawn = parse_seeds(seeds, n or (8 if of_class == ALL or near else 64))
-    name = str(model)
+    name, view = str(model), View(scale, captions)
     match asked:
         case "--mix" if mix:
             _refuse(asked, {"--seeds": seeds, "-n": n, "--cols": cols})
-            table = mixing.MixRequest(name, *mix, layers or mixing.COLUMN_LAYERS, truncation, of_class)
+            table = mixing.MixRequest(name, *mix, layers or mixing.COLUMN_LAYERS, truncation, of_class, view)
             written, drawn = [mixing.mix(table, out, device, best=best)], ()
         case "--near" if near:
             _refuse(asked, {"--truncation": truncation, "--layers": layers})
-            close = editing.NearRequest(name, tuple(near), drawn, spread, space, steps, cols, of_class)
+            close = editing.NearRequest(name, tuple(near), drawn, spread, space, steps, cols, of_class, view)
             written = [editing.sample_near(close, out, device, best=best)]
         case "--directions" if directions:
             _refuse(asked, {"-n": n})
-            rows = editing.DirectionsRequest(name, directions, by, reach, drawn[0], layers, cols, truncation, of_class)
+            rows = editing.DirectionsRequest(
+                name, directions, by, reach, drawn[0], layers, cols, truncation, of_class, view
+            )
             written, drawn = [editing.show_directions(rows, out, device, best=best)], drawn[:1]
         case _:
             alone = len(drawn) == 1 and cols is None and of_class != ALL  # a single image has no grid's frame
-            request = SampleRequest(name, drawn, truncation, cols, alone, of_class, layers, seed_scheme or "gancli")
-            request = repeat(like, model, best=best) if like else request
+            scheme = seed_scheme or "gancli"
+            request = SampleRequest(name, drawn, truncation, cols, alone, of_class, layers, scheme, view)
+            request = repeat(like, model, view, best=best) if like else request
             written, drawn = sample(request, out, device, best=best), request.seeds
     if json:
         say_json({"files": [str(path) for path in written], "seeds": list(drawn)})

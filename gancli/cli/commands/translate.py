@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from gancli.cli.arguments import MODEL, Device
+from gancli.cli.arguments import MODEL, Captions, Device, Scale, check_needs
 from gancli.errors import UserError
 from gancli.system.untrusted.terminal import say, say_json, shows_progress, warn
 
 
 def command(
+    context: typer.Context,
     model: Annotated[str, MODEL],
     images: Annotated[
         list[str],
@@ -52,6 +53,8 @@ def command(
     compare: Annotated[
         bool, typer.Option("--compare", help="Write the source and the translation side by side.")
     ] = False,
+    scale: Scale = 1,
+    captions: Captions = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite existing translations.")] = False,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -60,9 +63,11 @@ def command(
 
     Take any number of images of any size, and keep the name, size, alpha and EXIF of each.
     """
+    from gancli.images.sheets import View
     from gancli.inference.translation.jobs import TranslationRequest
     from gancli.inference.translation.translate import translate
 
+    check_needs(context, {} if compare else {"scale": "--compare", "captions": "--compare"})
     request = TranslationRequest(
         model,
         tuple(images),
@@ -76,6 +81,7 @@ def command(
         denoise,
         compare=compare,
         overwrite=overwrite,
+        view=View(scale, captions),
     )
     done = translate(request, device, _progress if shows_progress() and not json else None)
     if done.hint:

@@ -27,7 +27,9 @@ class Images(Batch):
         images = torch.from_numpy(pictures.images)
         channels, height, width = images.shape[1:]
         spec = DataSpec(channels, height, width)
-        return Dataset(pictures.name, spec, cls, cls.columns_of(images), pictures.notes, content=pictures.digest)
+        unused = pictures.classes if pictures.labelled else ()
+        columns, content = cls.columns_of(images), pictures.digest
+        return Dataset(pictures.name, spec, cls, columns, pictures.notes, unused=unused, content=content)
 
     @classmethod
     def columns_of(cls, images: Tensor) -> dict[str, Tensor]:

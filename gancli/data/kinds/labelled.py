@@ -76,7 +76,7 @@ class OptionallyLabelled(Images):
         pictures = open_source(request)
         columns = cls.columns_of(torch.from_numpy(pictures.images))
         spec = _spec(pictures)
-        if _has_labels(pictures):
+        if pictures.labelled:
             columns["label"] = torch.from_numpy(pictures.labels).long()
         else:
             spec = dataclasses.replace(spec, classes=())
@@ -138,16 +138,12 @@ def show_labels(dataset: Dataset[PartlyLabelled], per_class: int) -> Dataset[Par
 def _open(request: Request) -> tuple[Pictures, Tensor]:
     pictures = open_source(request)
     labels = torch.from_numpy(pictures.labels).long()
-    if not _has_labels(pictures):
+    if not pictures.labelled:
         raise UserError(
             f"--data {request.data} has no labels of two or more classes: give a folder with one sub-folder per class, "
             "idx or npz files with labels, or a data set by name"
         )
     return pictures, labels
-
-
-def _has_labels(pictures: Pictures) -> bool:
-    return len(pictures.classes) > 1 and bool((pictures.labels >= 0).any())
 
 
 def _notes(classes: tuple[str, ...], left_out: int) -> list[str]:

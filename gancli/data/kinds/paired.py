@@ -17,6 +17,7 @@ from gancli.data.request import Request
 from gancli.data.sources import archives, builtin, folders
 from gancli.data.sources.decode import Item, decode
 from gancli.data.sources.layouts import split_of, two_of
+from gancli.data.sources.listing import Listed
 from gancli.data.sources.open import open_source
 from gancli.data.spec import DataSpec
 from gancli.data.synthetic.pairs import MAKERS
@@ -87,9 +88,18 @@ def _open(request: Request) -> Found:
     path = Path(split_of(data, request.split)).expanduser()
     if request.data_b is not None:
         other = Path(request.data_b).expanduser()
-        (a, _, key), (b, _, key_b) = _listed(path, data), _listed(other, request.data_b)
-        return _decode(f"{path.name}-{other.name}", (path.name, other.name), (a, b), [key, key_b], request)
-    items, folders, key = _listed(path, data)
+        a, b = _listed(path, data), _listed(other, request.data_b)
+        sides = a.items, b.items
+        found = _decode(f"{path.name}-{other.name}", (path.name, other.name), sides, [a.key, b.key], request)
+        return found._replace(notes=(*found.notes, *a.notes, *b.notes))
+    listed = _listed(path, data)
+    found = _in_one(listed, request)
+    return found._replace(notes=(*found.notes, *listed.notes))
+
+
+def _in_one(listed: Listed, request: Request) -> Found:
+    """Decode a source that holds both sides, in two sub-folders or side by side."""
+    data, items, folders, key = request.data, listed.items, listed.classes, listed.key
     name = Path(data).expanduser().resolve().name.split(".")[0]
     if folders:
         first, second = two_of(tuple(folders), request)
@@ -100,7 +110,7 @@ def _open(request: Request) -> Found:
     return _decode(name, ("left", "right"), (halves[0], halves[1]), key, request)
 
 
-def _listed(path: Path, given: str) -> tuple[Sequence[Item], list[str], list[object]]:
+def _listed(path: Path, given: str) -> Listed:
     if path.is_dir():
         return folders.in_folder(path)
     if path.is_file() and archives.is_archive(path):

@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from threading import Lock
@@ -17,8 +17,8 @@ from typing import IO, Any, Self, cast
 from PIL.Image import Image
 
 from gancli.data.sources.decode import Item
-from gancli.data.sources.folders import SUFFIXES, class_names, label_of
-from gancli.data.sources.listing import MOST_LISTED, MOST_MEMBERS, Modest, too_many
+from gancli.data.sources.folders import SUFFIXES, label_of
+from gancli.data.sources.listing import MOST_LISTED, MOST_MEMBERS, Ignored, Listed, Modest, layout, too_many
 from gancli.errors import UserError
 from gancli.images.reading import UNREADABLE, open_bytes
 from gancli.system import cache
@@ -42,24 +42,38 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-def in_archive(path: Path) -> tuple[list[Item], list[str], list[object]]:
-    """List the images of a zip or tar, their classes and a key, as `folders.in_folder` does."""
+def in_archive(path: Path) -> Listed:
+    """List the images of a zip or tar, as `folders.in_folder` does."""
     check_regular(path)
     try:
         read = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
     except (*DAMAGED, *UNREADABLE) as error:
         raise UserError(f"{path} is not a readable archive: {reason(error)}") from None
-    pictures = ((name.lstrip("/"), opener) for name, opener in read)
-    members = sorted(member for member in pictures if PurePosixPath(member[0]).suffix.lower() in SUFFIXES)
+    ignored = Ignored()
+    members = sorted(_pictures(((name.lstrip("/"), opener) for name, opener in read), ignored))
     if not members:
         raise UserError(f"no images in {path}: it must hold .png, .jpg, .webp or similar files, flat or in folders")
     prefix = os.path.commonpath([str(PurePosixPath(name).parent) for name, _ in members])
     names = [str(PurePosixPath(name).relative_to(prefix or ".")) for name, _ in members]
-    classes = class_names(names)
+    classes, notes = layout(names)
     labels = {name: i for i, name in enumerate(classes)}
     items = [Item(name, label_of(name, labels), opener) for name, (_, opener) in zip(names, members)]
     about = path.stat()
-    return items, classes, [str(path.resolve()), about.st_size, about.st_mtime_ns]
+    key = [str(path.resolve()), about.st_size, about.st_mtime_ns]
+    return Listed(items, classes, key, (*notes, *ignored.notes()))
+
+
+def _pictures(members: Iterable[tuple[str, "_Member"]], ignored: Ignored) -> Iterator[tuple[str, "_Member"]]:
+    """Yield the members that are images by their names, except for what macOS stores beside every file."""
+    for name, opener in members:
+        path = PurePosixPath(name)
+        image = path.suffix.lower() in SUFFIXES
+        if "__MACOSX" in path.parts or path.name.startswith("._" if image else "."):
+            ignored.hidden()
+        elif image:
+            yield name, opener
+        else:
+            ignored.other(str(path))
 
 
 def _zip_members(path: Path) -> list[tuple[str, "_Member"]]:

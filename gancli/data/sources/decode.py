@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from gancli.data.request import Report, Wanted
+from gancli.data.sources.treatment import Look, described, is_grey, look_at
 from gancli.data.spec import halvings
 from gancli.errors import UserError
-from gancli.images.reading import ORIENTATION, UNREADABLE, to_array
+from gancli.images.reading import UNREADABLE, to_array
 from gancli.images.sizes import LARGEST_COMMON, Size
 from gancli.system import cache, cache_room
 from gancli.system.untrusted.door import held_to, printable, reason
@@ -29,6 +30,7 @@ AHEAD, AHEAD_BYTES = 256, 64 * 2**20  # most images, and bytes of them, that are
 TOLERATED = 0.01  # share of unreadable files that only causes a warning; more is an error
 IMAGES, LABELS = "images.bin", "labels.bin"  # files of a cache entry: plain rows, with no header that could be wrong
 LABEL = np.dtype("<i8")
+NOTES = 2  # the version of the notes in a cache entry
 
 
 class Item(NamedTuple):
@@ -61,6 +63,11 @@ class Pictures:
         return said.hexdigest()
 
     @property
+    def labelled(self) -> bool:
+        """Whether there are labels of two or more classes."""
+        return len(self.classes) > 1 and bool((self.labels >= 0).any())
+
+    @property
     def pixels(self) -> NDArray[np.uint8]:
         """The images; raise UserError for points, which not every kind of data supports."""
         if not np.issubdtype(self.images.dtype, np.uint8):
@@ -75,7 +82,7 @@ def decode(
 
     Unreadable items are skipped and named; raise UserError if they are all, or more than 1 % without `skip_broken`.
     """
-    entry = cache.entry("images", key, wanted.size, wanted.channels)
+    entry = cache.entry("images", NOTES, key, wanted.size, wanted.channels)
     found = entry.read(_read)
     if found is None:
         shape = _shape(items, wanted)
@@ -109,11 +116,12 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, wanted: Wanted, rep
     channels, *size = shape
     labels: list[int] = []
     broken: list[str] = []
+    looks: Counter[Look] = Counter()
 
-    def read(item: Item) -> NDArray[np.uint8] | str:
+    def read(item: Item) -> tuple[Look, NDArray[np.uint8]] | str:
         try:
             with item.open() as image:
-                return to_array(image, (size[0], size[1]), channels)
+                return look_at(image), to_array(image, (size[0], size[1]), channels)
         except UNREADABLE as error:
             cache.raise_if_full(error)
             return f"{item.name} ({reason(error)[:80]})"
@@ -126,14 +134,19 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, wanted: Wanted, rep
             if isinstance(result, str):
                 broken.append(result)
             else:
-                file.write(result.tobytes())
+                look, pixels = result
+                looks[look] += 1
+                file.write(pixels.tobytes())
                 labels.append(item.label)
             if report and (done % 200 == 0 or done == len(items)):
                 report(done, len(items))
         file.truncate()
     check_broken(len(broken), len(items), _listed(broken), skip=wanted.skip_broken)
     (folder / LABELS).write_bytes(np.array(labels, LABEL).tobytes())
-    return [_found(items), *skipped(len(broken), _listed(broken))]
+    return [
+        *described(looks, (size[0], size[1]), channels, asked=wanted.size is not None),
+        *skipped(len(broken), _listed(broken)),
+    ]
 
 
 def skipped(broken: int, listed: str) -> list[str]:
@@ -157,9 +170,7 @@ def check_broken(broken: int, of: int, listed: str, *, skip: bool, name: str = "
         )
 
 
-def _ordered(
-    function: Callable[[Item], NDArray[np.uint8] | str], items: Sequence[Item], threads: int, ahead: int
-) -> Iterator:
+def _ordered(function: Callable[[Item], Any], items: Sequence[Item], threads: int, ahead: int) -> Iterator:
     """Map in threads, in order, with at most `ahead` results waiting."""
     with ThreadPoolExecutor(threads) as pool:
         for i in range(0, len(items), ahead):
@@ -177,7 +188,7 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
 def _shape(items: Sequence[Item], wanted: Wanted) -> tuple[int, int, int]:
     """Return channels, height and width: the user's, or else those that fit the data."""
     sizes, modes = _survey(items) if wanted.size is None or wanted.channels is None else (Counter(), Counter())
-    channels = wanted.channels or (1 if all(_is_grey(mode) for mode in modes) else 3)
+    channels = wanted.channels or (1 if all(is_grey(mode) for mode in modes) else 3)
     return channels, *(wanted.size or natural_size(sizes))
 
 
@@ -199,21 +210,11 @@ def _survey(items: Iterable[Item]) -> tuple["Counter[Size]", "Counter[str]"]:
     for item in items:
         try:
             with item.open() as image:
-                turned = image.getexif().get(ORIENTATION, 1) >= 5  # the sides are swapped
-                sizes[(image.width, image.height) if turned else (image.height, image.width)] += 1
-                modes[image.mode] += 1
+                look = look_at(image)
+            sizes[look.size] += 1
+            modes[look.mode] += 1
         except UNREADABLE as error:
             cache.raise_if_full(error)
     if not sizes:
         raise UserError(f"none of {sum(1 for _ in items)} images can be read: {_listed([i.name for i in items])}")
     return sizes, modes
-
-
-def _found(items: Sequence[Item]) -> str:
-    sizes, _ = _survey(items[:2000])
-    common = ", ".join(f"{width}x{height}" for (height, width), _ in sizes.most_common(3))
-    return f"{len(items):,} images, {common}{' …' if len(sizes) > 3 else ''}"
-
-
-def _is_grey(mode: str) -> bool:
-    return mode in ("1", "L", "LA", "La", "F") or mode.startswith("I")

@@ -1,12 +1,12 @@
 """Images in folders."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 from gancli.data.sources.decode import Item
-from gancli.data.sources.listing import Items
+from gancli.data.sources.listing import Ignored, Items, Listed, layout
 from gancli.errors import UserError
 from gancli.images.reading import open_picture
 
@@ -30,23 +30,26 @@ class Files(Items):
         return Item(name, label_of(name, self._labels), lambda: open_picture(self._folder / name))
 
 
-def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
-    """List the images below a folder, sorted by name; their classes; and a key that changes when any file does.
+def in_folder(folder: Path) -> Listed:
+    """List the images below a folder, sorted by name.
 
     Sub-folders are classes if there are at least two of them and no images beside them.
     """
     names: list[str] = []
-    digest = sha256()
-    for name, size, changed in _below(str(folder), "", ()):
+    digest, ignored = sha256(), Ignored()
+    for name, size, changed in _below(str(folder), "", (), ignored):
         names.append(name)
         digest.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
     if not names:
         raise UserError(f"no images in {folder}: it must hold .png, .jpg, .webp or similar files, flat or in folders")
-    classes = class_names(names)
-    return Files(folder, names, classes), classes, [str(folder.resolve()), digest.hexdigest()]
+    classes, notes = layout(names)
+    key: list[object] = [str(folder.resolve()), digest.hexdigest()]
+    return Listed(Files(folder, names, classes), classes, key, (*notes, *ignored.notes()))
 
 
-def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int]]:
+def _below(
+    folder: str, path: str, above: tuple[tuple[int, int], ...], ignored: Ignored
+) -> Iterator[tuple[str, int, int]]:
     """Yield name, size and modification time of every image: a folder's own files before those of its sub-folders.
 
     A link to a folder above itself is skipped: following it would never end.
@@ -55,23 +58,24 @@ def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterat
     if (here := (about.st_dev, about.st_ino)) in above:
         return
     with os.scandir(folder) as found:
-        entries = sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
+        entries = sorted(found, key=lambda e: e.name)
     folders = []
     for entry in entries:
-        if entry.name[entry.name.rfind(".") :].lower() in SUFFIXES and not entry.is_dir():
-            if entry.is_file():  # not a dangling link, nor a pipe that would block forever
-                about = entry.stat()
-                yield path + entry.name, about.st_size, about.st_mtime_ns
+        if entry.name.startswith("."):
+            ignored.hidden()
         elif entry.is_dir():
             folders.append(entry.name)
+        elif _is_image(entry.name) and entry.is_file():  # not a dangling link, nor a pipe that would block forever
+            about = entry.stat()
+            yield path + entry.name, about.st_size, about.st_mtime_ns
+        else:
+            ignored.other(path + entry.name)
     for name in folders:
-        yield from _below(f"{folder}/{name}", f"{path}{name}/", (*above, here))
+        yield from _below(f"{folder}/{name}", f"{path}{name}/", (*above, here), ignored)
 
 
-def class_names(names: list[str]) -> list[str]:
-    """Return the classes of paths: their top folders, if there are at least two and no files beside them."""
-    tops = {top if below else "" for top, below, _ in (name.partition("/") for name in names)}
-    return sorted(tops) if len(tops) > 1 and "" not in tops else []
+def _is_image(name: str) -> bool:
+    return name[name.rfind(".") :].lower() in SUFFIXES
 
 
 def label_of(name: str, classes: dict[str, int]) -> int:

@@ -2,14 +2,16 @@
 
 import io
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 from gancli.data.sources.decode import Item
 from gancli.errors import UserError
+from gancli.system.untrusted.door import printable
 
 MOST_MEMBERS = 2**18  # of an archive; listing more takes longer than unpacking them
+MOST_NAMED = 3  # ignored files in a note
 MOST_LISTED = 2**25  # bytes that a zip's list of members may take: 128 for each
 
 
@@ -29,6 +31,57 @@ class Items(Sequence[Item]):
     def __getitem__(self, index: int | slice) -> Item | list[Item]:
         places = range(len(self))[index]
         return self.item(places) if isinstance(places, int) else [self.item(place) for place in places]
+
+
+class Listed(NamedTuple):
+    """The images of a folder or an archive, before they are decoded."""
+
+    items: Sequence[Item]
+    classes: list[str]  # the sub-folders, if they are classes
+    key: list[object]  # changes when any file does
+    notes: tuple[str, ...] = ()  # about files that are not read
+
+
+class Ignored:
+    """Counts the files beside images that are not read."""
+
+    def __init__(self) -> None:
+        self._others, self._hidden, self._names = 0, 0, list[str]()
+
+    def other(self, name: str) -> None:
+        """Count a file that is not an image."""
+        self._others += 1
+        self._names += [name] if len(self._names) < MOST_NAMED else []
+
+    def hidden(self) -> None:
+        """Count a hidden file or folder."""
+        self._hidden += 1
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a note about them; none if there are none."""
+        more = " …" if self._others > len(self._names) else ""
+        parts = (
+            [
+                f"{self._others:,} that {'are not images' if self._others > 1 else 'is not an image'} "
+                f"({printable(', '.join(self._names))}{more})"
+            ]
+            if self._others
+            else []
+        )
+        parts += [f"{self._hidden:,} hidden"] if self._hidden else []
+        return (f"files ignored: {' and '.join(parts)}",) if parts else ()
+
+
+def layout(names: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the classes of paths: their top folders, if there are at least two and no files beside them.
+
+    A note tells that there are files beside them.
+    """
+    tops = {top if below else "" for top, below, _ in (name.partition("/") for name in names)}
+    if len(tops) < 2:
+        return [], ()
+    beside = ("images stand beside the sub-folders, so these are not classes",)
+    return ([], beside) if "" in tops else (sorted(tops), ())
 
 
 class Modest(io.BufferedReader):

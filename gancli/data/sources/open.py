@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from gancli.data.request import Request
 from gancli.data.sources import archives, arrays, builtin, folders
 from gancli.data.sources.decode import Item, Pictures, decode
+from gancli.data.sources.listing import Listed
 from gancli.data.sources.torchvision import NAMED, open_named
 from gancli.errors import UserError, missing
 from gancli.images.reading import check_pixels
@@ -28,6 +30,7 @@ class Listing(NamedTuple):
     classes: list[str]
     key: str  # changes when any image does
     split: str = ""  # for sources that have splits
+    notes: tuple[str, ...] = ()  # about files that are not read
 
 
 def open_source(request: Request) -> Pictures:
@@ -35,7 +38,8 @@ def open_source(request: Request) -> Pictures:
     if request.data in builtin.names():
         return builtin.open_builtin(request.data, request.wanted)
     found = list_source(request)
-    return decode(found.name, found.items, found.classes, request.wanted, found.key, request.report)
+    pictures = decode(found.name, found.items, found.classes, request.wanted, found.key, request.report)
+    return replace(pictures, notes=(*pictures.notes, *found.notes))
 
 
 def list_source(request: Request) -> Listing:
@@ -58,8 +62,7 @@ def _list_file(path: Path) -> Listing:
     check_regular(path)
     name = path.name.split(".")[0]
     if archives.is_archive(path):
-        items, classes, key = archives.in_archive(path)
-        return Listing(name, items, classes, repr(key))
+        return _of_files(name, archives.in_archive(path))
     if path.suffix.lower() == ".npz":
         return _list_arrays(path, *arrays.read_npz(path), name)
     if "idx3" in path.name:
@@ -73,8 +76,11 @@ def _list_folder(folder: Path, request: Request) -> Listing:
         marks = arrays.read_idx(labels) if labels else None
         listing = _list_arrays(images, arrays.read_idx(images), marks, folder.name)
         return listing._replace(split=request.split)
-    items, classes, key = folders.in_folder(folder)
-    return Listing(folder.resolve().name, items, classes, repr(key))
+    return _of_files(folder.resolve().name, folders.in_folder(folder))
+
+
+def _of_files(name: str, found: Listed) -> Listing:
+    return Listing(name, found.items, found.classes, repr(found.key), notes=found.notes)
 
 
 def _list_arrays(path: Path, images: NDArray[np.uint8], labels: NDArray | None, name: str) -> Listing:

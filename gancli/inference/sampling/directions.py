@@ -106,6 +106,12 @@ def scaled(directions: Tensor, x: Tensor) -> Tensor:
     return directions * (x @ directions.T).std(0)[:, None]
 
 
+def steps_of(reach: float, count: int) -> list[str]:
+    """Return the captions of `count` steps from -reach to +reach, along a direction or an axis."""
+    values = torch.linspace(-reach, reach, count).tolist()
+    return [f"{value:+.2f}" if abs(value) >= 0.005 else "0" for value in values]
+
+
 def _signed(rows: Tensor) -> Tensor:
     """Make the largest number of each row positive: the sign of an eigenvector is arbitrary."""
     largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))

@@ -11,6 +11,7 @@ from torch import Tensor
 from gancli.capabilities import Appends, Classes, Samples
 from gancli.checkpoints.find import Model, find_model, only_published
 from gancli.checkpoints.load import load_model
+from gancli.data.synthetic import points
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import scatter
@@ -43,6 +44,14 @@ def points_of(gan: GAN[Any], z: Tensor) -> scatter.Points:
     """Generate the point of each latent (N, Z) separately, for the same reason as in `draw`: (N, 2)."""
     generate = cast(Samples, gan).generate
     return np.concatenate([scatter.to_points(generate(row[None].to(gan.device))) for row in z])
+
+
+def plot_of(model: Model) -> scatter.Plot:
+    """Return an empty plot for a model of points: its title, and the points it was trained on, where they are known."""
+    about, name = model.about, str(model.about.run.get("data", ""))
+    title = f"{about.variant} on {name}, {about.clock['images'] / 1000:g} kimg"
+    behind = scatter.Background.of(points.draw(name)[:, :, 0, 0]) if name in points.SETS else None
+    return scatter.Plot(title, behind)
 
 
 def origin_of(model: Model) -> dict[str, Any]:

@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gancli.capabilities import Appends, Classes, Samples
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
 from gancli.gan import GAN
-from gancli.images.pixels import grid, to_picture
+from gancli.images.pixels import Pixels, to_picture
+from gancli.images.sheets import PLAIN, Captions, View, sheet, single
 from gancli.images.writing import save_png
 from gancli.inference.sampling import directions, latents
 from gancli.inference.sampling.draw import classes_of, draw, label_named, load_sampler, origin_of
 from gancli.inference.sampling.projection import STEPS, Projecting
-from gancli.inference.sampling.stops import Finding, in_styles, read_files
+from gancli.inference.sampling.stops import Finding, in_styles, names_of, read_files
 from gancli.inference.sampling.stops import found as stops_of
 from gancli.inference.sampling.styles import is_styled, steered, styles_of
 from gancli.inference.sampling.truncation import chooser, truncated
@@ -44,6 +46,7 @@ class NearRequest:
     steps: int = STEPS  # of projection
     columns: int | None = None
     of_class: str | None = None
+    view: View = PLAIN
 
 
 def sample_near(request: NearRequest, out: Path, device: str, *, best: bool = False) -> Path:
@@ -54,12 +57,21 @@ def sample_near(request: NearRequest, out: Path, device: str, *, best: bool = Fa
     how = Projecting(request.space, request.steps, label=_label(gan, model, request.of_class))
     found = stops_of(gan, model, read_files(gan, model, request.near, "--near"), Finding(how, place, out))
     z = torch.cat([near(gan, latent, seed, request.spread) for latent in _alike(gan, found) for seed in request.seeds])
-    rows = request.columns or (len(request.seeds) if len(found) > 1 else None)
     said = {"near": [path.name for path in request.near], "seeds": list(request.seeds), "spread": request.spread}
-    images = draw(gan.to(place), z)
-    alone = len(images) == 1 and request.columns is None  # a single image has no grid's frame
-    save_png(to_picture(images[0]) if alone else grid(images, rows), out, origin_of(model) | {"variations": said})
+    about = origin_of(model) | {"variations": said} | request.view.said
+    save_png(_near_sheet(request, draw(gan.to(place), z), names_of(request.near)), out, about)
     return out
+
+
+def _near_sheet(request: NearRequest, images: Pixels, names: Sequence[str]) -> Image.Image:
+    """Lay out a row per latent, or the only latent's images as a grid."""
+    seeds = tuple(f"seed {seed}" for seed in request.seeds)
+    if len(images) == 1 and request.columns is None:  # a single image has no grid's frame
+        return single(to_picture(images[0]), seeds[0], request.view)
+    if len(names) > 1 and request.columns in (None, len(seeds)):
+        return sheet(images, len(seeds), Captions(tuple(names), seeds), request.view)
+    cells = [f"{name}\n{seed}" if len(names) > 1 else seed for name in names for seed in seeds]
+    return sheet(images, request.columns, Captions(cells=tuple(cells)), request.view)
 
 
 def near(gan: GAN[Any], latent: Tensor, seed: int, spread: float) -> Tensor:
@@ -99,6 +111,7 @@ class DirectionsRequest:
     columns: int | None = None
     truncation: float | None = None
     of_class: str | None = None
+    view: View = PLAIN
 
 
 def show_directions(request: DirectionsRequest, out: Path, device: str, *, best: bool = False) -> Path:
@@ -114,7 +127,10 @@ def show_directions(request: DirectionsRequest, out: Path, device: str, *, best:
     z = torch.cat([directions.along(middle, d, request.reach, columns) for d in found[: request.count]])
     said = {"count": request.count, "by": request.by, "reach": request.reach, "seed": request.seed}
     about = origin_of(model) | truncated(gan, request.truncation) | {"directions": said | {"layers": request.layers}}
-    save_png(grid(draw(gan.to(choose_device(device)), z), columns), out, about)
+    rows = tuple(f"direction {i}" for i in range(request.count))
+    captions = Captions(rows, tuple(directions.steps_of(request.reach, columns)))
+    drawn = draw(gan.to(choose_device(device)), z)
+    save_png(sheet(drawn, columns, captions, request.view), out, about | request.view.said)
     return out
 
 

@@ -1,6 +1,6 @@
 """Interpolate between latents, or between images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,8 @@ from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import scatter
 from gancli.images.animation import check_suffix, save_frames
-from gancli.images.pixels import grid, to_picture
+from gancli.images.pixels import to_picture
+from gancli.images.sheets import PLAIN, Captions, View, check_plot, class_caption, frames, sheet
 from gancli.images.writing import save_png
 from gancli.inference.sampling import directions, latents, paths
 from gancli.inference.sampling.draw import (
@@ -24,10 +25,11 @@ from gancli.inference.sampling.draw import (
     load_sampler,
     origin_of,
     plane,
+    plot_of,
     points_of,
 )
 from gancli.inference.sampling.projection import STEPS, Projecting
-from gancli.inference.sampling.stops import Finding, in_styles, read_files
+from gancli.inference.sampling.stops import Finding, in_styles, names_of, read_files
 from gancli.inference.sampling.stops import found as stops_of
 from gancli.inference.sampling.styles import is_styled, steered, styled
 from gancli.inference.sampling.truncation import chooser, truncated
@@ -63,7 +65,9 @@ class Walk:
     steps: int = STEPS  # of projection
 
 
-def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False) -> Path:
+def interpolate(
+    name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False, view: View = PLAIN
+) -> Path:
     """Generate the images of a walk and write them; return the path of the file."""
     model, gan = load_sampler(name, best)
     still = walk.grid or walk.strip or gan.spec.points
@@ -72,18 +76,23 @@ def interpolate(name: str, walk: Walk, out: Path | None, device: str, *, best: b
         raise UserError(f"--out {out}: a grid, a strip or a walk of a point model is written as .png: give a .png file")
     if not still:
         check_suffix(out)
+    if gan.spec.points:
+        check_plot(view)
     place = choose_device(device)
     path, columns = _path(walk, gan, model, place, out)
     gan = gan.to(place)
     about = origin_of(model) | {"walk": _said(walk, path) | truncated(gan, walk.truncation)}
+    about |= view.said
     if gan.spec.points:
-        save_png(scatter.plot(path=points_of(gan, path)), out, about)
+        mesh = scatter.Walk(points_of(gan, path), columns if walk.grid else None)
+        save_png(scatter.draw(replace(plot_of(model), walk=mesh, scale=view.scale)), out, about)
         return out
     pixels = draw(gan, path)
     if still:
-        save_png(grid(pixels, columns), out, about)
+        save_png(sheet(pixels, columns, _captions(walk, gan, path), view), out, about)
     else:
-        save_frames([to_picture(image) for image in pixels], out, about, walk.fps)
+        moving = _moving_captions(walk, gan)
+        save_frames(frames([to_picture(image) for image in pixels], moving, view), out, about, walk.fps)
     return out
 
 
@@ -92,6 +101,49 @@ def _said(walk: Walk, path: Tensor) -> dict[str, Any]:
     said = {name: value for name, value in vars(walk).items() if name != "fps"}
     files = {name: [path.name for path in said[name]] for name in ("photos", "saved")}
     return said | files | {"space": "w" if path.dim() == 3 else "z"}
+
+
+# ------------------------------------------------------------------------------------------------ captions
+
+
+def _captions(walk: Walk, gan: GAN[Any], path: Tensor) -> Captions:
+    """Name the frames of a still image: values of a code or direction, corners, or stops."""
+    if along := _along(walk):
+        return Captions((along,), tuple(directions.steps_of(walk.reach, walk.frames)))
+    if walk.grid and _is_whole_plane(walk, path):
+        side = _side(walk)
+        return Captions(*(tuple(f"{value:+.2f}" for value in z.tolist()) for z in (path[::side, 1], path[:side, 0])))
+    names, count = _stop_names(walk, gan), len(path)
+    if walk.grid:
+        side = _side(walk)
+        corners = dict(zip((0, side - 1, count - side, count - 1), names))
+        return Captions(cells=tuple(corners.get(i, "") for i in range(count)))
+    named = paths.captions(names, count)
+    return Captions(cells=tuple(text if text in names else "" for text in named))  # no room between stops
+
+
+def _moving_captions(walk: Walk, gan: GAN[Any]) -> list[str]:
+    if along := _along(walk):
+        return [f"{along}: {value}" for value in directions.steps_of(walk.reach, walk.frames)]
+    return paths.captions(_stop_names(walk, gan), walk.frames)
+
+
+def _along(walk: Walk) -> str:
+    """Return what a walk goes along, "" if it goes from stop to stop."""
+    if walk.direction is not None:
+        return f"direction {walk.direction}"
+    return "" if walk.axis is None else f"axis {walk.axis}"
+
+
+def _stop_names(walk: Walk, gan: GAN[Any]) -> list[str]:
+    """Return the captions of the stops of a walk, in its order."""
+    if walk.classes is not None and isinstance(gan, Classes) and len(labels := _labels(walk, gan)) > 1:
+        names = [class_caption(gan.classes[label]) for label in labels]
+    else:
+        files = walk.photos or (walk.saved if walk.seeds is None else ())
+        seeds = () if files else SEEDS if walk.seeds is None else walk.seeds
+        names = [*(f"seed {seed}" for seed in seeds), *names_of((*walk.photos, *walk.saved))]
+    return [*names, names[0]] if walk.loop and not walk.grid else names
 
 
 # --------------------------------------------------------------------------------------------------- the path
@@ -202,9 +254,13 @@ def _side(walk: Walk) -> int:
 
 
 def _is_plane(walk: Walk, seeds: Tensor | None) -> bool:
+    return seeds is not None and _is_whole_plane(walk, seeds)
+
+
+def _is_whole_plane(walk: Walk, z: Tensor) -> bool:
     """Tell whether a grid shows the whole plane of a 2-D latent: nothing else was asked for."""
     given = walk.seeds is not None or walk.truncation is not None or walk.axis is not None or walk.direction
-    return walk.grid and seeds is not None and not given and seeds.shape[1] == 2
+    return walk.grid and not given and not walk.photos and not walk.saved and z.shape[1:] == (2,)
 
 
 def _corners(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from gancli.checkpoints.find import Model, find_local, find_model
 from gancli.checkpoints.load import kind_of
 from gancli.errors import UserError
+from gancli.images.sheets import MOST_SCALE, PLAIN, View
 from gancli.images.writing import read_about
 from gancli.inference.sampling.draw import Scheme
 from gancli.inference.sampling.sample import SampleRequest
@@ -30,10 +31,15 @@ class Provenance(Struct, frozen=True, rename={"of_class": "class"}):
     truncated_by: Annotated[str, Meta(max_length=200)] | None = None  # older images lack it
     layers: Annotated[str, Meta(max_length=200)] | None = None  # only style models have them
     seed_scheme: Scheme = "gancli"
+    scale: Annotated[int, Meta(ge=1, le=MOST_SCALE)] = 1
+    captions: bool = False
 
 
-def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleRequest:
-    """Read the request that generates a PNG again; raise UserError if its model is missing or has changed."""
+def repeat(picture: Path, model: str | None, view: View = PLAIN, *, best: bool = False) -> SampleRequest:
+    """Read the request that generates a PNG again, shown as before or in another view.
+
+    Raise UserError if its model is missing or has changed.
+    """
     about = read_about(picture)
     try:
         said = held_to(about, Provenance)
@@ -54,7 +60,15 @@ def repeat(picture: Path, model: str | None, *, best: bool = False) -> SampleReq
         )
     seeds = tuple(said.seeds)
     return SampleRequest(
-        str(found.path), seeds, said.truncation, said.columns, said.bare, said.of_class, said.layers, said.seed_scheme
+        str(found.path),
+        seeds,
+        said.truncation,
+        said.columns,
+        said.bare,
+        said.of_class,
+        said.layers,
+        said.seed_scheme,
+        view if view.said else View(said.scale, said.captions),
     )
 
 

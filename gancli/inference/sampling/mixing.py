@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gancli.errors import UserError
-from gancli.images.pixels import grid
+from gancli.images.sheets import PLAIN, Captions, View, sheet
 from gancli.images.writing import save_png
 from gancli.inference.sampling.draw import classes_of, draw, label_named, load_sampler, origin_of
 from gancli.inference.sampling.stops import Stop, parse_stops, styles_at
@@ -29,6 +29,7 @@ class MixRequest:
     layers: str = COLUMN_LAYERS
     truncation: float | None = None
     of_class: str | None = None
+    view: View = PLAIN
 
 
 def mix(request: MixRequest, out: Path, device: str, *, best: bool = False) -> Path:
@@ -44,8 +45,9 @@ def mix(request: MixRequest, out: Path, device: str, *, best: bool = False) -> P
     pixels = draw(gan, table(sides, tops, layers))
     blank = np.full_like(pixels[:1], 255)
     said = {"rows": _said(rows), "columns": _said(columns), "layers": list(layers), "class": request.of_class}
-    about = origin_of(model) | truncated(gan, request.truncation) | {"mix": said}
-    save_png(grid(np.concatenate([blank, pixels]), len(columns) + 1), out, about)
+    about = origin_of(model) | truncated(gan, request.truncation) | {"mix": said} | request.view.said
+    captions = Captions(("", *_names(rows)), ("", *_names(columns)))
+    save_png(sheet(np.concatenate([blank, pixels]), len(columns) + 1, captions, request.view), out, about)
     return out
 
 
@@ -57,6 +59,10 @@ def table(sides: Tensor, tops: Tensor, layers: tuple[int, ...]) -> Tensor:
         mixed[:, layers] = tops[:, layers]
         rows += [side[None], mixed]
     return torch.cat(rows)
+
+
+def _names(stops: tuple[Stop, ...]) -> tuple[str, ...]:
+    return tuple(stop.stem if isinstance(stop, Path) else f"seed {stop}" for stop in stops)
 
 
 def _said(stops: tuple[Stop, ...]) -> list[int | str]:

@@ -1,12 +1,13 @@
 """Generate images with trained models, one per seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from gancli.capabilities import Classes
@@ -14,7 +15,8 @@ from gancli.checkpoints.find import Model
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import scatter
-from gancli.images.pixels import Pixels, grid, to_picture
+from gancli.images.pixels import Pixels, to_picture
+from gancli.images.sheets import PLAIN, Captions, View, check_plot, class_caption, sheet, single
 from gancli.images.writing import STANDARD, save_png
 from gancli.inference.sampling.draw import (
     ALL,
@@ -25,6 +27,7 @@ from gancli.inference.sampling.draw import (
     load_sampler,
     nvlabs_latent_of,
     origin_of,
+    plot_of,
     points_of,
 )
 from gancli.inference.sampling.styles import steered, truncates_styles
@@ -45,6 +48,7 @@ class SampleRequest:
     of_class: str | None = None  # a name, or ALL: every seed once per class
     layers: str | None = None  # style layers that truncation moves; None: all
     scheme: Scheme = "gancli"
+    view: View = PLAIN
 
 
 # ---------------------------------------------------------------------------------------------- generating
@@ -53,6 +57,7 @@ class SampleRequest:
 def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False) -> list[Path]:
     """Generate images and write them to `out`: one grid, an array, or a folder of files. Return the files written."""
     kind = _kind_of(out)
+    _check_view(request.view, kind, out)
     model, gan = load_sampler(request.model, best)
     choose = _chooser(gan, model, request)  # before the move: latents are always sampled on the CPU
     z = torch.cat([choose(seed, of) for of in _labels(gan, model, request.of_class) for seed in request.seeds])
@@ -61,21 +66,45 @@ def sample(request: SampleRequest, out: Path, device: str, *, best: bool = False
     gan = gan.to(choose_device(device))
     about = origin_of(model) | truncated(gan, request.truncation) | {"class": request.of_class}
     about |= {} if request.layers is None else {"layers": request.layers}
-    about |= {} if request.scheme == "gancli" else {"seed_scheme": request.scheme}
+    about |= ({} if request.scheme == "gancli" else {"seed_scheme": request.scheme}) | request.view.said
     if gan.spec.points:
-        return _save_points(gan, latents, request, out, about)
+        return _save_points(gan, latents, request, out, about, plot_of(model))
     pixels = draw(gan, latents, request.scheme)
     if kind == "npz":
         with atomic.replacing(out) as temporary:
             np.savez_compressed(temporary, images=pixels, labels=labels)
         return [out]
     if kind == "grid":
-        a_row_a_class = len(request.seeds) if request.of_class == ALL else None
         said = about | {"seeds": list(request.seeds), "columns": request.columns, "bare": request.bare}
-        sheet = grid(pixels, request.columns or a_row_a_class)
-        save_png(to_picture(pixels[0]) if request.bare else sheet, out, said)
+        save_png(_sheet(request, gan, pixels, labels), out, said)
         return [out]
     return _save_each(request, gan, pixels, labels, out, about)
+
+
+def _check_view(view: View, kind: str, out: Path) -> None:
+    if kind == "npz" and (given := view.said):
+        raise UserError(f"--out {out}: an array holds the images as they are: leave --{next(iter(given))} out")
+
+
+def _sheet(request: SampleRequest, gan: GAN[Any], pixels: Pixels, labels: NDArray) -> Image.Image:
+    """Lay out the grid, or a single image; the captions are the seeds, and the classes that the images are of."""
+    cells = _captions(gan, request.seeds, labels)
+    if request.bare:
+        return single(to_picture(pixels[0]), cells[0], request.view)
+    columns = request.columns
+    captions = Captions(cells=cells)
+    if request.of_class == ALL and columns in (None, len(request.seeds)):  # a row per class
+        columns = len(request.seeds)
+        names = tuple(class_caption(name) for name in cast(Classes, gan).classes)
+        captions = Captions(names, tuple(f"seed {seed}" for seed in request.seeds))
+    return sheet(pixels, columns, captions, request.view)
+
+
+def _captions(gan: GAN[Any], seeds: tuple[int, ...], labels: NDArray) -> tuple[str, ...]:
+    """Return the caption of each image: its class, if the model has classes, and its seed."""
+    known = gan.classes if isinstance(gan, Classes) else ()
+    named = (f"{class_caption(known[label])}\n" if known else "" for label in labels)
+    return tuple(f"{name}seed {seed}" for name, seed in zip(named, seeds * (len(labels) // len(seeds))))
 
 
 def _chooser(gan: GAN[Any], model: Model, request: SampleRequest) -> Choose:
@@ -94,26 +123,30 @@ def _save_each(
     """Write one file per seed, or one per class and seed."""
     written = []
     seeds = request.seeds * (len(pixels) // len(request.seeds))
-    for seed, label, image in zip(seeds, labels, pixels):
+    captions = _captions(gan, request.seeds, labels)
+    for seed, label, image, caption in zip(seeds, labels, pixels, captions):
         said = about | {"seeds": [seed], "columns": None, "bare": True}
         path = out / f"seed{seed:05d}.png"
         if request.of_class == ALL:
             said["class"] = cast(Classes, gan).classes[label]
             path = out / f"class{label:03d}-seed{seed:05d}.png"
-        save_png(to_picture(image), path, said)
+        save_png(single(to_picture(image), caption, request.view), path, said)
         written.append(path)
     return written
 
 
-def _save_points(gan: GAN[Any], z: Tensor, request: SampleRequest, out: Path, about: dict[str, Any]) -> list[Path]:
+def _save_points(
+    gan: GAN[Any], z: Tensor, request: SampleRequest, out: Path, about: dict[str, Any], plot: scatter.Plot
+) -> list[Path]:
     """Write points as a scatter plot, or as an array `points` float32 (N, 2)."""
+    check_plot(request.view)
     drawn = points_of(gan, z)
     if _kind_of(out) == "npz":
         with atomic.replacing(out) as temporary:
             np.savez_compressed(temporary, points=drawn)
     elif _kind_of(out) == "grid":
         said = about | {"seeds": list(request.seeds), "columns": request.columns}
-        save_png(scatter.plot(drawn), out, said)
+        save_png(scatter.draw(replace(plot, fake=drawn, scale=request.view.scale)), out, said)
     else:
         raise UserError(f"--out {out}: for a point model give a .png (a scatter plot of all points) or an .npz")
     return [out]

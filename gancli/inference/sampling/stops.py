@@ -18,6 +18,7 @@ from gancli.inference.sampling.draw import parse_seeds
 from gancli.inference.sampling.projection import Projected, Projecting, error_of, project
 from gancli.inference.sampling.styles import steered, styles_of
 from gancli.inference.sampling.truncation import chooser
+from gancli.inference.user_images import pictures_in
 from gancli.system.untrusted.terminal import tell
 
 Stop = int | Path  # a seed, or the file of a saved latent
@@ -90,6 +91,15 @@ def read_files(gan: GAN[Any], model: Model, paths: Sequence[Path], option: str) 
         else:
             given += [Photo(name, image[None]) for name, image in user_images.images_at(path, gan.spec, option)]
     return given
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Return the captions of the same files: their names without the ending."""
+    files = (
+        [path] if path.suffix == latents.SUFFIX else [Path(item.name) for item in pictures_in(path.expanduser())]
+        for path in paths
+    )
+    return [file.stem for some in files for file in some]
 
 
 def found(gan: GAN[Any], model: Model, given: Sequence[Tensor | Photo], finding: Finding) -> list[Tensor]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from gancli.data.sources.folders import SUFFIXES
 from gancli.errors import UserError
 from gancli.images.animation import ANIMATED
+from gancli.images.sheets import PLAIN, View
 
 STANDARD = "-"
 
@@ -31,6 +32,7 @@ class TranslationRequest:
     denoise: float | None = None
     compare: bool = False
     overwrite: bool = False
+    view: View = PLAIN  # of comparisons
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from PIL import Image
 from gancli.errors import UserError
 from gancli.images import roundtrip
 from gancli.images.roundtrip import Loaded
+from gancli.images.sheets import side_by_side
 from gancli.inference.translation.jobs import Job, TranslationRequest
 from gancli.system import atomic
 from gancli.system.read_ahead import in_order
@@ -33,7 +34,7 @@ def pipeline(
                 if isinstance(loaded, UserError):
                     raise loaded
                 with reading(job.name):  # one image's failure must not stop the others: out of memory, too small, …
-                    frames = [_framed(frame, draw, request.compare) for frame in loaded.frames]
+                    frames = [_framed(frame, draw, request) for frame in loaded.frames]
                 behind.append((job, writers.submit(_write, job, loaded, frames, about)))
             except UserError as error:
                 yield job, why(error).removeprefix(f"{job.name}: ")
@@ -68,7 +69,7 @@ def _standard_input() -> io.BytesIO:
     return io.BytesIO(content)
 
 
-def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:
+def _framed(frame: Image.Image, draw: Draw, request: TranslationRequest) -> Image.Image:
     """Translate a frame and keep its alpha; put it beside its source if a comparison is wanted."""
     drawn = draw(frame)
     if "A" in frame.getbands() and "A" not in drawn.getbands():
@@ -77,13 +78,10 @@ def _framed(frame: Image.Image, draw: Draw, compare: bool) -> Image.Image:
             alpha = draw(Image.merge("RGB", [alpha] * 3)).convert("L")
         drawn = drawn.convert("RGB")
         drawn.putalpha(alpha)
-    if not compare:
+    if not request.compare:
         return drawn
     frame = frame.resize(drawn.size, Image.Resampling.NEAREST)
-    strip = Image.new(drawn.mode, (frame.width + drawn.width, frame.height), "white")
-    strip.paste(frame.convert(drawn.mode), (0, 0))
-    strip.paste(drawn, (frame.width, 0))
-    return strip
+    return side_by_side([frame.convert(drawn.mode), drawn], ("source", "translation"), request.view)
 
 
 def _write(job: Job, loaded: Loaded, frames: list[Image.Image], about: dict[str, Any]) -> None:

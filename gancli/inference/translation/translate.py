@@ -70,7 +70,8 @@ def translate(request: TranslationRequest, device: str, progress: Callable[[int,
 def _about(request: TranslationRequest, model: Model) -> dict[str, Any]:
     """Return what an output's metadata say, apart from its source."""
     asked = {name: getattr(request, name) for name in ("direction", "mask", "seed", "attributes", "denoise")}
-    return {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint} | asked
+    origin = {"variant": model.about.variant, "model": str(model.path), "sha256": model.fingerprint}
+    return origin | asked | request.view.said
 
 
 def _hint(gan: GAN[Any], name: str, request: TranslationRequest, largest: int) -> str | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from gancli.engine.step import apart_in_parts
 from gancli.system import dist
 from gancli.system.progress import duration
 from gancli.training.length import Length
+from gancli.training.output import plan_warnings
 from gancli.training.output.display import Quiet
+from gancli.training.setup import preset_name
 from gancli.training.state import State
 
 
@@ -38,7 +41,8 @@ class Plan:
     def tell(self, display: Quiet) -> None:
         """Print the plan."""
         notes = fine_tuning.notes(self.start, self.state.gan) if self.start else ()
-        for name, text in [*self._data(), *self._machine(), *self._length(), *(("", note) for note in notes)]:
+        warned = (("warning", text) for text in self._warnings())
+        for name, text in [*self._data(), *self._machine(), *self._length(), *(("", note) for note in notes), *warned]:
             display.note(f"{name:<10}{text}")
 
     def to_json(self) -> dict[str, Any]:
@@ -50,19 +54,38 @@ class Plan:
             "image": dataclasses.asdict(self.dataset.spec),
             "parameters": {name: count for name, net in gan.named_children() if (count := _count(net))},
             "preset": dict(self.about["suited"]),
+            "preset_name": self._preset,
+            "from": self.about["start"] and self.about["start"]["path"],
+            "freeze_d": self.about["freeze_d"],
             "hparams": self.about["hparams"],
             "device": self.about["device"],
+            "threads": torch.get_num_threads() if self.about["device"] == "cpu" else None,
             "precision": self.about["precision"],
+            "precision_chosen": str(self.choice),
             "processes": dist.world(),
+            "micro_batches": self.about["options"]["accumulate"],
+            "minutes": self.length.measured and self.length.measured.minutes,
             "images": total,
             "steps": self._steps,
             "epochs": total / len(self.dataset),
             "images_per_second": cost and gan.hp.batch / cost.seconds,
-            "seconds": cost and self._images_left / gan.hp.batch * cost.seconds,
+            "seconds": self._seconds,
             "memory_bytes": (cost and cost.memory) or None,
             "run": str(self.folder.path),
             "resumed": self.newest and str(self.newest),
+            "warnings": list(self._warnings()),
         }
+
+    def _warnings(self) -> Iterator[str]:
+        """Yield what is known to fail; nothing if the run is resumed, which was warned of it."""
+        if self.newest:
+            return
+        about, gan = self.about, self.state.gan
+        yield from plan_warnings.of_data(
+            about["data"], self.dataset, about["variant"], fine_tuned=self.start is not None
+        )
+        if torch.device(about["device"]).type == "cpu":
+            yield from plan_warnings.of_length(gan, self.state.clock.total, self._seconds, self._preset)
 
     def _data(self) -> list[tuple[str, str]]:
         variant, dataset, spec = self.about["variant"], self.dataset, self.dataset.spec
@@ -80,8 +103,9 @@ class Plan:
     def _machine(self) -> list[tuple[str, str]]:
         device, suited = self.about["device"], self.about["suited"]
         nets = [(name, _count(net)) for name, net in self.state.gan.named_children()]
-        said = ", ".join(f"{name} {value}" for name, value in suited.items())
-        preset = f"{said} (for this data and device; options override it, --preset chooses quick or the paper's)"
+        said = ", ".join(f"{name} {value}" for name, value in suited.items()) or "all settings as by default"
+        named = f"{self._preset}: " if self._preset else ""
+        preset = f"{named}{said} (for this data and device; options override it, --preset chooses quick or the paper's)"
         start, frozen = self.about["start"], self.about["freeze_d"]
         fixed = f"; the first {frozen} layer{'s' * (frozen > 1)} of D stay as they are" if frozen else ""
         begun = [("from", f"{start['path']}, with its hyperparameters{fixed}")] if start else []
@@ -90,7 +114,7 @@ class Plan:
         ranks = f", {dist.world()} processes" if dist.world() > 1 else ""
         return [
             ("networks", f"{', '.join(f'{name} {count:,}' for name, count in nets if count)} parameters"),
-            *(begun or ([("preset", preset)] if suited else [])),
+            *(begun or ([("preset", preset)] if suited or self._preset else [])),
             ("device", f"{device}{threads}{ranks}"),
             ("precision", str(self.choice)),
         ]
@@ -119,7 +143,21 @@ class Plan:
         cost, batch = self.length.cost, self.state.gan.hp.batch
         assert cost
         rate, memory = batch / cost.seconds, f"; {cost.memory / 2**30:.2g} GiB of memory" if cost.memory else ""
+        memory += ", without torch.compile" if self.about["options"]["compile"] == "on" else ""
         return f"about {duration(self._images_left / rate)} at {rate:,.{0 if rate > 9 else 2}f} images/s{memory}"
+
+    @property
+    def _preset(self) -> str | None:
+        """Return the name of the preset; None for a run that keeps the settings of another."""
+        if self.newest or self.start:
+            return None
+        return preset_name(self.about["options"]["preset"], self.dataset.spec, torch.device(self.about["device"]))
+
+    @property
+    def _seconds(self) -> float | None:
+        """Return how long training will take, if that was measured."""
+        cost = self.length.cost
+        return cost and self._images_left / self.state.gan.hp.batch * cost.seconds
 
     @property
     def _steps(self) -> int:
