@@ -4,7 +4,8 @@ import io
 import struct
 import warnings
 import zlib
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -33,10 +34,17 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
 
     Transparency is kept with 4 channels, else composited on white. 16-bit values are scaled, not clipped.
     """
-    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # decode a much larger JPEG at reduced size
+    with decoding(image):
+        return _to_array(image, size, channels)
+
+
+@contextmanager
+def decoding(image: Image.Image) -> Iterator[None]:
+    """Decode an image in the block: a much larger JPEG at reduced size, and only one large image at a time."""
+    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))
     with _one_large if image.width * image.height > LARGE else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata
-        return _to_array(image, size, channels)
+        yield
 
 
 def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
@@ -57,12 +65,17 @@ def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_to_8_bits(np.asarray(image, np.float32)))
-    has_alpha = image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
-    if keep_alpha or has_alpha:
+    alpha = has_alpha(image)
+    if keep_alpha or alpha:
         image = _in_mode(image, "RGBA")
-    if has_alpha and not keep_alpha:
+    if alpha and not keep_alpha:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGBA" if keep_alpha else "RGB")
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Return whether an image may be transparent somewhere: it has an alpha channel or a transparent colour."""
+    return image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -77,9 +90,11 @@ def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def open_picture(source: Path | IO[bytes]) -> Image.Image:
-    """Open an image; raise ValueError if it is not a regular file or has too many pixels, before reading them."""
+    """Open an image; raise ValueError if it is no regular file, empty, or has too many pixels, before reading them."""
     if isinstance(source, Path) and source.exists():
         check_regular(source)
+        if not source.stat().st_size:
+            raise ValueError("the file is empty")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about damaged EXIF, large images and the like; real failures raise
         image = Image.open(source, formats=FORMATS)

@@ -15,7 +15,7 @@ from torch import Tensor
 from gancli.errors import UserError
 from gancli.images.animation import ANIMATED
 from gancli.images.pixels import to_floats
-from gancli.images.reading import ORIENTATION, check_pixels, open_picture, upright
+from gancli.images.reading import ORIENTATION, check_pixels, has_alpha, open_picture, upright
 from gancli.images.sizes import parse_size
 from gancli.images.writing import TEXT, png_text, provenance
 from gancli.system.untrusted.door import check_regular, parse_json, reading
@@ -59,8 +59,7 @@ def load(source: Path | IO[bytes], size: str | None = None) -> Loaded:
 
 
 def _upright(frame: Image.Image) -> Image.Image:
-    has_alpha = frame.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in frame.info
-    return upright(frame, keep_alpha=has_alpha)
+    return upright(frame, keep_alpha=has_alpha(frame))
 
 
 def _sides(given: tuple[int, int], size: str | None) -> tuple[int, int]:

@@ -74,11 +74,16 @@ def _few(kind: type[GAN[Any]], dataset: Dataset[Any], kimg: float) -> Mapping[st
     return kind.few(dataset.spec, 1000 * kimg / len(dataset)) if len(dataset) < FEW else {}
 
 
+def prefers_quick(device: torch.device, height: int, width: int) -> bool:
+    """Return whether --preset auto chooses the quick preset, for a device and a size of images."""
+    return device.type == "cpu" or max(height, width) <= SMALL
+
+
 def _preset(
     kind: type[GAN[Any]], dataset: Dataset[Any], values: Mapping[str, Any], asked: str, device: torch.device
 ) -> dict[str, Any]:
     spec = dataset.spec
-    quick = asked == "quick" or (asked == "auto" and (device.type == "cpu" or max(spec.height, spec.width) <= SMALL))
+    quick = asked == "quick" or (asked == "auto" and prefers_quick(device, spec.height, spec.width))
     batch = kind.hparams(**values).batch or kind.hparams().batch  # what `auto` will choose is not known yet
     preset = dict(kind.preset(spec) if quick else kind.paper(spec, batch))
     return preset | dict(_few(kind, dataset, kind.hparams(**{**preset, **values}).kimg))

@@ -1,7 +1,7 @@
 """Images in folders."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,8 +37,9 @@ def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
     """
     names: list[str] = []
     digest = sha256()
-    for name, size, changed in _below(str(folder), "", ()):
+    for name, about in _below(str(folder), "", (), _is_named_image):
         names.append(name)
+        size, changed = about.st_size, about.st_mtime_ns
         digest.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
     if not names:
         raise UserError(f"no images in {folder}: it must hold .png, .jpg, .webp or similar files, flat or in folders")
@@ -46,8 +47,19 @@ def in_folder(folder: Path) -> tuple[Sequence[Item], list[str], list[object]]:
     return Files(folder, names, classes), classes, [str(folder.resolve()), digest.hexdigest()]
 
 
-def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int]]:
-    """Yield name, size and modification time of every image: a folder's own files before those of its sub-folders.
+def others_in(folder: Path) -> list[str]:
+    """List the files below a folder that are no images by their names, and so are not read."""
+    return [name for name, _ in _below(str(folder), "", (), lambda name: not _is_named_image(name))]
+
+
+def _is_named_image(name: str) -> bool:
+    return name[name.rfind(".") :].lower() in SUFFIXES
+
+
+def _below(
+    folder: str, path: str, above: tuple[tuple[int, int], ...], wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield name and status of every wanted file: a folder's own files before those of its sub-folders.
 
     A link to a folder above itself is skipped: following it would never end.
     """
@@ -58,14 +70,12 @@ def _below(folder: str, path: str, above: tuple[tuple[int, int], ...]) -> Iterat
         entries = sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
     folders = []
     for entry in entries:
-        if entry.name[entry.name.rfind(".") :].lower() in SUFFIXES and not entry.is_dir():
-            if entry.is_file():  # not a dangling link, nor a pipe that would block forever
-                about = entry.stat()
-                yield path + entry.name, about.st_size, about.st_mtime_ns
-        elif entry.is_dir():
+        if entry.is_dir():
             folders.append(entry.name)
+        elif wanted(entry.name) and entry.is_file():  # not a dangling link, nor a pipe that would block forever
+            yield path + entry.name, entry.stat()
     for name in folders:
-        yield from _below(f"{folder}/{name}", f"{path}{name}/", (*above, here))
+        yield from _below(f"{folder}/{name}", f"{path}{name}/", (*above, here), wanted)
 
 
 def class_names(names: list[str]) -> list[str]:
