@@ -34,7 +34,8 @@ def drawings(folder: Path, count: int, side: int = 32, seed: int = 0) -> Path:
 
 def opaque(path: Path) -> Image.Image:
     """Read an image, on white."""
-    image = Image.open(path).convert("RGBA")
+    with Image.open(path) as opened:
+        image = opened.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
@@ -69,7 +70,7 @@ def hide(path: Path, rng: random.Random) -> Planted:
 
 def flatten(path: Path, rng: random.Random) -> Planted:
     colour = tuple(rng.randrange(256) for _ in range(3))
-    Image.new("RGB", Image.open(path).size, colour).save(path)
+    Image.new("RGB", opaque(path).size, colour).save(path)
     return Planted("one-colour", frozenset([path.name]))
 
 
@@ -105,7 +106,8 @@ def duplicate(path: Path, rng: random.Random) -> Planted:
     if rng.random() < 0.5:
         shutil.copy(path, copy)
     else:
-        Image.open(path).save(copy, compress_level=1)
+        with Image.open(path) as image:
+            image.save(copy, compress_level=1)
     return Planted("duplicates", frozenset([path.name, copy.name]))
 
 

@@ -16,10 +16,10 @@ from PIL import Image
 
 from gancli.data.request import Report
 
-SIDE, BLOCKS, COLOUR = 32, 8, 4  # pixels, blocks of brightness and blocks of colour along a side
+SIDE, BLOCKS, COLOUR = 16, 8, 4  # pixels, blocks of brightness and blocks of colour along a side
 BITS = 64  # of a dHash
 MOST_BITS = 10  # that differ between the hashes of a pair worth comparing
-MOST_BRIGHT, MOST_COLOUR = 8.0, 8.0  # levels that any block of a copy may differ by
+MOST_BRIGHT, MOST_COLOUR = 8.0, 10.0  # levels that any block of a copy may differ by
 MOST_PEAK = 5.0  # the block that differs most may differ so many times as much as they do on average
 ROWS = 256  # of images that are compared with all others at once
 PAIRS = 4096  # compared at once
@@ -31,7 +31,7 @@ class Look(NamedTuple):
     """What is kept of an image to compare it with others."""
 
     bits: NDArray[np.bool_]  # (64,)
-    bright: NDArray[np.uint8]  # (32, 32), the luma
+    bright: NDArray[np.uint8]  # (16, 16), the luma
     colour: NDArray[np.uint8]  # (2, 4, 4), the chroma
 
 
@@ -55,9 +55,13 @@ def look_of(image: Image.Image) -> Look | None:
     if library is None:
         return None
     bits = np.asarray(library.dhash(image).hash).ravel()
-    luma, blue, red = image.resize((SIDE, SIDE), Image.Resampling.LANCZOS).convert("YCbCr").split()
-    colour = np.stack([np.asarray(band.resize((COLOUR, COLOUR), Image.Resampling.BOX)) for band in (blue, red)])
-    return Look(bits, np.asarray(luma), colour)
+    luma, blue, red = image.resize((2 * SIDE, 2 * SIDE), Image.Resampling.LANCZOS).convert("YCbCr").split()
+    bright, *colour = (_reduced(band, side) for band, side in ((luma, SIDE), (blue, COLOUR), (red, COLOUR)))
+    return Look(bits, bright, np.stack(colour))
+
+
+def _reduced(band: Image.Image, side: int) -> NDArray[np.uint8]:
+    return np.asarray(band.resize((side, side), Image.Resampling.BOX))
 
 
 def similar(looks: Sequence[Look], report: Report | None = None) -> Iterator[tuple[int, int]]:
@@ -83,7 +87,7 @@ def similar(looks: Sequence[Look], report: Report | None = None) -> Iterator[tup
 
 
 def _copies(difference: Pixels) -> NDArray[np.bool_]:
-    """Whether differences of brightness (N, 32, 32) are those of a copy: small, and not all in one place."""
+    """Whether differences of brightness (N, 16, 16) are those of a copy: small, and not all in one place."""
     blocks = _pooled(np.abs(difference)).reshape(len(difference), BLOCKS * BLOCKS)
     worst = blocks.max(1)
     return (worst <= MOST_BRIGHT) & (worst <= MOST_PEAK * (blocks.mean(1) + 0.5))  # half a level is rounding
@@ -94,6 +98,6 @@ def _below(difference: NDArray, most: float) -> NDArray[np.bool_]:
 
 
 def _pooled(images: NDArray) -> NDArray[np.float32]:
-    """Average (N, 32, 32) over blocks: (N, 8, 8)."""
+    """Average (N, 16, 16) over blocks: (N, 8, 8)."""
     side = SIDE // BLOCKS
     return images.reshape(-1, BLOCKS, side, BLOCKS, side).mean((2, 4), dtype=np.float32)
