@@ -19,6 +19,7 @@ from gancli.cli.commands import (
     bench,
     check,
     classify,
+    data,
     evaluate,
     export,
     import_file,
@@ -75,6 +76,7 @@ app.add_typer(bench.app, name="bench")
 app.command("import")(_with_torch(import_file.command))
 app.command("export")(_with_torch(export.command))
 app.command("list")(quietable(models.list_variants))
+app.command("data")(_with_torch(data.command))
 app.command("info")(_with_torch(models.info))
 app.command("check")(_with_torch(check.command))
 app.command("trust")(quietable(trusted.command))

@@ -4,7 +4,8 @@ import io
 import struct
 import warnings
 import zlib
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -33,10 +34,17 @@ def to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]
 
     Transparency is kept with 4 channels, else composited on white. 16-bit values are scaled, not clipped.
     """
-    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))  # decode a much larger JPEG at reduced size
+    with decoding(image):
+        return _to_array(image, size, channels)
+
+
+@contextmanager
+def decoding(image: Image.Image) -> Iterator[None]:
+    """Decode an image in the block: a much larger JPEG at reduced size, and only one large image at a time."""
+    image.draft("RGB", (2 * LARGEST_COMMON, 2 * LARGEST_COMMON))
     with _one_large if image.width * image.height > LARGE else nullcontext(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata
-        return _to_array(image, size, channels)
+        yield
 
 
 def _to_array(image: Image.Image, size: Size, channels: int) -> NDArray[np.uint8]:
@@ -66,7 +74,7 @@ def upright(image: Image.Image, *, keep_alpha: bool = False) -> Image.Image:
 
 
 def has_alpha(image: Image.Image) -> bool:
-    """Tell whether an image may be transparent somewhere."""
+    """Return whether an image may be transparent somewhere: it has an alpha channel or a transparent colour."""
     return image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
 
 
@@ -82,9 +90,11 @@ def _to_8_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def open_picture(source: Path | IO[bytes]) -> Image.Image:
-    """Open an image; raise ValueError if it is not a regular file or has too many pixels, before reading them."""
+    """Open an image; raise ValueError if it is no regular file, empty, or has too many pixels, before reading them."""
     if isinstance(source, Path) and source.exists():
         check_regular(source)
+        if not source.stat().st_size:
+            raise ValueError("the file is empty")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about damaged EXIF, large images and the like; real failures raise
         image = Image.open(source, formats=FORMATS)

@@ -84,6 +84,26 @@ def replacing(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path`, synced to disk, if the block succeeds; `path` is new or empty."""
+    _make_parent(path)
+    outer = path.parent / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = outer / "folder"
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file, os.O_RDWR)
+        if path.is_dir():
+            path.rmdir()  # raises if it has been filled meanwhile
+        os.rename(temporary, path)
+        _sync(path.parent, os.O_RDONLY)
+    finally:
+        shutil.rmtree(outer, ignore_errors=True)
+
+
 def check_place(path: Path) -> None:
     """Raise UserError if a file cannot be written to a path because it is a folder, a pipe or a device."""
     if path.exists():

@@ -75,6 +75,11 @@ def _few(kind: type[GAN[Any]], dataset: Dataset[Any], kimg: float) -> Mapping[st
     return kind.few(dataset.spec, 1000 * kimg / len(dataset)) if len(dataset) < FEW else {}
 
 
+def prefers_quick(device: torch.device, height: int, width: int) -> bool:
+    """Return whether --preset auto chooses the quick preset, for a device and a size of images."""
+    return device.type == "cpu" or max(height, width) <= SMALL
+
+
 def _preset(
     kind: type[GAN[Any]], dataset: Dataset[Any], values: Mapping[str, Any], asked: str, device: torch.device
 ) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from gancli.data.feed import Ahead, AheadFeed, Feed, feed_for
 from gancli.data.kinds.images import Images
 from gancli.data.request import Request
 from gancli.data.sources import folders
-from gancli.data.sources.decode import Item, _ordered
+from gancli.data.sources.decode import Item, ordered
 from gancli.data.spec import DataSpec
 from gancli.system import cache
 from gancli.training.output.live import Fancy
@@ -73,7 +73,7 @@ def test_few_decoded_pictures_wait_to_be_written() -> None:
         decoded.append(item.label)
         return item.name
 
-    for written, label in enumerate(_ordered(lambda item: decoded.append(item.label) or item.name, items, 2, 6)):
+    for written, label in enumerate(ordered(lambda item: decoded.append(item.label) or item.name, items, 2, 6)):
         assert label == str(written)
         assert len(decoded) - written <= 6
     assert len(decoded) == 40

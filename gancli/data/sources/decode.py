@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from gancli.images.sizes import LARGEST_COMMON, Size
 from gancli.system import cache, cache_room
 from gancli.system.untrusted.door import held_to, printable, reason
 
+T = TypeVar("T")
 Shape = tuple[int, int, int]  # channels, height, width
 
 LARGEST_DEFAULT = 64  # pixels: the size of DCGAN's paper; mixed or larger images need --size for more
@@ -130,7 +131,7 @@ def _fill(folder: Path, items: Sequence[Item], shape: Shape, wanted: Wanted, rep
     cache_room.allocate(folder / IMAGES, len(items) * math.prod(shape))
     # not mapped: a full disk then raises an error instead of killing the process
     with (folder / IMAGES).open("r+b") as file:
-        for done, (item, result) in enumerate(zip(items, _ordered(read, items, wanted.threads, ahead)), start=1):
+        for done, (item, result) in enumerate(zip(items, ordered(read, items, wanted.threads, ahead)), start=1):
             if isinstance(result, str):
                 broken.append(result)
             else:
@@ -170,7 +171,7 @@ def check_broken(broken: int, of: int, listed: str, *, skip: bool, name: str = "
         )
 
 
-def _ordered(function: Callable[[Item], Any], items: Sequence[Item], threads: int, ahead: int) -> Iterator:
+def ordered(function: Callable[[Item], T], items: Sequence[Item], threads: int, ahead: int) -> Iterator[T]:
     """Map in threads, in order, with at most `ahead` results waiting."""
     with ThreadPoolExecutor(threads) as pool:
         for i in range(0, len(items), ahead):
@@ -188,8 +189,12 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
 def _shape(items: Sequence[Item], wanted: Wanted) -> tuple[int, int, int]:
     """Return channels, height and width: the user's, or else those that fit the data."""
     sizes, modes = _survey(items) if wanted.size is None or wanted.channels is None else (Counter(), Counter())
-    channels = wanted.channels or (1 if all(is_grey(mode) for mode in modes) else 3)
-    return channels, *(wanted.size or natural_size(sizes))
+    return wanted.channels or natural_channels(modes), *(wanted.size or natural_size(sizes))
+
+
+def natural_channels(modes: Iterable[str]) -> int:
+    """Return the channels to train with: 1 if all images are grey, else 3."""
+    return 1 if all(is_grey(mode) for mode in modes) else 3
 
 
 def natural_size(sizes: "Counter[Size]") -> Size:

@@ -37,8 +37,9 @@ def in_folder(folder: Path) -> Listed:
     """
     names: list[str] = []
     digest, ignored = sha256(), Ignored()
-    for name, size, changed in _below(str(folder), "", (), ignored):
+    for name, about in _below(str(folder), "", (), ignored):
         names.append(name)
+        size, changed = about.st_size, about.st_mtime_ns
         digest.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
     if not names:
         raise UserError(f"no images in {folder}: it must hold .png, .jpg, .webp or similar files, flat or in folders")
@@ -47,10 +48,18 @@ def in_folder(folder: Path) -> Listed:
     return Listed(Files(folder, names, classes), classes, key, (*notes, *ignored.notes()))
 
 
+def others_in(folder: Path) -> list[str]:
+    """List the files below a folder that are no images by their names, and so are not read."""
+    ignored = Ignored()
+    for _ in _below(str(folder), "", (), ignored):
+        pass
+    return ignored.others
+
+
 def _below(
     folder: str, path: str, above: tuple[tuple[int, int], ...], ignored: Ignored
-) -> Iterator[tuple[str, int, int]]:
-    """Yield name, size and modification time of every image: a folder's own files before those of its sub-folders.
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield name and status of every image: a folder's own files before those of its sub-folders.
 
     A link to a folder above itself is skipped: following it would never end.
     """
@@ -65,9 +74,10 @@ def _below(
             ignored.hidden()
         elif entry.is_dir():
             folders.append(entry.name)
-        elif _is_image(entry.name) and entry.is_file():  # not a dangling link, nor a pipe that would block forever
-            about = entry.stat()
-            yield path + entry.name, about.st_size, about.st_mtime_ns
+        elif not entry.is_file():
+            continue  # a dangling link, or a pipe, which would block forever
+        elif _is_image(entry.name):
+            yield path + entry.name, entry.stat()
         else:
             ignored.other(path + entry.name)
     for name in folders:

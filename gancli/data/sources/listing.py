@@ -46,12 +46,11 @@ class Ignored:
     """Counts the files beside images that are not read."""
 
     def __init__(self) -> None:
-        self._others, self._hidden, self._names = 0, 0, list[str]()
+        self.others, self._hidden = list[str](), 0
 
     def other(self, name: str) -> None:
         """Count a file that is not an image."""
-        self._others += 1
-        self._names += [name] if len(self._names) < MOST_NAMED else []
+        self.others.append(name)
 
     def hidden(self) -> None:
         """Count a hidden file or folder."""
@@ -59,15 +58,10 @@ class Ignored:
 
     def notes(self) -> tuple[str, ...]:
         """Return a note about them; none if there are none."""
-        more = " …" if self._others > len(self._names) else ""
-        parts = (
-            [
-                f"{self._others:,} that {'are not images' if self._others > 1 else 'is not an image'} "
-                f"({printable(', '.join(self._names))}{more})"
-            ]
-            if self._others
-            else []
-        )
+        named, count = printable(", ".join(self.others[:MOST_NAMED])), len(self.others)
+        more = " …" if count > MOST_NAMED else ""
+        kind = "is not an image" if count == 1 else "are not images"
+        parts = [f"{count:,} that {kind} ({named}{more})"] if count else []
         parts += [f"{self._hidden:,} hidden"] if self._hidden else []
         return (f"files ignored: {' and '.join(parts)}",) if parts else ()
 
