@@ -24,6 +24,7 @@ from gancli.cli.commands import (
     import_file,
     interpolate,
     models,
+    report,
     sample,
     train,
     translate,
@@ -77,6 +78,7 @@ app.command("export")(_with_torch(export.command))
 app.command("list")(quietable(models.list_variants))
 app.command("info")(_with_torch(models.info))
 app.command("check")(_with_torch(check.command))
+app.command("report")(_with_torch(report.command))
 app.command("trust")(quietable(trusted.command))
 
 

@@ -14,6 +14,7 @@ from gancli.checkpoints.fine_tuning import Start
 from gancli.checkpoints.run_folder import Recorded
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
+from gancli.data.spec import DataSpec
 from gancli.engine.precision import Choice, choose
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock
@@ -70,6 +71,11 @@ def open_data(
     return data
 
 
+def quick(asked: str, device: str, spec: DataSpec) -> bool:
+    """Return whether --preset means the quick preset for some data on a type of device."""
+    return asked == "quick" or (asked == "auto" and (device == "cpu" or max(spec.height, spec.width) <= SMALL))
+
+
 def _few(kind: type[GAN[Any]], dataset: Dataset[Any], kimg: float) -> Mapping[str, Any]:
     return kind.few(dataset.spec, 1000 * kimg / len(dataset)) if len(dataset) < FEW else {}
 
@@ -78,9 +84,8 @@ def _preset(
     kind: type[GAN[Any]], dataset: Dataset[Any], values: Mapping[str, Any], asked: str, device: torch.device
 ) -> dict[str, Any]:
     spec = dataset.spec
-    quick = asked == "quick" or (asked == "auto" and (device.type == "cpu" or max(spec.height, spec.width) <= SMALL))
     batch = kind.hparams(**values).batch or kind.hparams().batch  # what `auto` will choose is not known yet
-    preset = dict(kind.preset(spec) if quick else kind.paper(spec, batch))
+    preset = dict(kind.preset(spec) if quick(asked, device.type, spec) else kind.paper(spec, batch))
     return preset | dict(_few(kind, dataset, kind.hparams(**{**preset, **values}).kimg))
 
 
