@@ -42,7 +42,7 @@ def save_frames(
         times[-1] += round(1000 * hold)
         _save_animation(frames, path, about, times, lossless)
     else:
-        _save_video([*frames, *frames[-1:] * round(fps * hold)], path, about, fps)
+        _save_video([*frames, *[frames[-1]] * round(fps * hold)], path, about, fps)
 
 
 def check_suffix(path: Path) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from gancli import registry
-from gancli.errors import UserError
 from gancli.reporting.runs import ReportedRun
 from gancli.reporting.settings import preset_of, usual_of
 from gancli.training.options import RunOptions
@@ -37,6 +36,8 @@ def train(run: ReportedRun, *, resume: bool = False) -> str:
     defaults = vars(RunOptions())
     options = {name: kept[name] for name in defaults if name in known & kept.keys() and kept[name] != defaults[name]}
     options |= {"seed": about.seed} if about.seed else {}
+    if about.measured and not resume:  # as long as this run was, on any machine
+        options = {**options, "minutes": None, "steps": -(-about.measured.images // about.hparams["batch"])}
     values = {"data": about.data, **_given(run), **options, **({"out": run.folder.path} if resume else {})}
     words = [word for name, value in values.items() if value is not None for word in next_steps.option(name, value)]
     # a path is relative to the folder that training was started in
@@ -64,7 +65,9 @@ def _use(run: ReportedRun) -> list[Command]:
     name, variant = _name(run), run.about.variant
     kind = registry.load(variant) if variant in registry.names() else None
     use = next_steps.use(kind, run.folder.path) if kind else f"gancli info {name}"
-    data = [Command("Evaluate it", f"gancli eval {name} --data {shlex.quote(run.about.data)}")] if run.about.data else []
+    data = (
+        [Command("Evaluate it", f"gancli eval {name} --data {shlex.quote(run.about.data)}")] if run.about.data else []
+    )
     return [Command("Use its model", use), *(data if kind else [])]
 
 

@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 28  # around the lines
 MOST_POINTS = 400  # of a line; of more, the extremes of each stretch are kept
 MANY = 60  # points from which a mean is drawn over the values
 STRETCHES = 25  # in a line: the mean is over one of them
+LEAST = 1e-200  # smaller differences could not be divided by
 SPIKE = 0.01  # share of the values at either end that may lie outside of the axis …
 FAR = 4.0  # … if they would make it so many times as long
 LONGEST_NAME = 50
@@ -162,14 +163,14 @@ def _range(values: list[float]) -> tuple[float, float]:
     low, high = values[cut], values[len(values) - 1 - cut]
     wide = FAR * (high - low)
     low, high = (values[0] if low - values[0] < wide else low), (values[-1] if values[-1] - high < wide else high)
-    if high - low > 1e-9 * abs(high):
+    if high - low > max(1e-9 * abs(high), LEAST):
         return low, high
     return (low - 0.1 * abs(low), high + 0.1 * abs(high)) if high else (0.0, 1.0)
 
 
 def marks(low: float, high: float, about: int) -> list[float]:
     """Return round numbers in steps of 1, 2 or 5 times a power of ten, which lie between two numbers or on them."""
-    if not high > low:
+    if not high - low > LEAST:
         return [low]
     return list(_steps(low, high, about))
 

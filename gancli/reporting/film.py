@@ -16,7 +16,7 @@ from gancli.system import atomic
 from gancli.system.progress import duration
 
 KINDS = (".gif", ".webp", ".mp4")
-SMALLEST, LARGEST = 480, 1024  # the longest side of a grid in a film, in pixels
+SMALLEST, LARGEST = 480, 1440  # the longest side of a grid in a film, in pixels
 MARGIN, TEXT, THICK = 12, 16, 6  # pixels
 HOLD = 2.0  # seconds that the last frame stays
 PAPER, INK, BAR, GROOVE = "#ffffff", "#1a1d21", "#0072b2", "#d9dde3"

@@ -1,5 +1,6 @@
 """What looks wrong in a run: warnings that training kept, and what its files show."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,13 +8,14 @@ from gancli.reporting.runs import ReportedRun
 from gancli.reporting.values import kimg
 from gancli.system.untrusted.door import printable
 from gancli.training.diagnostics import DominanceCheck
+from gancli.training.output.kept import KeptWarning
 
 MOST = 50  # warnings shown of a run
 
 
 def of_run(run: ReportedRun) -> list[str]:
     """Return what looks wrong in a run, one sentence or two each."""
-    found = [*_unfinished(run), *_dominance(run), *_not_finite(run), *_damaged(run)]
+    found = [*_unfinished(run), *_kept(run), *_not_finite(run), *_damaged(run)]
     return [printable(text, 600) for text in dict.fromkeys(found)][:MOST]
 
 
@@ -29,6 +31,21 @@ def _unfinished(run: ReportedRun) -> Iterator[str]:
         yield "the log is empty: there are no curves yet"
     if not run.grids:
         yield "there are no sample grids"
+
+
+def _kept(run: ReportedRun) -> Iterator[str]:
+    """Return the warnings of training, the last of each kind; for runs of older versions, what the log shows."""
+    if not run.warnings:
+        yield from _dominance(run)
+    kinds = Counter(_kind(warning) for warning in run.warnings)
+    for kind, warning in {_kind(warning): warning for warning in run.warnings}.items():
+        times = f"{kinds[kind]} times, last at" if kinds[kind] > 1 else "at"
+        yield f"{warning.text} ({times} {kimg(warning.images)} kimg)"
+
+
+def _kind(warning: KeptWarning) -> str:
+    """Return what a warning is about, without its numbers."""
+    return re.sub("[0-9]+", "", warning.text.partition(":")[0])
 
 
 def _dominance(run: ReportedRun) -> Iterator[str]:

@@ -46,9 +46,9 @@ class Shelf:
     faults: list[str]  # images that could not be read
 
 
-def shelves(runs: Sequence[ReportedRun], budget: int = BUDGET) -> list[Shelf]:
-    """Embed the grids of all runs within so many bytes."""
-    return [_shelf(run, budget // len(runs)) for run in runs]
+def shelves(runs: Sequence[ReportedRun]) -> list[Shelf]:
+    """Embed the grids of all runs, within the page's bytes."""
+    return [_shelf(run, BUDGET // len(runs)) for run in runs]
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:
@@ -68,21 +68,29 @@ def open_grid(path: Path) -> Image.Image:
 def _shelf(run: ReportedRun, budget: int) -> Shelf:
     """Embed a run's grids: first smaller, then fewer, until they fit."""
     reals = [SampleGrid(_REALS, run.folder.reals)] if run.folder.reals.is_file() else []
-    chosen, side = spread(run.grids, MOST), LARGEST
+    chosen = spread(run.grids, MOST)
+    trial, _ = _embedded(run, spread(run.grids, FEWEST), LARGEST)  # a guess that spares encoding all of them twice
+    side = _smaller(trial, budget * len(trial) // (len(reals) + len(chosen))) if _size(trial) else LARGEST
     while True:
         shown, faults = _embedded(run, [*reals, *chosen], side)
-        size = sum(len(image.url) * 3 // 4 for image in shown)
-        if size <= budget or (side == SMALLEST and len(chosen) <= FEWEST):
+        if _size(shown) <= budget or (side == SMALLEST and len(chosen) <= FEWEST):
             break
         if side == SMALLEST:
             chosen = spread(chosen, max(len(chosen) // 2, FEWEST))
-        side = max(SMALLEST, min(round(side * 0.8), round(_longest(shown) * (budget / size) ** 0.5)))
+        side = _smaller(shown, budget)
     real = next((image for image in shown if image.images == _REALS), None)
     return Shelf(real, [image for image in shown if image is not real], len(run.grids), faults)
 
 
-def _longest(shown: Sequence[Embedded]) -> int:
-    return max(max(image.width, image.height) for image in shown)
+def _size(shown: Sequence[Embedded]) -> int:
+    """Return how many bytes images have, before base64."""
+    return sum(len(image.url) * 3 // 4 for image in shown)
+
+
+def _smaller(shown: Sequence[Embedded], budget: int) -> int:
+    """Return the longest side with which images would fit, a little less to be sure; LARGEST if they do."""
+    size, side = _size(shown), max(max(image.width, image.height) for image in shown)
+    return LARGEST if size <= budget else max(SMALLEST, round(0.9 * side * (budget / size) ** 0.5))
 
 
 def _embedded(run: ReportedRun, grids: Sequence[SampleGrid], side: int) -> tuple[list[Embedded], list[str]]:
@@ -94,13 +102,14 @@ def _embedded(run: ReportedRun, grids: Sequence[SampleGrid], side: int) -> tuple
         except UNREADABLE as error:
             faults.append(f"{grid.path.name} cannot be read: {reason(error)}")
             continue
+        lossless = max(image.size) <= min(side, LOSSLESS)
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        url = f"data:image/webp;base64,{base64.b64encode(_webp(image)).decode()}"
+        url = f"data:image/webp;base64,{base64.b64encode(_webp(image, lossless)).decode()}"
         shown.append(Embedded(grid.images, run.seconds_at(grid.images), url, *image.size))
     return shown, faults
 
 
-def _webp(image: Image.Image) -> bytes:
+def _webp(image: Image.Image, lossless: bool) -> bytes:
     file = io.BytesIO()
-    image.save(file, "WEBP", quality=QUALITY, lossless=max(image.size) <= LOSSLESS, method=2)
+    image.save(file, "WEBP", quality=QUALITY, lossless=lossless, method=2)
     return file.getvalue()

@@ -120,7 +120,9 @@ class ValueTable:
 def _table(run: ReportedRun, names: Sequence[str]) -> ValueTable:
     kept = grids.spread(run.log.ticks, MOST_ROWS)
     rows = [[values.kimg(t["images"]), *(values.exact(t[n]) if n in t else "" for n in names)] for t in kept]
-    return ValueTable([printable(name.replace("_", " "), curves.LONGEST_NAME) for name in names], rows, len(run.log.ticks))
+    return ValueTable(
+        [printable(name.replace("_", " "), curves.LONGEST_NAME) for name in names], rows, len(run.log.ticks)
+    )
 
 
 def _for_script(
@@ -142,9 +144,5 @@ def _for_script(
             }
             for panel in panels
         ],
-        "samples": [
-            [{"images": image.images, "url": image.url} for image in shelf.samples] for shelf in shelves
-        ],
+        "samples": [[{"images": image.images, "url": image.url} for image in shelf.samples] for shelf in shelves],
     }
-
-

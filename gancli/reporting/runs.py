@@ -16,6 +16,8 @@ from gancli.data.spec import DataSpec
 from gancli.errors import UserError, missing
 from gancli.system import atomic
 from gancli.system.untrusted.door import LARGEST_JSON, parse_nulled, printable, read_bytes, reading
+from gancli.training.output import kept
+from gancli.training.output.kept import KeptWarning
 
 LONGEST_NAME = 60  # characters of a run's name
 
@@ -52,6 +54,7 @@ class ReportedRun:
     spec: DataSpec | None
     total: int | None  # images to train on, as far as that is known
     locked: bool  # by a process that trains it
+    warnings: list[KeptWarning] = field(default_factory=list)
     faults: tuple[str, ...] = ()  # files that could not be read
 
     @cached_property
@@ -77,9 +80,7 @@ def read_runs(names: list[str]) -> list[ReportedRun]:
     if len({folder.path.resolve() for folder in folders}) < len(folders):
         raise UserError(f"report {' '.join(names)}: a run is named twice: name each run once")
     short = [folder.path.resolve().name for folder in folders]
-    return [
-        _read(folder, own if short.count(own) == 1 else str(folder.path)) for folder, own in zip(folders, short)
-    ]
+    return [_read(folder, own if short.count(own) == 1 else str(folder.path)) for folder, own in zip(folders, short)]
 
 
 def _folder(name: str) -> Folder:
@@ -111,6 +112,7 @@ def _read(folder: Folder, name: str) -> ReportedRun:
         _spec(folder, about),
         total,
         locked,
+        kept.read(folder),
         faults,
     )
 
