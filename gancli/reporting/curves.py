@@ -38,7 +38,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Mark:
+class AxisMark:
     """A tick of an axis: its place and text."""
 
     at: float
@@ -51,8 +51,8 @@ class Panel:
 
     name: str
     curves: list[Curve]
-    across: list[Mark]
-    up: list[Mark]
+    across: list[AxisMark]
+    up: list[AxisMark]
     outside: int  # values that lie outside of the axis
     low: float
     high: float
@@ -122,8 +122,8 @@ def _panel(name: str, runs: Sequence[ReportedRun], most: int) -> Panel:
     return Panel(
         printable(name.replace("_", " "), LONGEST_NAME),
         [_curve(i, line, axes) for i, line in lines if line],
-        [Mark(axes.x(images), number(images / 1000)) for images in marks(0, most, 4) if images <= most],
-        [Mark(axes.y(value), number(value)) for value in up],
+        [AxisMark(axes.x(images), number(images / 1000)) for images in marks(0, most, 4) if images <= most],
+        [AxisMark(axes.y(value), number(value)) for value in up],
         sum(not low <= value <= high for value in values),
         low,
         high,
