@@ -20,7 +20,7 @@ GAMES = sorted(path for room in ("variants", "imported", "families") for path in
 
 # from the top to the ground: what stands above may import what stands below, never the other way round
 HOUSE = (
-    *("__main__", "cli", "benchmark", "training", "evaluation", "inference", "checkpoints", "engine"),
+    *("__main__", "cli", "benchmark", "reporting", "training", "evaluation", "inference", "checkpoints", "engine"),
     *("registry", "plugins"),
     *("variants", "imported", "families", "capabilities", "gan", "optim", "ops", "nets", "metrics", "data", "images"),
     *("system", "hparams", "errors"),
@@ -28,6 +28,7 @@ HOUSE = (
 # who must not know whom, though they stand above
 STRANGERS = {
     "benchmark": ("evaluation", "inference"),
+    "reporting": ("evaluation", "inference", "engine", "nets"),
     "training": ("inference",),
     "evaluation": ("inference", "engine"),
     "inference": ("engine",),

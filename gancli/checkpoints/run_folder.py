@@ -92,6 +92,11 @@ class Folder:
         return self.path / "metrics.jsonl"
 
     @property
+    def warnings(self) -> Path:
+        """The warnings: one JSON object per line; the file is missing if there were none."""
+        return self.path / "warnings.jsonl"
+
+    @property
     def reals(self) -> Path:
         """A grid of real images."""
         return self.path / "reals.png"
@@ -125,7 +130,7 @@ class Folder:
             check_folder(self.path / name)
         numbered = (path for name in (CHECKPOINTS, SAMPLES) for path in (self.path / name).glob("[0-9]*"))
         files = (path for path in numbered if NUMBER.fullmatch(path.stem))
-        for path in (self.about, self.log, self.reals, self.curves, self.best, *files):
+        for path in (self.about, self.log, self.warnings, self.reals, self.curves, self.best, *files):
             if os.path.lexists(path):
                 check_regular(path, follow=False)
 

@@ -25,6 +25,7 @@ from gancli.cli.commands import (
     import_file,
     interpolate,
     models,
+    report,
     sample,
     train,
     translate,
@@ -79,6 +80,7 @@ app.command("list")(quietable(models.list_variants))
 app.command("data")(_with_torch(data.command))
 app.command("info")(_with_torch(models.info))
 app.command("check")(_with_torch(check.command))
+app.command("report")(_with_torch(report.command))
 app.command("trust")(quietable(trusted.command))
 
 

@@ -17,8 +17,18 @@ ANIMATED = (".gif", ".webp", ".png", ".apng")
 VIDEO = (".mp4", ".webm", ".mkv")
 
 
-def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float = 25) -> None:
+def save_frames(
+    frames: Sequence[Image.Image],
+    path: Path,
+    about: Mapping[str, Any],
+    fps: float = 25,
+    *,
+    hold: float = 0.0,
+    lossless: bool = True,
+) -> None:
     """Save frames in the format of the file extension: .gif, .webp, .png (animated), .mp4, or a folder of PNGs.
+
+    The last frame of an animation or video stays for `hold` more seconds; without `lossless`, a .webp may be lossy.
 
     Raise UserError for other extensions, and for video if no encoder is installed.
     """
@@ -28,9 +38,11 @@ def save_frames(frames: Sequence[Image.Image], path: Path, about: Mapping[str, A
         for i, frame in enumerate(frames):
             save_png(frame, path / f"frame{i:05d}.png", {**about, "frame": i})
     elif suffix in ANIMATED:
-        _save_animation(frames, path, about, fps)
+        times = [round(1000 / fps)] * len(frames)
+        times[-1] += round(1000 * hold)
+        _save_animation(frames, path, about, times, lossless)
     else:
-        _save_video(frames, path, about, fps)
+        _save_video([*frames, *[frames[-1]] * round(fps * hold)], path, about, fps)
 
 
 def check_suffix(path: Path) -> None:
@@ -39,7 +51,9 @@ def check_suffix(path: Path) -> None:
         raise UserError(f"--out {path}: an animation is written as {', '.join(ANIMATED + VIDEO)} or a folder")
 
 
-def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float) -> None:
+def _save_animation(
+    frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], times: list[int], lossless: bool
+) -> None:
     suffix, first = path.suffix.lower(), frames[0]
     options: dict[str, Any] = {}
     if suffix == ".gif":
@@ -47,17 +61,17 @@ def _save_animation(frames: Sequence[Image.Image], path: Path, about: Mapping[st
     elif suffix == ".webp":
         exif = Image.Exif()
         exif[0x010E] = provenance(about)  # ImageDescription
-        options = {"exif": exif, "lossless": True}
+        options = {"exif": exif, "lossless": lossless}
     else:
         options = {"pnginfo": png_text(about), "format": "PNG"}
     with atomic.replacing(path) as temporary:
-        first.save(temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0, **options)
+        first.save(temporary, save_all=True, append_images=frames[1:], duration=times, loop=0, **options)
 
 
 def _save_video(frames: Sequence[Image.Image], path: Path, about: Mapping[str, Any], fps: float) -> None:
     encoder = _installed_encoder() or _bundled_encoder()
     if encoder is None:
-        raise UserError(f"--out {path}: no ffmpeg on the PATH (or pip install imageio-ffmpeg); .webp needs none")
+        raise UserError(f"{path}: no ffmpeg on the PATH (or pip install 'gancli[film]'); .webp needs none")
     width, height = (side + side % 2 for side in frames[0].size)  # yuv420p requires even sides
     command = [encoder, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
     command += ["-r", str(fps), "-i", "-", "-pix_fmt", "yuv420p", "-metadata", f"comment={provenance(about)}"]

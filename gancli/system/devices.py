@@ -1,6 +1,9 @@
 """Choose the device that a command runs on, and find out what it supports."""
 
-from contextlib import AbstractContextManager, nullcontext
+import os
+import platform
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,3 +41,20 @@ def wait_for(device: torch.device) -> None:
     """Wait until the device has finished all queued work."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Describe the machine: its processor and cores, threads or GPU, and its system."""
+    gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    threads = {"threads": torch.get_num_threads()} if device.type == "cpu" else {}
+    cores = {"processor": _processor(), "cores": os.cpu_count()}
+    return {**gpu, **cores, **threads, "system": f"{platform.system()} {platform.machine()}"}
+
+
+def _processor() -> str:
+    """Return the name of the processor, which Linux tells in a file."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

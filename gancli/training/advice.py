@@ -11,7 +11,7 @@ from gancli.data.inspection.inspect import Inspection
 from gancli.data.inspection.splits import TRAIN
 from gancli.images.sizes import LARGEST_COMMON
 from gancli.system.devices import choose_device
-from gancli.training.setup import FEW, prefers_quick
+from gancli.training.setup import FEW, preset_name
 
 PAIRED = 0.9  # part of the images of A whose names are in B, from which they are pairs
 DOMAINS, PAIRS, LABELS = "images of two domains", "pairs of images", "images with labels"  # `Batch.needs`
@@ -36,8 +36,7 @@ def advise(seen: Inspection, src: str) -> Advice:
     height, width = made.size
     size = str(width) if width == height else f"{width}x{height}"
     variant, data = _variant(seen), _data(seen, src)
-    quick = prefers_quick(choose_device("auto"), height, width)
-    preset = "quick" if quick else "paper"
+    preset = preset_name("auto", choose_device("auto").type, height, width)
     command = f"gancli train {variant} --data {shlex.quote(data)} --size {size} --preset {preset}"
     return Advice(variant, data, size, made.channels, preset, command, tuple(_notes(seen)))
 

@@ -17,6 +17,7 @@ from gancli.engine.step import apart_in_parts, check_game, slow_down
 from gancli.gan import GAN, Clock
 from gancli.images.sheets import View
 from gancli.system import dist
+from gancli.system.devices import machine
 from gancli.system.processes.process import tuned
 from gancli.system.processes.signals import Interrupted, Stop, stoppable
 from gancli.system.processes.spread import spread_over
@@ -30,6 +31,7 @@ from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
 from gancli.training.output import next_steps
 from gancli.training.output.display import Quiet
+from gancli.training.output.kept import KeepsWarnings
 from gancli.training.output.live import display_for
 from gancli.training.output.plan import Plan
 from gancli.training.output.summary import finish
@@ -83,11 +85,12 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
     if newest:
         _restore(newest, state, folder, display)
     with stoppable() as stop, display:
-        training = _training(data, state, options, choice, display, stop)
+        watched = KeepsWarnings(display, folder) if dist.rank() == 0 else display
+        training = _training(data, state, options, choice, watched, stop)
         training.go_back = lambda: _go_back(folder, data, state, options)
         if dist.rank() == 0:
             grids = Grids(state.ema.gan, training.feed, options.seed, View(options.scale, options.captions))
-            training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, display.note)
+            training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, watched.note)
         training.train()
     return finish(training, folder, options, display, next_steps.resume(variant, values, options, folder.path))
 
@@ -172,6 +175,7 @@ def _about(variant: str, data: Data, options: RunOptions, choice: Choice) -> dic
         "spec": dataclasses.asdict(data.dataset.spec),
         "seed": options.seed,
         "device": str(data.device),
+        "machine": machine(data.device),
         "precision": choice.precision,
         "processes": dist.world(),
         "source": source_hash(variant),

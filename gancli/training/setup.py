@@ -71,13 +71,15 @@ def open_data(
     return data
 
 
+def preset_name(asked: str, device: str, height: int, width: int) -> str:
+    """Return the preset that --preset means, quick or paper, on a type of device and for a size of images."""
+    if asked != "auto":
+        return asked
+    return "quick" if device == "cpu" or max(height, width) <= SMALL else "paper"
+
+
 def _few(kind: type[GAN[Any]], dataset: Dataset[Any], kimg: float) -> Mapping[str, Any]:
     return kind.few(dataset.spec, 1000 * kimg / len(dataset)) if len(dataset) < FEW else {}
-
-
-def prefers_quick(device: torch.device, height: int, width: int) -> bool:
-    """Return whether --preset auto chooses the quick preset, for a device and a size of images."""
-    return device.type == "cpu" or max(height, width) <= SMALL
 
 
 def _preset(
@@ -85,16 +87,9 @@ def _preset(
 ) -> dict[str, Any]:
     spec = dataset.spec
     batch = kind.hparams(**values).batch or kind.hparams().batch  # what `auto` will choose is not known yet
-    quick = preset_name(asked, spec, device) == "quick"
+    quick = preset_name(asked, device.type, spec.height, spec.width) == "quick"
     preset = dict(kind.preset(spec) if quick else kind.paper(spec, batch))
     return preset | dict(_few(kind, dataset, kind.hparams(**{**preset, **values}).kimg))
-
-
-def preset_name(asked: str, spec: DataSpec, device: torch.device) -> str:
-    """Return the preset that an option asks for, quick or paper; auto depends on the data and the device."""
-    if asked != "auto":
-        return asked
-    return "quick" if device.type == "cpu" or max(spec.height, spec.width) <= SMALL else "paper"
 
 
 def with_preset(data: Data, values: Mapping[str, Any], before: Recorded) -> Data:

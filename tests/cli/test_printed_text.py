@@ -72,6 +72,8 @@ COMMANDS: dict[str, tuple[object, ...]] = {
     "scores": ("eval", "DATA", "--data", "DATA", "--metrics", "is", "--weights", f"no{TITLE}.pth"),
     "a check": ("check", "RUN"),
     "a check for scripts": ("check", "RUN", "--json"),
+    "a report": ("report", "RUN", "--out", f"x{TITLE}.html"),
+    "a report for scripts": ("report", "RUN", "--json"),
     "a check of a spoilt run": ("check", f"spoilt{TITLE}"),
 }
 

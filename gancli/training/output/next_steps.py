@@ -15,9 +15,9 @@ from gancli.hparams import AUTO, option_of, words
 from gancli.training.options import RunOptions
 
 
-def use(gan: GAN[Any], run: Path) -> str:
+def use(gan: GAN[Any] | type[GAN[Any]], run: Path) -> str:
     """Return the command that makes images with the model of a run: what a model can do depends on its variant."""
-    name = shlex.quote(_model(run))
+    name = shlex.quote(model(run))
     if isinstance(gan, Samples):
         return f"gancli sample {name}"
     if isinstance(gan, Translates):
@@ -36,11 +36,11 @@ def resume(variant: str, values: Mapping[str, Any], options: RunOptions, run: Pa
         f.name: value for f in dataclasses.fields(options) if (value := getattr(options, f.name)) != _of(defaults, f)
     }
     given |= {"out": run, "resume": True}
-    options_ = [word for name, value in given.items() for word in _option(name, value)]
+    options_ = [word for name, value in given.items() for word in option(name, value)]
     return shlex.join(["gancli", "train", variant, *options_])
 
 
-def _model(run: Path) -> str:
+def model(run: Path) -> str:
     """Return the shortest MODEL that names a run: its name under ./runs, or its folder."""
     return run.name if run.parent == RUNS and not os.path.lexists(run.name) else str(run)
 
@@ -53,8 +53,9 @@ def _said(known: type, name: str, value: Any) -> Any:
     return "auto" if value == AUTO and words(known, name).get("auto") else value
 
 
-def _option(name: str, value: Any) -> list[str]:
-    option = option_of(name)
+def option(name: str, value: Any) -> list[str]:
+    """Return the words of an option on the command line."""
+    said = option_of(name)
     if isinstance(value, bool):
-        return [option if value else f"--no-{option.removeprefix('--')}"]
-    return [option, str(value)]
+        return [said if value else f"--no-{said.removeprefix('--')}"]
+    return [said, str(value)]

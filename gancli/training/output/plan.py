@@ -151,7 +151,8 @@ class Plan:
         """Return the name of the preset; None for a run that keeps the settings of another."""
         if self.newest or self.start:
             return None
-        return preset_name(self.about["options"]["preset"], self.dataset.spec, torch.device(self.about["device"]))
+        spec, device = self.dataset.spec, torch.device(self.about["device"])
+        return preset_name(self.about["options"]["preset"], device.type, spec.height, spec.width)
 
     @property
     def _seconds(self) -> float | None:
