@@ -20,7 +20,7 @@ GAMES = sorted(path for room in ("variants", "imported", "families") for path in
 
 # from the top to the ground: what stands above may import what stands below, never the other way round
 HOUSE = (
-    *("__main__", "cli", "benchmark", "training", "evaluation", "inference", "checkpoints", "engine"),
+    *("__main__", "cli", "benchmark", "training", "evaluation", "exploring", "inference", "checkpoints", "engine"),
     *("registry", "plugins"),
     *("variants", "imported", "families", "capabilities", "gan", "optim", "ops", "nets", "metrics", "data", "images"),
     *("system", "hparams", "errors"),
@@ -30,6 +30,7 @@ STRANGERS = {
     "benchmark": ("evaluation", "inference"),
     "training": ("inference",),
     "evaluation": ("inference", "engine"),
+    "exploring": ("engine",),
     "inference": ("engine",),
     "checkpoints": ("engine",),
     "variants": ("metrics", "images"),

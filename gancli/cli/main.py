@@ -20,6 +20,7 @@ from gancli.cli.commands import (
     check,
     classify,
     evaluate,
+    explore,
     export,
     import_file,
     interpolate,
@@ -73,6 +74,7 @@ app.command("translate")(_with_torch(translate.command))
 app.command("eval")(_with_torch(evaluate.command))
 app.add_typer(bench.app, name="bench")
 app.command("import")(_with_torch(import_file.command))
+app.command("explore")(_with_torch(explore.command))
 app.command("export")(_with_torch(export.command))
 app.command("list")(quietable(models.list_variants))
 app.command("info")(_with_torch(models.info))
