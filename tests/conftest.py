@@ -20,6 +20,8 @@ from gancli.engine import rates
 from gancli.system import cache
 from tests import children, forked
 
+pytest_plugins = ("tests.browser",)
+
 # for the processes that tests start: one thread each, and this code, whatever is installed
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
