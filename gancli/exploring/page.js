@@ -100,7 +100,7 @@ async function keep(button, what) {
     complain(error.message);
   }
   button.disabled = false;
-  button.focus();
+  button.focus({ preventScroll: true });
 }
 
 function tell({ file, command }) {
@@ -112,10 +112,15 @@ function tell({ file, command }) {
   copy.type = "button";
   copy.textContent = "Copy command";
   copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(command);
-    copy.textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText(command);
+      copy.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code); // the browser does not allow it: the user copies
+    }
   });
   $("saved").replaceChildren(said, code, copy);
+  $("saved").scrollIntoView({ block: "center" }); // on a narrow page it may be far above
 }
 
 // ---------------------------------------------------------------------------------------------------- controls

@@ -17,7 +17,7 @@ from gancli.checkpoints.find import Model
 from gancli.checkpoints.run_folder import CHECKPOINTS
 from gancli.errors import UserError
 from gancli.exploring.explorer import Explorer, neighbours
-from gancli.exploring.views import Frame, Kept, Sample, Sheet, Spot, Walk
+from gancli.exploring.views import Frame, Kept, Sample, Sheet, Spot, WholeWalk
 from gancli.inference.sampling import interpolate, latents
 from gancli.inference.sampling.editing import NearRequest, sample_near
 from gancli.inference.sampling.sample import SampleRequest, sample
@@ -63,7 +63,7 @@ class Shelf:
             case Frame(pins, frames, at):
                 self._check_latents(pins)
                 return self._edited(self._explorer.path(pins, frames)[min(at, frames - 1)][None], view)
-            case Walk(pins, frames):
+            case WholeWalk(pins, frames):
                 return self._walk(pins, frames)
 
     def _samples(self, kind: str, spots: tuple[Spot, ...], side: int | None) -> Saved:

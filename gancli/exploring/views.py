@@ -58,7 +58,7 @@ class Frame(Struct, frozen=True, forbid_unknown_fields=True, tag_field="view", t
     at: Annotated[int, Meta(ge=0, lt=MOST_FRAMES)]
 
 
-class Walk(Struct, frozen=True, forbid_unknown_fields=True, tag_field="view", tag="walk"):
+class WholeWalk(Struct, frozen=True, forbid_unknown_fields=True, tag_field="view", tag="walk"):
     """All frames of a walk between pins."""
 
     pins: Pins
@@ -66,4 +66,4 @@ class Walk(Struct, frozen=True, forbid_unknown_fields=True, tag_field="view", ta
 
 
 Shown = Sample | Sheet | Frame
-Kept = Sample | Sheet | Frame | Walk
+Kept = Sample | Sheet | Frame | WholeWalk
