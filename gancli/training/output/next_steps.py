@@ -57,4 +57,5 @@ def _option(name: str, value: Any) -> list[str]:
     option = option_of(name)
     if isinstance(value, bool):
         return [option if value else f"--no-{option.removeprefix('--')}"]
-    return [option, str(value)]
+    values = value if isinstance(value, list) else [value]
+    return [word for one in values for word in (option, str(one))]
