@@ -3,7 +3,8 @@
     python tests/dev/bench/explore.py [--requests 50] [--size 64] [dcgan rpgan stylegan2 …]
 
 Every variant gets random weights and the paper's settings at that size, on as many threads as torch takes by itself.
-Print a row each: medians in milliseconds of new seeds, of moved sliders, of frames of a walk, and of a grid of 9.
+Print a row each: medians in milliseconds of new seeds, of moved sliders, of frames of a walk, and of a grid of 9; and
+in brackets the time that they take of all cores, which says more on a busy machine.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ from gancli.data.spec import DataSpec
 from gancli.exploring.explore import site_of
 from gancli.exploring.server import LocalServer
 
-Ask = Any
+Times = tuple[float, float]  # milliseconds: elapsed, and of all cores
+Ask = Callable[[Mapping[str, Any]], Times]
 VARIANTS = ("dcgan", "rpgan", "acgan", "stylegan2", "biggan", "r3gan")
 
 
@@ -50,14 +52,14 @@ def served(path: Path) -> Iterator[Ask]:
     server = LocalServer(site_of(str(path), "cpu", path.parent)[0])
     threading.Thread(target=server.serve_forever, args=(0.01,)).start()
 
-    def ask(view: Mapping[str, Any]) -> float:
-        begun = time.perf_counter()
+    def ask(view: Mapping[str, Any]) -> Times:
+        begun, busy = time.perf_counter(), time.process_time()
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
         headers = {"Content-Type": "application/json"}
         connection.request("POST", f"/{server.site.token}/image", json.dumps(view), headers)
         answer = json.loads(connection.getresponse().read())
         assert "image" in answer, answer
-        return 1000 * (time.perf_counter() - begun)
+        return 1000 * (time.perf_counter() - begun), 1000 * (time.process_time() - busy)
 
     yield ask
     server.shutdown()
@@ -76,6 +78,12 @@ def views(i: int) -> dict[str, dict[str, Any]]:
     }
 
 
+def median(times: Iterable[Times]) -> str:
+    """Format the median of the times elapsed, and of those of all cores."""
+    elapsed, busy = (statistics.median(column) for column in zip(*times))
+    return f"{elapsed:.0f} ({busy:.0f})"
+
+
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,8 +100,8 @@ def main() -> None:
             with served(untrained(variant, asked.size, Path(folder))) as ask:
                 for name in names:
                     ask(views(10**5)[name])  # directions are found once
-                times = {name: statistics.median(ask(views(i)[name]) for i in range(asked.requests)) for name in names}
-            print(f"| `{variant}` | {' | '.join(f'{times[name]:.0f}' for name in names)} |", flush=True)
+                cells = [median(ask(views(i)[name]) for i in range(asked.requests)) for name in names]
+            print(f"| `{variant}` | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
