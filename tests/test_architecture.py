@@ -20,8 +20,8 @@ GAMES = sorted(path for room in ("variants", "imported", "families") for path in
 
 # from the top to the ground: what stands above may import what stands below, never the other way round
 HOUSE = (
-    *("__main__", "cli", "benchmark", "reporting", "training", "evaluation", "inference", "checkpoints", "engine"),
-    *("registry", "plugins"),
+    *("__main__", "cli", "benchmark", "reporting", "training", "evaluation", "exploring", "inference", "checkpoints"),
+    *("engine", "registry", "plugins"),
     *("variants", "imported", "families", "capabilities", "gan", "optim", "ops", "nets", "metrics", "data", "images"),
     *("system", "hparams", "errors"),
 )
@@ -31,6 +31,7 @@ STRANGERS = {
     "reporting": ("evaluation", "inference", "engine", "nets"),
     "training": ("inference",),
     "evaluation": ("inference", "engine"),
+    "exploring": ("engine",),
     "inference": ("engine",),
     "checkpoints": ("engine",),
     "variants": ("metrics", "images"),

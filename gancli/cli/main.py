@@ -21,6 +21,7 @@ from gancli.cli.commands import (
     classify,
     data,
     evaluate,
+    explore,
     export,
     import_file,
     interpolate,
@@ -75,6 +76,7 @@ app.command("translate")(_with_torch(translate.command))
 app.command("eval")(_with_torch(evaluate.command))
 app.add_typer(bench.app, name="bench")
 app.command("import")(_with_torch(import_file.command))
+app.command("explore")(_with_torch(explore.command))
 app.command("export")(_with_torch(export.command))
 app.command("list")(quietable(models.list_variants))
 app.command("data")(_with_torch(data.command))

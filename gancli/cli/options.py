@@ -23,6 +23,8 @@ def _option(cls: type, field: "dataclasses.Field[Any]", hint: Any, panel: str) -
     limits: dict[str, Any] = {key: stated[key] for key in ("min", "max") if stated[key] is not None}
     if stated.get("auto"):
         limits = {"parser": _number_or_auto, "metavar": "INTEGER|auto"}
+    if hint == list[str] | None:
+        limits = {"metavar": "TEXT"}  # not Typer's <list[str]>
     reserved = [option_of(field.name)] if field.name.endswith("_") else []  # Typer names all others likewise
     option = typer.Option(*reserved, help=stated["help"], rich_help_panel=stated["panel"] or panel, **limits)
     return inspect.Parameter(

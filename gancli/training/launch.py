@@ -26,6 +26,8 @@ from gancli.system.versions import versions
 from gancli.training import length, resuming
 from gancli.training.batch_size import with_batch
 from gancli.training.diagnostics import DominanceCheck, warn_if_alike
+from gancli.training.loggers import table
+from gancli.training.loggers.logger import Loggers
 from gancli.training.loop import Schedule, Training, Watchers
 from gancli.training.monitor import monitored
 from gancli.training.options import RunOptions
@@ -42,6 +44,7 @@ from gancli.training.state import State
 
 def launch(variant: str, values: dict[str, Any], options: RunOptions) -> int:
     """Train a variant with the given hyperparameters and return the exit code. Raise UserError for bad input."""
+    table.check(options.log or ())
     if options.gpus:
         spread_over(options.gpus)
     with dist.joined(), tuned():
@@ -90,7 +93,10 @@ def _launch(variant: str, values: dict[str, Any], options: RunOptions, display: 
         training.go_back = lambda: _go_back(folder, data, state, options)
         if dist.rank() == 0:
             grids = Grids(state.ema.gan, training.feed, options.seed, View(options.scale, options.captions))
-            training.recorder = RunRecorder(folder, about, data.dataset.name, grids, options.keep, newest, watched.note)
+            loggers = Loggers(table.made(options.log or (), folder.path, about), watched.note)
+            training.recorder = RunRecorder(
+                folder, about, data.dataset.name, grids, options.keep, newest, watched.note, loggers
+            )
         training.train()
     return finish(training, folder, options, display, next_steps.resume(variant, values, options, folder.path))
 

@@ -110,6 +110,9 @@ class RunOptions(SetUp):
         min=2,
         panel=RUN,
     )
+    log: list[str] | None = hparam(
+        None, "also log metrics and sample grids with tensorboard or wandb; repeatable", panel=RUN
+    )
     dry_run: bool = hparam(False, "print the training plan and stop; with --json, as one JSON object", panel=RUN)
     quiet: bool = hparam(False, "print errors only", panel=RUN)
     json: bool = hparam(False, "print one JSON object at the end; everything else goes to stderr", panel=RUN)

@@ -25,6 +25,7 @@ from gancli.metrics.table import selection_score
 from gancli.system import atomic
 from gancli.system.seeds import aside
 from gancli.training import resuming
+from gancli.training.loggers.logger import Loggers, Past
 from gancli.training.saving import Saves
 from gancli.training.state import State
 
@@ -139,9 +140,10 @@ class RunRecorder(Recorder):
         keep: int,  # checkpoints
         resumed: Path | None,  # the checkpoint that training continues from
         note: Callable[[str], None],
+        loggers: Loggers,
     ) -> None:
         self._folder, self._about, self._data, self._grids = folder, about, data, grids
-        self._resumed, self._note = resumed, note
+        self._resumed, self._note, self._loggers = resumed, note, loggers
         self._saves = Saves(folder, keep, lambda: atomic.write_json(folder.about, about), note)
 
     @property
@@ -157,6 +159,8 @@ class RunRecorder(Recorder):
         """
         self._saves.begin(state.clock.step)
         resuming.set_aside_newer(self._folder, self._resumed, self._note)
+        grid = self._folder.grid(state.clock.images)
+        self._loggers.begin(Past(state.clock.step, self._folder.ticks(), grid))
         if state.clock.step == 0:
             reals = self._folder.reals
             self._saves.attempt(
@@ -167,17 +171,25 @@ class RunRecorder(Recorder):
     def log(self, tick: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""
         self._saves.log(tick)
+        self._loggers.log(tick)
 
     def scores(self, tick: dict[str, Any]) -> None:
         """Append a line of metrics to metrics.jsonl, replacing the same metrics of that step."""
         self._saves.log_scores(tick)
+        self._loggers.log(tick)
 
     def grid(self, state: State) -> None:
         """Write a sample grid, named by the images seen."""
         about = {"variant": self._about["variant"], "images": state.clock.images, "seed": self._about["seed"]}
         path = self._folder.grid(state.clock.images)
         title = f"{about['variant']} on {self._data}, {state.clock.images / 1000:g} kimg"
-        self._saves.attempt("a sample grid", lambda: save_png(self._grids.samples(title), path, about))
+
+        def write() -> None:
+            picture = self._grids.samples(title)
+            save_png(picture, path, about)
+            self._loggers.grid(state.clock.step, picture)
+
+        self._saves.attempt("a sample grid", write)
 
     def save(self, state: State, metrics: Numbers) -> bool:
         """Write a checkpoint that can be resumed, unless weights are not finite."""
@@ -206,10 +218,11 @@ class RunRecorder(Recorder):
         return selection_score(before) if before.keys() == metrics.keys() else -math.inf
 
     def end(self) -> None:
-        """Draw the curves."""
+        """Draw the curves, and end the logs."""
         path = self._folder.curves
         title = f"{self._folder.path.name}: {self._about['variant']} on {self._data}"
         self._saves.attempt(path.name, lambda: curves.save_curves(self._folder.ticks(), path, title))
+        self._loggers.end()
 
     def _described(self, state: State, metrics: Numbers) -> About:
         about = self._about

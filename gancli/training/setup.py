@@ -14,7 +14,6 @@ from gancli.checkpoints.fine_tuning import Start
 from gancli.checkpoints.run_folder import Recorded
 from gancli.data.dataset import Batch, Dataset
 from gancli.data.request import Report, Request, Wanted
-from gancli.data.spec import DataSpec
 from gancli.engine.precision import Choice, choose
 from gancli.errors import UserError
 from gancli.gan import GAN, Clock

@@ -219,7 +219,7 @@ def _between(walk: Walk, gan: GAN[Any], model: Model, stops: Tensor) -> tuple[Te
         return _corners(walk, gan, stops)
     if walk.loop:
         stops = torch.cat([stops, stops[:1]])
-    return _through(stops, walk.frames, _arcs(walk, gan, stops)), walk.frames
+    return through(stops, walk.frames, arcs(gan, stops, walk.mode)), walk.frames
 
 
 def _along_direction(walk: Walk, gan: GAN[Any], model: Model, stops: Tensor) -> Tensor:
@@ -239,14 +239,15 @@ def _along_axis(walk: Walk, stops: Tensor) -> Tensor:
     return z
 
 
-def _through(stops: Tensor, frames: int, arcs: int) -> Tensor:
+def through(stops: Tensor, frames: int, arcs: int) -> Tensor:
+    """Return the latents of all frames of a walk through stops (S, Z) or (S, L, W)."""
     return paths.walk(stops.flatten(1), frames, arcs).unflatten(1, stops.shape[1:])
 
 
-def _arcs(walk: Walk, gan: GAN[Any], stops: Tensor) -> int:
+def arcs(gan: GAN[Any], stops: Tensor, mode: str = "slerp") -> int:
     """Return how many leading axes are walked along arcs: those of the noise; styles do not lie on a sphere."""
     noise = gan.noise_axes if isinstance(gan, Appends) else stops.shape[1]
-    return noise if walk.mode == "slerp" and stops.dim() == 2 else 0
+    return noise if mode == "slerp" and stops.dim() == 2 else 0
 
 
 def _side(walk: Walk) -> int:
@@ -266,9 +267,9 @@ def _is_whole_plane(walk: Walk, z: Tensor) -> bool:
 def _corners(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
     """Return the latents of a square grid between four corners."""
     side = _side(walk)
-    arcs = _arcs(walk, gan, stops)
-    left, right = (_through(stops[[i, i + 2]], side, arcs) for i in (0, 1))
-    rows = [_through(torch.stack(ends), side, arcs) for ends in zip(left, right)]
+    curved = arcs(gan, stops, walk.mode)
+    left, right = (through(stops[[i, i + 2]], side, curved) for i in (0, 1))
+    rows = [through(torch.stack(ends), side, curved) for ends in zip(left, right)]
     return torch.cat(rows), side
 
 

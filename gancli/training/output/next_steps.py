@@ -58,4 +58,5 @@ def option(name: str, value: Any) -> list[str]:
     said = option_of(name)
     if isinstance(value, bool):
         return [said if value else f"--no-{said.removeprefix('--')}"]
-    return [said, str(value)]
+    values = value if isinstance(value, list) else [value]
+    return [word for one in values for word in (said, str(one))]

@@ -1,0 +1,67 @@
+"""`gancli explore`: serve the page of a model until Ctrl-C."""
+
+import base64
+import io
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from gancli.exploring.explorer import Explorer
+from gancli.exploring.page import page
+from gancli.exploring.saving import Saved, Shelf, folder_of
+from gancli.exploring.server import Action, LocalServer, Site
+from gancli.exploring.views import Frame, Kept, Shown
+
+
+def site_of(name: str, device: str, out: Path | None = None, *, best: bool = False) -> tuple[Site, Path]:
+    """Return the site of a model, and the folder where it saves. Raise UserError if the model generates no images."""
+    explorer = Explorer(name, device, best=best)
+    folder = out or folder_of(explorer.model)
+    shelf, offers = Shelf(explorer, name, folder), explorer.offers()
+    actions = {
+        "image": Action(Shown, lambda view: _shown(explorer, view)),
+        "save": Action(Kept, lambda view: _told(shelf.save(view))),
+    }
+    return Site(lambda nonce: page(offers, nonce), actions), folder
+
+
+def explore(site: Site, port: int, told: Callable[[str], None], *, show: bool) -> None:
+    """Serve a site until Ctrl-C; tell its address, and open a browser if asked."""
+    server = LocalServer(site, port)
+    try:
+        told(server.url)
+        sys.stdout.flush()  # someone may be reading a pipe
+        if show and _has_display():
+            threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass  # the way to end it
+    finally:
+        server.server_close()
+
+
+def _has_display() -> bool:
+    """Return whether a browser has a screen: without one, a text browser would take over the terminal."""
+    return os.name == "nt" or sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def _shown(explorer: Explorer, view: Shown) -> dict[str, Any]:
+    """Return an image for the page, and the values that its seed gives the axes."""
+    axes = [] if isinstance(view, Frame) else explorer.axes(view.spot)
+    return {"image": _embedded(explorer.image(view)), "axes": axes}
+
+
+def _embedded(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _told(saved: Saved) -> dict[str, Any]:
+    return {"file": str(saved.file), "command": saved.command}
