@@ -35,9 +35,9 @@ def command(
     tile: Annotated[
         int | None,
         typer.Option(
-            help="Translate images of more than TILE x TILE pixels in overlapping tiles and blend them. Layers that use "
-            "statistics of the whole image get those of patches from all over it: results differ a little from those in "
-            "one piece. Default: 1024; 512 for enlargement by 4.",
+            help="Translate images of more than TILE x TILE pixels in overlapping tiles and blend them; default: 1024, "
+            "or 512 for enlargement by 4. Layers that use statistics of a whole image get those of patches from all "
+            "over it: results differ a little from those in one piece.",
             min=64,
         ),
     ] = None,
