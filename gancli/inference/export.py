@@ -79,7 +79,7 @@ def _to_cyclegan(gan: GAN[Any], model: Model, out: Path, direction: str | None) 
         raise UserError(f"{variant} has no network of the CycleGAN repository: give --to FILE.safetensors")
     with atomic.replacing(out) as temporary:
         torch.save(state, temporary)  # tensors and their names only: any torch reads it with weights_only
-        again, _ = to_gan(read_state_dict(temporary), temporary, Asked(model.name))
+        again = to_gan(read_state_dict(temporary), temporary, Asked(model.name)).gan
     assert isinstance(again, Translates)
     with aside("export"), torch.no_grad():
         x = torch.rand(1, gan.spec.channels, gan.spec.height, gan.spec.width) * 2 - 1
