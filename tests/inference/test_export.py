@@ -20,7 +20,7 @@ from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.find import find_model
 from gancli.checkpoints.load import load_model
 from gancli.data.spec import DataSpec
-from tests.checkpoints.renditions import ResNet, UNet
+from tests.checkpoints.renditions import Level, ResNet, UNet
 from tests.conftest import Cli
 from tests.parity import fixture
 
@@ -95,6 +95,7 @@ BACK: dict[str, tuple[dict[str, Any], Callable[[], torch.nn.Module]]] = {  # wit
     "cyclegan": ({"width": 4, "blocks": 2}, lambda: ResNet(4, 2)),
     "cut": ({"width": 4, "blocks": 1, "antialias": True}, lambda: ResNet(4, 1, cut=True)),
     "pix2pix": ({"width": 4}, lambda: UNet(4, 7)),
+    "unet-translator": ({"width": 4}, lambda: biased(UNet(4, 7))),
     "resnet-translator": ({"width": 4, "blocks": 2}, lambda: affine(ResNet(4, 2))),
 }
 
@@ -107,12 +108,24 @@ def affine(net: torch.nn.Module) -> torch.nn.Module:
     return net
 
 
+def biased(net: Any) -> torch.nn.Module:
+    """Give the convolutions that no norm follows a bias."""
+    level, found = net.model, []
+    while level is not None:
+        found.append(level)
+        level = next((layer for layer in level.model if isinstance(layer, Level)), None)
+    for layers in (found[0].model, found[-1].model):
+        convolution = next(layer for layer in layers if isinstance(layer, torch.nn.Conv2d))
+        convolution.bias = torch.nn.Parameter(torch.zeros(convolution.out_channels))
+    return net
+
+
 @pytest.mark.parametrize("variant", BACK)
 def test_the_authors_code_reads_the_pth_and_so_does_import(variant: str, cli: Cli) -> None:
     """Strictly, with all tensors that it expects; it gives the same images, and so does the imported model."""
     options, authors = BACK[variant]
     kind = registry.load(variant)
-    side = 128 if variant == "pix2pix" else 32
+    side = 32 if "unet" not in variant and variant != "pix2pix" else 128
     gan = served(kind(kind.hparams(**options), DataSpec(3, side, side, domains=("horse", "zebra"))), variant)
     other = ["--direction", gan.directions[-1]]
     done = cli("export", f"{variant}.safetensors", "--to", "horse2zebra.pth", *other, "--json")
@@ -135,7 +148,7 @@ def test_the_authors_code_reads_the_pth_and_so_does_import(variant: str, cli: Cl
 
 
 def test_a_network_that_the_authors_do_not_have_is_no_pth(cli: Cli) -> None:
-    kind = registry.load("cyclegan")
+    kind: Any = registry.load("cyclegan")
     served(kind(kind.hparams(width=4, blocks=1, down=1), DataSpec(3, 16, 16)), "cyclegan")
     done = cli("export", "cyclegan.safetensors", "--to", "x.pth")
     assert (done.code, "halves images 2 times" in done.err) == (2, True), done.err

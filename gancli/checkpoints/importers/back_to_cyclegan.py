@@ -58,26 +58,28 @@ def _of_resnet(net: ResnetTranslator) -> State:
 def _conv(name: str, layers: nn.Module) -> State:
     """Return a convolution, whose bias is 0, and the norm behind it, which mostly has no tensors."""
     assert isinstance(layers, nn.Sequential)
-    convolution, norm = layers[0], layers[1]
-    weight = convolution.weight
-    transposed = isinstance(convolution, nn.ConvTranspose2d)
-    found = {f"{name}.weight": weight, f"{name}.bias": weight.new_zeros(weight.shape[1 if transposed else 0])}
+    weight, transposed = _weight(layers), isinstance(layers[0], nn.ConvTranspose2d)
+    found: State = {f"{name}.weight": weight, f"{name}.bias": weight.new_zeros(weight.shape[1 if transposed else 0])}
     head, _, number = name.rpartition(".")
-    parts = norm.named_parameters()
-    return found | {f"{head}.{int(number) + 1}.{part}": tensor for part, tensor in parts}
+    return found | {f"{head}.{int(number) + 1}.{part}": tensor for part, tensor in layers[1].named_parameters()}
 
 
 def _filter(layers: nn.Module, row: list[float], *, of_input: bool = False) -> Tensor:
     """Return the filter behind a convolution, or in front of one, for each of its channels."""
-    assert isinstance(layers, nn.Sequential)
-    weight = layers[0].weight
     taps = torch.tensor(row) / sum(row)
-    return torch.outer(taps, taps).expand(weight.shape[1 if of_input else 0], 1, -1, -1)
+    return torch.outer(taps, taps).expand(_weight(layers).shape[1 if of_input else 0], 1, -1, -1)
+
+
+def _weight(layers: nn.Module) -> Tensor:
+    """Return that of the first layer."""
+    weight = next(layers.parameters())
+    assert weight.dim() == 4
+    return weight
 
 
 def _of_unet(net: UNet) -> State:
     levels, at = len(net.down), "model.model"
-    found: State = {f"{at}.0.weight": net.down[0].get_submodule("0").weight}  # type: ignore[dict-item]
+    found = _named(net.down[0].state_dict(), {"0": f"{at}.0"})
     for level in range(1, levels):
         at = f"{at}.{1 if level == 1 else 3}.model"
         innermost = level == levels - 1
