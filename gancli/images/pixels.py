@@ -36,9 +36,28 @@ def to_nvlabs_pixels(images: Tensor) -> Pixels:
     return (images * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def painted(image: Tensor, rows: int = 256) -> Image.Image:
-    """Convert one image (1, C, H, W) in [-1, 1] to a PIL image, some rows at a time: a large one takes gigabytes."""
-    return to_picture(np.concatenate([to_pixels(strip)[0] for strip in image.split(rows, 2)]))
+class Canvas:
+    """A PIL image that is filled from top to bottom: the floats of a large one would take gigabytes."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._size, self._top = (width, height), 0
+        self.picture = Image.new("L", (0, 0))
+
+    def add(self, image: Tensor, rows: int = 256) -> None:
+        """Convert the next rows (1, C, H, W) in [-1, 1], some at a time."""
+        for strip in image.split(rows, 2):
+            part = to_picture(to_pixels(strip)[0])
+            if self._top == 0:
+                self.picture = Image.new(part.mode, self._size)
+            self.picture.paste(part, (0, self._top))
+            self._top += part.height
+
+
+def painted(image: Tensor) -> Image.Image:
+    """Convert one image (1, C, H, W) in [-1, 1] to a PIL image."""
+    canvas = Canvas(image.shape[3], image.shape[2])
+    canvas.add(image)
+    return canvas.picture
 
 
 def to_picture(pixels: Pixels) -> Image.Image:

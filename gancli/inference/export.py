@@ -1,4 +1,4 @@
-"""Export a trained model for other programs: ONNX, or gancli's own safetensors with inference only."""
+"""Export a trained model for other programs: ONNX, the CycleGAN repository's .pth, or gancli's own safetensors."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -13,6 +13,10 @@ from gancli.capabilities import Changes, DrawsLabels, Samples, Translates
 from gancli.checkpoints import checkpoint
 from gancli.checkpoints.ema import EMA
 from gancli.checkpoints.find import Model, find_model
+from gancli.checkpoints.importers import back_to_cyclegan
+from gancli.checkpoints.importers.convert import to_gan
+from gancli.checkpoints.importers.layout import Asked
+from gancli.checkpoints.importers.reading.state_dict import read_state_dict
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
 from gancli.gan import GAN
@@ -47,10 +51,10 @@ class _Function(nn.Module):
 
 def export(model: str, out: Path, direction: str | None, *, best: bool = False) -> Exported:
     """Export a model to a file whose suffix says how; raise UserError for others."""
-    kinds = {".onnx": _to_onnx, ".safetensors": _to_safetensors}
+    kinds = {".onnx": _to_onnx, ".safetensors": _to_safetensors, ".pth": _to_cyclegan}
     suffix = out.suffix.lower()
     if suffix not in kinds:
-        raise UserError(f"--to {out}: give a file that ends in {' or '.join(kinds)}")
+        raise UserError(f"--to {out}: give a file that ends in {', '.join(kinds)}")
     found = find_model(model, best=best)
     gan = load_model(found)
     return kinds[suffix](gan, found, out, direction)
@@ -61,6 +65,26 @@ def _to_safetensors(gan: GAN[Any], model: Model, out: Path, direction: str | Non
         raise UserError("--direction: a .safetensors file holds the whole model; leave it out")
     checkpoint.save_served(out, dataclasses.replace(model.about, metrics={}), EMA(gan))
     return Exported(out, None, None)
+
+
+def _to_cyclegan(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> Exported:
+    """Write a generator for the CycleGAN and pix2pix repository, then import what was written and compare."""
+    variant = model.about.variant
+    if not isinstance(gan, Translates):
+        raise UserError(f"{variant} has no network of the CycleGAN repository: give --to FILE.safetensors")
+    chosen = choose_direction(direction, gan.directions, gan.spec.domains)
+    net = getattr(gan, chosen, getattr(gan, "G", None))
+    state = back_to_cyclegan.layout(net) if isinstance(net, nn.Module) else None
+    if state is None:
+        raise UserError(f"{variant} has no network of the CycleGAN repository: give --to FILE.safetensors")
+    with atomic.replacing(out) as temporary:
+        torch.save(state, temporary)  # tensors and their names only: any torch reads it with weights_only
+        again = to_gan(read_state_dict(temporary), temporary, Asked(model.name)).gan
+    assert isinstance(again, Translates)
+    with aside("export"), torch.no_grad():
+        x = torch.rand(1, gan.spec.channels, gan.spec.height, gan.spec.width) * 2 - 1
+        difference = (again.eval().translate(x, "AB") - gan.translate(x, chosen)).abs().max()
+    return Exported(out, float(difference), None)
 
 
 def _to_onnx(gan: GAN[Any], model: Model, out: Path, direction: str | None) -> Exported:

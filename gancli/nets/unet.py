@@ -31,9 +31,12 @@ def levels_of(spec: DataSpec) -> int:
 
 
 class UNet(nn.Module):
-    """Images to images (N, C, H, W) in [-1, 1]; each level's input is handed over to its mirror image."""
+    """Images to images (N, C, H, W) in [-1, 1]; each level's input is handed over to its mirror image.
 
-    def __init__(self, width: int, levels: int, spec: DataSpec, dropout: float = 0.5) -> None:
+    `bias` is for convolutions that no norm follows.
+    """
+
+    def __init__(self, width: int, levels: int, spec: DataSpec, dropout: float = 0.5, *, bias: bool = False) -> None:
         super().__init__()
         channels = [width * min(2**i, WIDEST) for i in range(levels)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -41,7 +44,8 @@ class UNet(nn.Module):
             before = channels[i - 1] if i else spec.channels
             normed = 0 < i < levels - 1  # not the input (appendix 6.1.1), nor the one pixel that is left
             norm = [InstanceNorm2d(after, affine=True)] if normed else []
-            self.down.append(nn.Sequential(Convolution(before, after, 4, 2, 1, bias=False), *norm))
+            convolution = Convolution(before, after, 4, 2, 1, bias=bias and not normed)
+            self.down.append(nn.Sequential(convolution, *norm))
         for i in reversed(range(1, levels)):
             before = channels[i] * (1 if i == levels - 1 else 2)
             layers = [Transposed(before, channels[i - 1], 4, 2, 1, bias=False)]

@@ -1,10 +1,11 @@
 """Feed damaged files to the commands; check that none crashes, hangs, takes too much memory or writes elsewhere.
 
-    python -m tests.dev.fuzz [MUTANTS] [SEED]
+    python -m tests.dev.fuzz [MUTANTS] [SEED] [KIND]…
 
-Each mutant is read by one command, which runs as from the command line; tests/dev/fuzz_commands.py chooses it. Mutants
-run in forked workers, a hundred each. If a worker crashes or hangs, its parent reports the number of the mutant;
-`python -m tests.dev.fuzz one NUMBER` repeats it.
+Each mutant is read by one command, which runs as from the command line; tests/dev/fuzz_commands.py chooses it. Kinds,
+such as `weights pth`, limit the mutants to such files. Mutants run in forked workers, a hundred each. If a worker
+crashes or hangs, its parent reports the number of the mutant; `python -m tests.dev.fuzz one NUMBER [SEED] [KIND]…`
+repeats it.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,8 +67,8 @@ class Small:
 class Fuzzer:
     """A folder with valid files, surrounded by folders that nothing may be written to."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, kinds: Collection[str] = SHARES) -> None:
+        self.seed, self.shares = seed, [kind for kind in SHARES if kind in kinds]
         self.root = Path(tempfile.mkdtemp(prefix="gancli-fuzz-", dir=MEMORY if MEMORY.is_dir() else None))
         self.whole, self.lanes = self.root / "whole", [self.root / "some/where" / f"deep{n}" for n in range(LANES)]
         self.save_curves = curves.save_curves
@@ -151,7 +153,7 @@ class Fuzzer:
     def one(self, number: int) -> Told:
         """Create a mutant and run a command on it."""
         dice = random.Random(f"{self.seed} {number}")
-        kind = dice.choice(SHARES)
+        kind = dice.choice(self.shares)
         source = dice.choice([s for s in self.sources if s.kind == kind])
         for name in OWN:
             _empty(self.work / name)
@@ -203,9 +205,9 @@ def _wrong(code: int, out: str, err: str, seconds: float) -> str:
     return f"computed for {seconds:.0f} s" if seconds > SECONDS else ""
 
 
-def main(count: int = 20_000, seed: int = 0) -> int:
+def main(count: int = 20_000, seed: int = 0, kinds: Collection[str] = SHARES) -> int:
     """Run all mutants, print the results, and return how many were wrong."""
-    fuzzer, start = Fuzzer(seed), time.monotonic()
+    fuzzer, start = Fuzzer(seed, kinds), time.monotonic()
     told: list[Told] = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # if terminated, report the mutants so far
     workers = Workers(fuzzer.enter, lambda number: tuple(fuzzer.limited(number)))
@@ -220,7 +222,7 @@ def main(count: int = 20_000, seed: int = 0) -> int:
         workers.end()
         os.chdir("/")
         shutil.rmtree(fuzzer.root, ignore_errors=True)
-    report(told, fuzzer.sources, time.monotonic() - start)
+    report(told, [source for source in fuzzer.sources if source.kind in kinds], time.monotonic() - start)
     return sum(1 for t in told if t.wrong)
 
 
@@ -238,9 +240,11 @@ def report(told: list[Told], sources: list[Source], seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    chosen = [word for word in sys.argv[1:] if word in SHARES] or SHARES
     if sys.argv[1:2] == ["one"]:
-        fuzzer = Fuzzer(int((sys.argv[3:4] or ["0"])[0]))
-        print(fuzzer.one(int(sys.argv[2])), file=sys.stderr)
+        fuzzer = Fuzzer((numbers[1:] or [0])[0], chosen)
+        print(fuzzer.one(numbers[0]), file=sys.stderr)
         print(f"its files are in {fuzzer.work}")
     else:
-        sys.exit(min(main(*(int(word) for word in sys.argv[1:])), 1))
+        sys.exit(min(main(*numbers, kinds=chosen), 1))

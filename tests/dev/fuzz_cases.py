@@ -59,6 +59,8 @@ def _spoiled_weights(content: bytes, dice: Dice, strays: list[bytes]) -> bytes:
         return mutants.spoiled_json(content, dice, strays)
     if content.startswith(b"PK") and b".npy" in content:
         return pickle_mutants.spoiled_npz(content, dice)
+    if not content.startswith((b"PK", b"\x80")):  # ncnn's have no structure of their own
+        return mutants.spoiled(content, dice)
     return dice.choice([pickle_mutants.spoiled_state, pickle_mutants.spoiled_pth])(content, dice)
 
 

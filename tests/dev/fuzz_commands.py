@@ -86,6 +86,9 @@ def _weights(case: Case) -> Words:
     for other in PARITY.glob(f"{path.name.removesuffix('config.json')}*" if path.suffix == ".json" else "*.json"):
         if not (beside := path.with_name(other.name)).exists():
             shutil.copyfile(other, beside)
+    for other in whole_files.ncnn() if path.name.startswith("net.") else ():
+        if not (beside := path.with_name(other.name)).exists():
+            beside.write_bytes(other.content)
     weights = next(path.parent.glob("*.bin")) if path.suffix == ".json" else path
     return ["import", weights, "--as", "x", *case.dice.choice([[], ["--size", 64], ["--classes", "a,b"]])]
 

@@ -1,5 +1,6 @@
 """Small valid files of every kind that gancli reads; tests/dev/mutants.py damages them."""
 
+import functools
 import gzip
 import io
 import json
@@ -7,6 +8,7 @@ import pickle
 import shutil
 import struct
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -151,7 +153,28 @@ def pickles() -> list[Source]:
 def weights() -> list[Source]:
     """Return other people's generators in their published containers, and the files beside them."""
     paths = [path for path in sorted(PARITY.iterdir()) if path.suffix != ".npz" and path.name != "index.json"]
-    return [*(Source("weights", path.name, path.read_bytes()) for path in paths), _chainer()]
+    published = [Source("weights", path.name, path.read_bytes()) for path in paths]
+    return [*published, _chainer(), _tensorflow(), *ncnn()]
+
+
+@functools.cache
+def ncnn() -> list[Source]:
+    """Return the two files of a network for ncnn, each of which is read with the other."""
+    from gancli.nets.enlargers.srvgg import CompactNet
+    from tests.checkpoints.importers import test_ncnn
+
+    with tempfile.TemporaryDirectory() as folder:
+        test_ncnn.write(Path(folder), CompactNet(3, 4, 2, 2))
+        return [Source("weights", path.name, path.read_bytes()) for path in sorted(Path(folder).iterdir())]
+
+
+def _tensorflow() -> Source:
+    from gancli.data.spec import DataSpec
+    from gancli.nets.high_fidelity.stylegan2 import Generator
+    from tests.checkpoints.importers import style_layouts
+
+    net = style_layouts.tensorflow(Generator(4, 4, 2, [4, 4], DataSpec(3, 8, 8)).state_dict())
+    return Source("weights", "stylegan2.pkl", style_layouts.pickled((net,) * 3))
 
 
 def _chainer() -> Source:

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gancli
 from gancli import registry
@@ -94,8 +94,9 @@ def _name(file: Path) -> str:
 
 def convert(file: Path, out: Path, asked: Asked, said: Mapping[str, str] | None = None) -> Path:
     """Convert a file to a checkpoint, which also says what is `said`; raise UserError if it is not supported."""
-    gan, variant = to_gan(read_state_dict(file), file, asked)
+    gan, variant, architecture = to_gan(read_state_dict(file), file, asked)
     kept = {"imported": file.name, "sha256": sha256_of(file), "data": asked.name, **(said or {})}
+    kept |= {"architecture": " ".join(architecture)}
     hp, spec = dataclasses.asdict(gan.hp), dataclasses.asdict(gan.spec)
     clock = {"step": 0, "images": 0, "total": 0}
     about = About(variant, hp, spec, clock, kept | {"gancli": gancli.__version__}, {})
@@ -106,8 +107,16 @@ def convert(file: Path, out: Path, asked: Asked, said: Mapping[str, str] | None 
 # ----------------------------------------------------------------------------------- recognise the architecture
 
 
-def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
-    """Build the GAN whose networks the tensors are, and return it with the name of its variant."""
+class Built(NamedTuple):
+    """A GAN, the name of its variant, and of those of its hyperparameters that the file tells."""
+
+    gan: GAN[Any]
+    variant: str
+    architecture: tuple[str, ...]
+
+
+def to_gan(state: State, file: Path, asked: Asked) -> Built:
+    """Build the GAN whose networks the tensors are."""
     reader = next((importer for importer in IMPORTERS if importer.detect(state)), None)
     if reader is None:
         known = "; ".join(importer.KNOWN_BY for importer in IMPORTERS)
@@ -130,7 +139,8 @@ def to_gan(state: State, file: Path, asked: Asked) -> tuple[GAN[Any], str]:
     if wrong := _wrong(gan, names, found.tensors):
         raise _misfit(file, reader, f"{printable(wrong[0])} does not fit")
     gan.load_state_dict(found.tensors, strict=False)
-    return pruned(gan, without={*kind.judges} - names), found.variant  # a D that was not in the file knows nothing
+    served = pruned(gan, without={*kind.judges} - names)  # a D that was not in the file knows nothing
+    return Built(served, found.variant, tuple(found.hparams))
 
 
 def _wrong(gan: GAN[Any], networks: Collection[str], tensors: State) -> list[str]:

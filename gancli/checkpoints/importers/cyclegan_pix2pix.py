@@ -92,24 +92,36 @@ def from_affine(state: State) -> Found:
 
 
 def from_unet(state: State) -> Found:
-    """Convert a U-Net with batch norm, as in pix2pix."""
+    """Convert a U-Net with batch norm, as in pix2pix, or with instance norm, as in CycleGAN."""
     width, channels = state["model.model.0.weight"].shape[:2]
-    tensors, at, level = {"down.0.0.weight": state["model.model.0.weight"]}, "model.model", 0
+    at, level = "model.model", 0
+    tensors = _present(state, {f"down.0.0.{part}": f"{at}.0.{part}" for part in ("weight", "bias")})
     up: list[State] = []
     while f"{at}.{1 if level == 0 else 3}.model.1.weight" in state:
         at, level = f"{at}.{1 if level == 0 else 3}.model", level + 1
         inner = f"{at}.3.model.1.weight" not in state
         tensors[f"down.{level}.0.weight"] = state[f"{at}.1.weight"]
-        norm = {"1.weight": f"{at}.{4 if inner else 6}.weight", "1.bias": f"{at}.{4 if inner else 6}.bias"}
-        if not inner:
-            tensors |= {f"down.{level}.1.{k}": state.get(f"{at}.2.{k}", torch.empty(0)) for k in ("weight", "bias")}
-        up.append({"0.weight": state[f"{at}.{3 if inner else 5}.weight"]} | _present(state, norm))
+        if inner:
+            tensors |= _present(state, {f"down.{level}.0.bias": f"{at}.1.bias"})
+        else:
+            tensors |= _norm(state, f"{at}.1", f"{at}.2", f"down.{level}.1", 0)
+        convolution, behind = (f"{at}.{number}" for number in ((3, 4) if inner else (5, 6)))
+        up.append({"0.weight": state[f"{convolution}.weight"]} | _norm(state, convolution, behind, "1", 1))
     for i, layers in enumerate(reversed(up)):
         tensors |= {f"up.{i}.{name}": tensor for name, tensor in layers.items()}
     tensors |= _present(state, {f"head.{k}": f"model.model.3.{k}" for k in ("weight", "bias")})
     side = 2 ** (level + 1)
     spec = DataSpec(int(channels), side, side)
-    return "pix2pix", {"width": int(width)}, spec, tensors if level + 1 in UNET_DEPTHS else {}
+    variant = "unet-translator" if "down.0.0.bias" in tensors else "pix2pix"
+    return variant, {"width": int(width)}, spec, tensors if level + 1 in UNET_DEPTHS else {}
+
+
+def _norm(state: State, convolution: str, norm: str, name: str, axis: int) -> State:
+    """Return scale and shift of a norm: 1 and 0 for an instance norm, which takes out the convolution's bias."""
+    if f"{convolution}.bias" not in state:
+        return _present(state, {f"{name}.{part}": f"{norm}.{part}" for part in ("weight", "bias")})
+    width = state[f"{convolution}.weight"].shape[axis]
+    return {f"{name}.weight": torch.ones(width), f"{name}.bias": torch.zeros(width)}
 
 
 def _present(state: State, names: Mapping[str, str]) -> State:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from gancli.data.spec import DataSpec
+from gancli.errors import UserError
 
 State = dict[str, Tensor]
 
@@ -31,6 +32,7 @@ class Asked:
     size: tuple[int, int] | None = None  # height and width
     doublings: int | None = None  # how often the size doubles
     classes: tuple[str, ...] = ()  # names of the classes, in the order of the labels
+    labels: int | None = None  # of a map of labels
     file: Path | None = None  # beside which another may lie that says more
 
 
@@ -73,3 +75,11 @@ def count(tensors: State, pattern: str) -> int:
 def without(tensors: State, *endings: str) -> State:
     """Leave out the tensors whose names end so."""
     return {name: tensor for name, tensor in tensors.items() if not name.endswith(endings)}
+
+
+def has_edges(planes: int, asked: Asked) -> bool:
+    """Tell whether the last plane of a map of labels is the edges of instances, as it is unless the user says else."""
+    if asked.labels not in (None, planes, planes - 1):
+        said = f"give {planes - 1} if one of them is the edges of instances, or {planes}"
+        raise UserError(f"--labels {asked.labels}: the file has {planes} planes: {said}")
+    return asked.labels != planes

@@ -12,7 +12,11 @@ from gancli.system.untrusted.terminal import say, say_json
 def command(
     model: Annotated[str, MODEL],
     to: Annotated[
-        Path, typer.Option(help="Output: .onnx, or .safetensors for a checkpoint with only what inference needs.")
+        Path,
+        typer.Option(
+            help="Output: .onnx; .pth for the CycleGAN and pix2pix repository (cyclegan, cut, pix2pix …); or "
+            ".safetensors for a checkpoint with only what inference needs."
+        ),
     ],
     direction: Annotated[
         str | None, typer.Option(help="Direction, for translators that work both ways: AB, BA or a domain.")
@@ -22,7 +26,8 @@ def command(
 ) -> None:
     """Write a model for other programs.
 
-    An ONNX file is run after it is written; the largest difference from gancli's own results is printed.
+    An .onnx file is run after it is written, and a .pth is imported; the largest difference from gancli's own results
+    is printed.
     """
     from gancli.inference.export import export
 
@@ -30,5 +35,6 @@ def command(
     if json:
         say_json({"file": str(done.file), "difference": done.difference, "opset": done.opset})
         return
-    compared = f" (opset {done.opset}; largest difference {done.difference:.1e})" if done.difference is not None else ""
-    say(f"{done.file}{compared}")
+    said = [f"opset {done.opset}"] if done.opset is not None else []
+    said += [f"largest difference {done.difference:.1e}"] if done.difference is not None else []
+    say(f"{done.file} ({'; '.join(said)})" if said else str(done.file))

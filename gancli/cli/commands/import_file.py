@@ -26,6 +26,14 @@ def command(
         str | None,
         typer.Option(help="Names of the classes, with commas, in the order of the labels; a DCGAN has none without."),
     ] = None,
+    labels: Annotated[
+        int | None,
+        typer.Option(
+            help="How many labels a map has, where the file does not hold it (pix2pixHD, SPADE); default: one less "
+            "than the network has inputs, the last of which is the edges of instances.",
+            min=1,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Convert a published generator to a MODEL.
@@ -37,7 +45,7 @@ def command(
     from gancli.images.sizes import parse_size
 
     named = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
-    made = import_file(file, Asked(as_ or "", parse_size(size), doublings, named))
+    made = import_file(file, Asked(as_ or "", parse_size(size), doublings, named, labels))
     if json:
         say_json({"checkpoint": str(made)})
     else:

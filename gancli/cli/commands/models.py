@@ -1,7 +1,7 @@
 """`gancli list` and `gancli info`."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ HEADINGS = {  # by what published models do
     "translate": "translate images: gancli translate NAME IMAGE",
     "enlarge": "enlarge images: gancli translate NAME IMAGE",
 }
+NOT_OF_RUN = "data", "digest", "architecture"  # in the row `run`: other rows tell them, or nobody reads them
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -79,20 +80,36 @@ def info(
     if json:
         say_json(about, indent=2)
         return
-    spec, clock = found.about.spec, about["clock"]
+    spec, run = found.about.spec, about["run"]
     rows = {
         "checkpoint": f"{found.path} (sha256 {found.fingerprint}…)",
         "variant": _summary(found.about.variant),
-        "data": f"{about['run'].get('data', '?')}, {spec.width}x{spec.height}, {spec.channels} channels",
-        "trained": f"{_kimg(clock, 'images')} of {_kimg(clock, 'total')} kimg, {clock.get('step', 0):,} steps",
-        "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
-        "can resume": "yes" if about["resumes"] else "no: inference weights only",
+        "data": f"{run.get('data', '?')}, {spec.width}x{spec.height}, {spec.channels} channels",
+        **({} if "imported" in run else _training(about)),
         "truncation": about["truncation"] or f"none: {why}",
-        "run": ", ".join(f"{name} {value}" for name, value in about["run"].items() if name not in ("data", "digest")),
-        "options": ", ".join(f"{name} {value}" for name, value in about["hparams"].items()),
+        "run": ", ".join(f"{name} {value}" for name, value in run.items() if name not in NOT_OF_RUN),
+        "options": ", ".join(f"{name} {value}" for name, value in _options(about).items()),
     }
     for name, value in rows.items():
         say(f"{name:<11} {value}")
+
+
+def _training(about: dict[str, Any]) -> dict[str, str]:
+    """Return the rows on how a model was trained here."""
+    clock = about["clock"]
+    return {
+        "trained": f"{_kimg(clock, 'images')} of {_kimg(clock, 'total')} kimg, {clock.get('step', 0):,} steps",
+        "metrics": ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items()) or "none",
+        "can resume": "yes" if about["resumes"] else "no: inference weights only",
+    }
+
+
+def _options(about: dict[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters: of an imported model only those of its networks, for it was trained elsewhere."""
+    names = about["run"].get("architecture")
+    if "imported" not in about["run"] or not isinstance(names, str):
+        return about["hparams"]
+    return {name: value for name, value in about["hparams"].items() if name in names.split()}
 
 
 def _truncation(model: "Model") -> tuple[str | None, str]:

@@ -34,11 +34,14 @@ def command(
         typer.Option(help="Resize first, to WIDTHxHEIGHT or to this shorter side in pixels; default: keep the size."),
     ] = None,
     tile: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Translate images of more than TILE x TILE pixels in overlapping tiles and blend them.", min=64
+            help="Translate images of more than TILE x TILE pixels in overlapping tiles and blend them; default: 1024, "
+            "or 512 for enlargement by 4. Layers that use statistics of a whole image get those of patches from all "
+            "over it: results differ a little from those in one piece.",
+            min=64,
         ),
-    ] = 1024,
+    ] = None,
     mask: Annotated[str | None, typer.Option(help="Area to fill: x,y,w,h, or a mask image (white = fill).")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed for the model's noise (dropout); default: no noise.", min=0)

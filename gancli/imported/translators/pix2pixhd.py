@@ -16,6 +16,7 @@ class HDHParams(HParams):
     """The authors' code's, for Cityscapes."""
 
     inputs: int = hparam(36, "input planes: labels, and the edges of instances", min=1, max=10_000)
+    edges: bool = hparam(True, "the last plane is the edges of instances")
     width: int = hparam(64, "channels of the first layer; of the local one, if there is one", min=1, max=1024)
     down: int = hparam(4, "downsampling steps of the global generator", min=0, max=8)
     blocks: int = hparam(9, "residual blocks of the global generator", min=0, max=24)
@@ -28,7 +29,6 @@ class Pix2PixHD(GAN[HDHParams]):
     purpose = "maps of labels to photographs of streets"
     hparams = HDHParams
     data = Images
-    edges = True
 
     def __init__(self, hp: HDHParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
@@ -43,8 +43,13 @@ class Pix2PixHD(GAN[HDHParams]):
     @property
     def labels(self) -> int:
         """Return how many labels there are."""
-        return self.hp.inputs - 1
+        return self.hp.inputs - self.hp.edges
+
+    @property
+    def edges(self) -> bool:
+        """Tell whether the planes of labels are followed by the edges of instances."""
+        return self.hp.edges
 
     def draw(self, planes: Tensor) -> Tensor:
-        """Generate images from planes (N, labels + 1, H, W)."""
+        """Generate images from planes (N, labels, H, W), with one more for edges."""
         return self.G(planes).float()

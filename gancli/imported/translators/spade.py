@@ -16,6 +16,7 @@ class SPADEHParams(HParams):
     """The authors' code's, for COCO-Stuff."""
 
     inputs: int = hparam(184, "input planes: labels, and the edges of instances", min=1, max=10_000)
+    edges: bool = hparam(True, "the last plane is the edges of instances")
     width: int = hparam(64, "channels of the last block; 16 times as many in the first", min=1, max=1024)
     hidden: int = hparam(128, "channels of the layer from which scales and shifts come", min=1, max=4096)
     steps: int = hparam(5, "how often the size doubles between the first block and the image", min=5, max=7)
@@ -27,7 +28,6 @@ class SPADE(GAN[SPADEHParams]):
     purpose = "maps of labels to photographs"
     hparams = SPADEHParams
     data = Images
-    edges = True
 
     def __init__(self, hp: SPADEHParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
@@ -37,8 +37,13 @@ class SPADE(GAN[SPADEHParams]):
     @property
     def labels(self) -> int:
         """Return how many labels there are."""
-        return self.hp.inputs - 1
+        return self.hp.inputs - self.hp.edges
+
+    @property
+    def edges(self) -> bool:
+        """Tell whether the planes of labels are followed by the edges of instances."""
+        return self.hp.edges
 
     def draw(self, planes: Tensor) -> Tensor:
-        """Generate images from planes (N, labels + 1, H, W)."""
+        """Generate images from planes (N, labels, H, W), with one more for edges."""
         return self.G(planes).float()

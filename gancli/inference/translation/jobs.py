@@ -25,7 +25,7 @@ class TranslationRequest:
     direction: str | None = None
     out: Path | None = None
     size: str | None = None
-    tile: int = 1024
+    tile: int | None = None
     mask: str | None = None
     seed: int | None = None
     attributes: str | None = None

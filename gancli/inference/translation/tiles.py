@@ -1,6 +1,8 @@
 """Run images of any size through a network: pad them to the multiple that it needs, and tile large ones.
 
-Letters as in `gancli.gan`; T tiles. A network may enlarge: every size of an output is `scale` times that of the input.
+Memory is bounded: what a network computes of one tile, and one row of tiles of the output, whose finished rows are
+handed on. Letters as in `gancli.gan`; T tiles. A network may enlarge: every size of an output is `scale` times that of
+the input.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,9 +11,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from gancli.nets.layers.norms import InstanceNorm2d, LayerNorm2d, Statistics
+from gancli.nets.layers.norms import Sharing, Statistics
 
+Take = Callable[[Tensor], None]
 Network = Callable[[Tensor], Tensor]  # images (N, C, H, W) to images of the same size, or `scale` times as large
 
 SMALLEST = 16  # least pixels per side of a network's input
@@ -35,15 +39,35 @@ class Tile(NamedTuple):
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
-def apply(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int, scale: int = 1) -> Tensor:
-    """Run images (N, C, H, W) of any size through a network, in tiles of `largest` pixels per side if necessary."""
+def run(
+    take: Take, network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int, scale: int = 1
+) -> None:
+    """Run images (N, C, H, W) of any size through a network, in tiles of `largest` pixels per side if necessary.
+
+    `take` gets the rows of the output, some at a time, from top to bottom.
+    """
     height, width = image.shape[2:]
     padded = pad(image, multiple)
     if padded.shape[2] * padded.shape[3] <= largest**2:
-        drawn = network(padded)
-    else:
-        drawn = _tiled(network, modules, padded, multiple, max(largest // multiple, 2) * multiple, scale)
-    return drawn[:, :, : height * scale, : width * scale]
+        take(network(padded)[:, :, : height * scale, : width * scale])
+        return
+    taken = 0
+
+    def cropped(rows: Tensor) -> None:
+        nonlocal taken
+        wanted = height * scale - taken
+        if wanted > 0:
+            take(rows[:, :, :wanted, : width * scale])
+        taken += rows.shape[2]
+
+    _tiled(cropped, network, modules, padded, multiple, max(largest // multiple, 2) * multiple, scale)
+
+
+def apply(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int, scale: int = 1) -> Tensor:
+    """Do the same, and return the whole output."""
+    rows: list[Tensor] = []
+    run(rows.append, network, modules, image, multiple, largest, scale)
+    return torch.cat(rows, 2)
 
 
 def pad(image: Tensor, multiple: int) -> Tensor:
@@ -77,20 +101,28 @@ class Seam(NamedTuple):
         return 2 * self.margin + self.rise
 
 
-def _tiled(network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int, scale: int) -> Tensor:
+def _tiled(
+    take: Take, network: Network, modules: nn.Module, image: Tensor, multiple: int, largest: int, scale: int
+) -> None:
     """Blend overlapping tiles. All norms use the statistics of the whole image, or tiles would be visible."""
-    with sharing(modules):
-        network(sample(image, multiple, largest))  # the output is discarded: the norms record its statistics
+    with sharing(modules) as layers:
+        if layers:
+            network(sample(image, multiple, largest))  # the output is discarded: the layers record its statistics
         seam = fitted(reach(network, image, multiple, largest, scale), multiple, largest)
         height, width = image.shape[2:]
-        total = image.new_zeros(*image.shape[:2], height * scale, width * scale)
         places = cut(height, width, multiple, largest, seam.overlap)
         rows = _shares({tile.top: tile.height for tile in places}, height, seam, scale, image)
         columns = _shares({tile.left: tile.width for tile in places}, width, seam, scale, image)
-        for tile in places:
-            share = rows[tile.top][:, None] * columns[tile.left]
-            Tile(*(scale * side for side in tile)).of(total).addcmul_(network(tile.of(image)), share)
-    return total
+        tops = list(rows)
+        band = image.new_zeros(*image.shape[:2], places[0].height * scale, width * scale)  # which starts at `top`
+        for top, following in zip(tops, [*tops[1:], height]):
+            for tile in places:
+                if tile.top == top:
+                    part = Tile(0, *(scale * side for side in tile[1:])).of(band)
+                    part.addcmul_(network(tile.of(image)), rows[top][:, None] * columns[tile.left])
+            finished = (following - top) * scale
+            take(band[:, :, :finished])
+            band = F.pad(band[:, :, finished:], (0, 0, 0, finished))
 
 
 def reach(network: Network, image: Tensor, multiple: int, largest: int, scale: int = 1) -> int:
@@ -165,13 +197,13 @@ def _shares(places: dict[int, int], side: int, seam: Seam, scale: int, like: Ten
 
 
 @contextmanager
-def sharing(modules: nn.Module) -> Iterator[None]:
-    """Let all instance and layer norms use the statistics of the first batch that they see for every later batch."""
-    norms = [m for m in modules.modules() if isinstance(m, InstanceNorm2d | LayerNorm2d)]
-    for norm in norms:
-        norm.shared = Statistics()
+def sharing(modules: nn.Module) -> Iterator[list[Sharing]]:
+    """Let all layers that can share statistics use those of the first batch that they see for every later batch."""
+    layers = [m for m in modules.modules() if isinstance(m, Sharing)]
+    for layer in layers:
+        layer.shared = Statistics()
     try:
-        yield
+        yield layers
     finally:
-        for norm in norms:
-            norm.shared = None
+        for layer in layers:
+            layer.shared = None

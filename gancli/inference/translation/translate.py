@@ -16,13 +16,15 @@ from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
 from gancli.gan import GAN
 from gancli.images import roundtrip
-from gancli.images.pixels import painted, to_picture, to_pixels
+from gancli.images.pixels import Canvas, to_picture, to_pixels
 from gancli.inference.translation import label_maps, tiles
 from gancli.inference.translation.existing import Sorted, sort
 from gancli.inference.translation.jobs import TranslationRequest, plan
 from gancli.inference.translation.pipeline import Draw, pipeline
 from gancli.system.devices import choose_device
 from gancli.system.seeds import seed_all
+
+LARGEST, MOST = 1024, 2048  # pixels per side of a tile, and of what an enlarger makes of it; both are if none is given
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,10 @@ def _filling(gan: GAN[Any], variant: str, mask: str) -> Draw:
     return lambda picture: _filled(gan, picture, roundtrip.hole(mask, picture.size), channels)
 
 
-def _by(gan: Any, network: tiles.Network, tile: int, seed: int | None = None) -> Draw:
+def _by(gan: Any, network: tiles.Network, tile: int | None, seed: int | None = None) -> Draw:
     """Return the function that runs an image through a network."""
     scale = _scale(gan)
+    largest = tile or min(LARGEST, MOST // scale)
 
     @torch.inference_mode()
     def draw(picture: Image.Image) -> Image.Image:
@@ -145,7 +148,9 @@ def _by(gan: Any, network: tiles.Network, tile: int, seed: int | None = None) ->
         if scale > 1 and gan.spec.channels < 4:
             picture = picture.convert("RGB")  # an enlarger keeps the colours that alpha hides
         image = roundtrip.to_tensor(picture, gan.spec.channels).to(gan.device)
-        return painted(tiles.apply(network, gan, image, gan.multiple, tile, scale))
+        canvas = Canvas(scale * picture.width, scale * picture.height)
+        tiles.run(canvas.add, network, gan, image, gan.multiple, largest, scale)
+        return canvas.picture
 
     return draw
 

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gancli.nets.enlargers.strips import in_strips
+
 SLOPE = 0.2  # of LeakyReLU below 0
 RESIDUAL = 0.2  # beta: how much of a block's output is added (section 3.1)
 CONVOLUTIONS = 5
+REACH = 2  # rows before the doublings that a row of the image depends on, on each side
 
 
 class DenseBlock(nn.Module):
@@ -63,7 +66,9 @@ class RRDBNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge."""
         x = self.conv_first(F.pixel_unshuffle(x, self.fold))
-        x = x + self.conv_body(self.body(x))
+        return in_strips(self._enlarged, x + self.conv_body(self.body(x)), REACH, 1 << self.ups)
+
+    def _enlarged(self, x: Tensor) -> Tensor:
         for i in range(1, self.ups + 1):
             up = self.get_submodule(f"conv_up{i}")
             x = F.leaky_relu(up(F.interpolate(x, scale_factor=2.0, mode="nearest")), SLOPE, inplace=True)

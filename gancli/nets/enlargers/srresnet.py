@@ -3,6 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from gancli.nets.enlargers.strips import in_strips
+
+REACH = 4  # rows before the doublings that a row of the image depends on, on each side
+
 
 class Residual(nn.Module):
     """Convolution, batch norm, PReLU, convolution, batch norm, added to what enters."""
@@ -45,4 +49,7 @@ class SRResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge."""
         x = self.first(x)
-        return (torch.tanh(self.last(self.up(x + self.after(self.body(x))))) + 1) / 2
+        return in_strips(self._enlarged, x + self.after(self.body(x)), REACH, self.scale)
+
+    def _enlarged(self, x: Tensor) -> Tensor:
+        return (torch.tanh(self.last(self.up(x))) + 1) / 2

@@ -66,15 +66,20 @@ class BatchNorm1d(BatchNorm2d):
         return super().forward(input[:, :, None, None]).flatten(1)
 
 
-class LayerNorm2d(nn.GroupNorm):
-    """Layer normalisation of feature maps: each image by its own statistics (Ba et al. 2016, arXiv:1607.06450).
+class Sharing(nn.Module):
+    """A layer that uses statistics of its whole input.
 
-    While `shared` is a Statistics, every image is normalised by those, as in InstanceNorm2d.
+    While `shared` is a Statistics, it uses those for every input: the tiles of one image must agree.
     """
+
+    shared: "Statistics | None" = None
+
+
+class LayerNorm2d(Sharing, nn.GroupNorm):
+    """Layer normalisation of feature maps: each image by its own statistics (Ba et al. 2016, arXiv:1607.06450)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(1, channels)
-        self.shared: Statistics | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
@@ -84,18 +89,14 @@ class LayerNorm2d(nn.GroupNorm):
         return (input - mean) * torch.rsqrt(variance + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
 
 
-class InstanceNorm2d(nn.Module):
-    """Instance normalisation: each channel of each image by its own statistics (Ulyanov et al. 2016, arXiv:1607.08022).
-
-    While `shared` is a Statistics, every image is normalised by those: the tiles of one picture must agree.
-    """
+class InstanceNorm2d(Sharing):
+    """Instance normalisation: each channel of an image by its statistics (Ulyanov et al. 2016, arXiv:1607.08022)."""
 
     def __init__(self, channels: int, affine: bool = False, eps: float = 1e-5) -> None:
         super().__init__()
         self.channels, self.eps = channels, eps
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
-        self.shared: Statistics | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
@@ -121,17 +122,17 @@ def _large(x: Tensor) -> bool:
 
 
 class Statistics:
-    """Mean and variance of the first batch that a norm sees, for that one and all that follow."""
+    """Mean and variance of the first batch that a layer sees, for that one and all that follow."""
 
     def __init__(self) -> None:
-        self._found: tuple[Tensor, Tensor] | None = None
+        self._found: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
 
-    def of(self, x: Tensor, axes: tuple[int, ...] = (0, 2, 3)) -> tuple[Tensor, Tensor]:
+    def of(self, x: Tensor, axes: tuple[int, ...] = (0, 2, 3), correction: int = 0) -> tuple[Tensor, Tensor]:
         """Return them, over these axes of x (N, C, H, W); they are of x if it is the first."""
-        if self._found is None:
-            variance, mean = torch.var_mean(x.float(), axes, correction=0, keepdim=True)
-            self._found = mean, variance
-        return self._found
+        if axes not in self._found:
+            variance, mean = torch.var_mean(x.float(), axes, correction=correction, keepdim=True)
+            self._found[axes] = mean, variance
+        return self._found[axes]
 
 
 class PixelNorm(nn.Module):

@@ -8,20 +8,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gancli.nets.layers.norms import InstanceNorm2d
+from gancli.nets.layers.norms import InstanceNorm2d, Sharing, Statistics
 
 EPS = 1e-5
 DOWN = 2  # halvings
 
 
-def _mixed(x: Tensor, rho: Tensor) -> Tensor:
-    """Mix instance and layer norm (eq. 1); the authors' variances are unbiased ones."""
-    instance = (x - x.mean((2, 3), keepdim=True)) * (x.var((2, 3), keepdim=True) + EPS).rsqrt()
-    layer = (x - x.mean((1, 2, 3), keepdim=True)) * (x.var((1, 2, 3), keepdim=True) + EPS).rsqrt()
-    return rho * instance + (1 - rho) * layer
+def _mixed(x: Tensor, rho: Tensor, shared: Statistics | None) -> Tensor:
+    """Mix instance and layer norm (eq. 1)."""
+    return rho * _normal(x, (2, 3), shared) + (1 - rho) * _normal(x, (1, 2, 3), shared)
 
 
-class AdaLIN(nn.Module):
+def _normal(x: Tensor, axes: tuple[int, ...], shared: Statistics | None) -> Tensor:
+    """Normalise over some axes; the authors' variances are unbiased ones."""
+    mean, variance = Statistics().of(x, axes, 1) if shared is None else shared.of(x, (0, *axes), 1)
+    return (x - mean) * (variance + EPS).rsqrt()
+
+
+class Mean(Sharing):
+    """The mean of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C), or (1, C) if tiles share it."""
+        return x.mean((2, 3)) if self.shared is None else self.shared.of(x)[0].flatten(1)
+
+
+class AdaLIN(Sharing):
     """Instance and layer norm, mixed by rho, with a scale and a shift that are given (eq. 1)."""
 
     def __init__(self, channels: int) -> None:
@@ -30,10 +42,10 @@ class AdaLIN(nn.Module):
 
     def forward(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """Normalise (N, C, H, W); gamma and beta are (N, C)."""
-        return _mixed(x, self.rho) * gamma[:, :, None, None] + beta[:, :, None, None]
+        return _mixed(x, self.rho, self.shared) * gamma[:, :, None, None] + beta[:, :, None, None]
 
 
-class LIN(nn.Module):
+class LIN(Sharing):
     """The same with a scale and a shift of its own."""
 
     def __init__(self, channels: int) -> None:
@@ -44,7 +56,7 @@ class LIN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, H, W)."""
-        return _mixed(x, self.rho) * self.gamma + self.beta
+        return _mixed(x, self.rho, self.shared) * self.gamma + self.beta
 
 
 class Residual(nn.Module):
@@ -83,7 +95,8 @@ class AttentiveNet(nn.Module):
 
     def __init__(self, width: int = 64, blocks: int = 4, places: int = 1, channels: int = 3) -> None:
         super().__init__()
-        self.blocks, self.light, inner = blocks, places == 1, width << DOWN
+        self.blocks, inner = blocks, width << DOWN
+        self.pool = Mean() if places == 1 else nn.Identity()
         down: list[nn.Module] = [
             nn.ReflectionPad2d(3),
             nn.Conv2d(channels, width, 7, bias=False),
@@ -112,7 +125,7 @@ class AttentiveNet(nn.Module):
         x = self.DownBlock(x)
         weighted = [x * fc.weight[:, :, None, None] for fc in (self.gap_fc, self.gmp_fc)]  # attention (section 3.1.1)
         x = torch.relu(self.conv1x1(torch.cat(weighted, 1)))
-        h = self.FC((x.mean((2, 3)) if self.light else x).flatten(1))
+        h = self.FC(self.pool(x).flatten(1))
         gamma, beta = self.gamma(h), self.beta(h)
         for i in range(1, self.blocks + 1):
             x = self.get_submodule(f"UpBlock1_{i}")(x, gamma, beta)

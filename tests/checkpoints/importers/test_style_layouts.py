@@ -29,7 +29,7 @@ def imported(held: Any, folder: Path, **asked: Any) -> tuple[Any, str]:
         torch.save(held, file)
     else:
         file.write_bytes(layouts.pickled(held))
-    gan, variant = to_gan(read_state_dict(file), file, Asked("x", **asked))
+    gan, variant, _ = to_gan(read_state_dict(file), file, Asked("x", **asked))
     return gan.eval().requires_grad_(False), variant
 
 

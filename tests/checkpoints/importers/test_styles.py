@@ -1,5 +1,6 @@
 """Generators of other people with styles, and their kin: what is imported draws what the authors' code drew."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gancli.checkpoints.find import Model
 from gancli.checkpoints.importers.convert import convert
 from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.load import load_model
+from gancli.cli.commands import models
 from gancli.inference.sampling.styles import steered
 from tests.conftest import Cli
 from tests.parity import Fixture, fixture
@@ -140,7 +142,21 @@ def test_truncation_of_the_first_layers_and_a_way_through_styles(cli: Cli) -> No
     assert cli("sample", "faces", "-n", "2", "--truncation", "0.5", "--layers", "0-2", "--out", "cut.png").code == 0
     assert cli("interpolate", "faces", "--seeds", "0,1", "--frames", "3", "--out", "way.png").code == 0
     assert cli("sample", "faces", "--mix", "0-1", "2-3", "--out", "mixed.png").code == 0
-    assert "stylegan2" in cli("info", "faces").out.lower()
+
+
+def test_info_tells_what_the_file_does_and_nothing_of_training(cli: Cli) -> None:
+    """A resumed or fine-tuned run still shows all of it."""
+    assert cli("import", str(fixture("sg2ada-cond16.pkl").file), "--as", "faces").code == 0
+    rows = dict(line.split(maxsplit=1) for line in cli("info", "faces").out.splitlines())
+    assert rows.keys() == {"checkpoint", "variant", "data", "truncation", "run", "options"}
+    assert rows["run"].startswith("imported sg2ada-cond16.pkl, sha256 ")
+    shown = {word.split()[0] for word in rows["options"].split(", ")}
+    assert {"z_dim", "w_dim", "mapping"} <= shown
+    assert not {"batch", "kimg", "lr", "beta1", "r1", "path", "mirror", "mixing"} & shown
+    done = json.loads(cli("info", "faces", "--json").out)
+    assert "batch" in done["hparams"]
+    del done["run"]["architecture"]  # which older versions did not keep
+    assert models._options(done) == done["hparams"]
 
 
 def test_stylegans_of_rosinality_ask_for_their_size(cli: Cli) -> None:

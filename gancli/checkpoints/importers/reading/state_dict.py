@@ -17,8 +17,9 @@ from gancli.system.untrusted.pickles import Name, Record, named
 MOST_WRAPPERS = 8
 # what people keep a generator under; averaged weights before the others
 WRAPPERS = (
-    "params_ema", "g_ema", "G_ema", "ema_state_dict", "avgG", "g_running", "generator_ema", "netG_state_dict",
-    "netG", "params", "params-ema", "state_dict", "model_state_dict", "generator", "genA2B", "model", "net", "g",
+    "params_ema", "params-ema", "g_ema", "G_ema", "model_ema", "ema_state_dict", "avgG", "g_running", "generator_ema",
+    "netG_state_dict", "generator_state_dict", "G_state_dict", "netG", "params", "state_dict", "model_state_dict",
+    "generator", "genA2B", "netG_A2B", "model", "net", "G", "g",
 )  # fmt: skip
 PREFIXES = ("module.", "netG.", "generator_ema.")
 

@@ -5,7 +5,7 @@ Biases in front of norms are left out: the norms take them out again.
 
 import re
 
-from gancli.checkpoints.importers.layout import Asked, Converted, State, renamed
+from gancli.checkpoints.importers.layout import Asked, Converted, State, has_edges, renamed
 from gancli.data.spec import DataSpec
 
 KNOWN_BY = "pix2pixHD (model.1 of labels, model.13.conv_block.1, model1_1.1, …)"
@@ -33,7 +33,6 @@ def _down(tensors: State) -> int:
 
 def convert(tensors: State, asked: Asked) -> Converted:
     """Convert, whatever the widths and depths."""
-    del asked
     local = _blocks(tensors, "model1_2")
     inner = "coarse." if local else ""
     found = renamed(_kept(tensors), [*_coarse(tensors, inner), *_local(len(local))])
@@ -41,7 +40,8 @@ def convert(tensors: State, asked: Asked) -> Converted:
     blocks = len(_blocks(tensors, "model"))
     options = {"inputs": first.shape[1], "width": first.shape[0], "down": _down(tensors), "blocks": blocks}
     channels = found["G.decoder.head.weight"].shape[0]
-    return Converted("pix2pixhd", options | {"local": len(local)}, DataSpec(channels, HEIGHT, WIDTH), found)
+    options |= {"local": len(local), "edges": has_edges(first.shape[1], asked)}
+    return Converted("pix2pixhd", options, DataSpec(channels, HEIGHT, WIDTH), found)
 
 
 def _kept(tensors: State) -> State:

@@ -1,6 +1,6 @@
 """SPADE's generator in the layout of the authors' code; spectral norm is folded into the weights."""
 
-from gancli.checkpoints.importers.layout import Asked, Converted, State, renamed, without
+from gancli.checkpoints.importers.layout import Asked, Converted, State, has_edges, renamed, without
 from gancli.checkpoints.importers.reading.spectral import folded
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
@@ -23,5 +23,6 @@ def convert(tensors: State, asked: Asked) -> Converted:
     fc = found["G.fc.weight"]
     steps = 7 if "up_4.conv_0.weight_orig" in tensors or "up_4.conv_0.weight" in tensors else asked.doublings or USUAL
     options = {"inputs": fc.shape[1], "width": fc.shape[0] // WIDEST, "steps": steps}
+    options["edges"] = has_edges(fc.shape[1], asked)
     options["hidden"] = found["G.head_0.norm_0.mlp_shared.0.weight"].shape[0]
     return Converted("spade", options, DataSpec(found["G.conv_img.weight"].shape[0], *asked.size), found)
