@@ -146,6 +146,8 @@ def test_the_plain_programs_have_the_same_networks(plain) -> None:
     size = {"width": 64, "channel_base": 2048, "z_dim": 64, "w_dim": 64}
     stylegan2 = make("stylegan2", DataSpec(3, 64, 64), labels=False, **size)
     assert counts(*plain("plain_stylegan2").networks()) == counts(stylegan2.G, stylegan2.D)
+    r3gan = make("r3gan", DataSpec(3, 64, 64), width=96, z_dim=64, labels=False)
+    assert counts(*plain("plain_r3gan").networks()) == counts(r3gan.G, r3gan.D)
     cyclegan = make("cyclegan", DataSpec(3, 128, 128), width=64, blocks=6)
     ours = counts(cyclegan.AB, cyclegan.BA, cyclegan.DA, cyclegan.DB)
     assert counts(*plain("plain_cyclegan").networks()) == ours

@@ -28,6 +28,8 @@ CASES: dict[str, list[str]] = {
     "stylegan2-64": ["stylegan2", "--data", "DATA/faces64", "--batch", "32", "--preset", "paper", "--width", "64",
                      *("--channel-base", "2048", "--z-dim", "64", "--w-dim", "64"),
                      *("--against", "plain_stylegan2.py")],
+    "r3gan-64": ["r3gan", "--data", "DATA/faces64", "--batch", "32", "--preset", "paper", "--width", "96",
+                 *("--augment", "none", "--against", "plain_r3gan.py")],
     "cyclegan-128": ["cyclegan", "--data", "DATA/domains128", "--batch", "1", "--width", "64", "--blocks", "6",
                      *("--no-mirror", "--enlarge", "0"),
                      *("--against", "plain_cyclegan.py")],
