@@ -15,21 +15,17 @@ from typer.main import get_command
 
 import gancli
 from gancli.cli.arguments import help_without_command, quietable
-from gancli.cli.commands import (
+from gancli.cli.commands import evaluate, interpolate, sample, train, translate
+from gancli.cli.commands.other import (
     bench,
     check,
     classify,
     data,
-    evaluate,
     explore,
     export,
     import_file,
-    interpolate,
     models,
     report,
-    sample,
-    train,
-    translate,
     trusted,
 )
 from gancli.errors import Diverged, UserError

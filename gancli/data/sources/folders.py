@@ -53,7 +53,7 @@ def others_in(folder: Path) -> list[str]:
     ignored = Ignored()
     for _ in _below(str(folder), "", (), ignored):
         pass
-    return ignored.others
+    return [name for name in ignored.others if (folder / name).is_file()]
 
 
 def _below(
@@ -74,9 +74,7 @@ def _below(
             ignored.hidden()
         elif entry.is_dir():
             folders.append(entry.name)
-        elif not entry.is_file():
-            continue  # a dangling link, or a pipe, which would block forever
-        elif _is_image(entry.name):
+        elif _is_image(entry.name) and entry.is_file():  # not a dangling link, nor a pipe that would block forever
             yield path + entry.name, entry.stat()
         else:
             ignored.other(path + entry.name)

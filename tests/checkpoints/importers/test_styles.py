@@ -15,7 +15,7 @@ from gancli.checkpoints.find import Model
 from gancli.checkpoints.importers.convert import convert
 from gancli.checkpoints.importers.layout import Asked
 from gancli.checkpoints.load import load_model
-from gancli.cli.commands import models
+from gancli.cli.commands.other import models
 from gancli.inference.sampling.styles import steered
 from tests.conftest import Cli
 from tests.parity import Fixture, fixture
