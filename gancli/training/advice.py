@@ -77,7 +77,7 @@ def _notes(seen: Inspection) -> Iterator[str]:
     if len(seen.count("label")) > 1:
         yield f"the recommended variant ignores the classes; {_plainest(LABELS)} generates images of a chosen class"
     if count < FEW:
-        yield f"fewer than {FEW:,} images: if each is seen often, D's inputs are augmented by itself"
+        yield f"fewer than {FEW:,} images: if each is seen often, D's inputs are augmented automatically"
     larger = min(LARGEST_COMMON, 1 << (side.bit_length() - 1))
     if larger > max(totals.made(seen.training).size):
         yield f"the images are large enough for --size {larger}, which takes longer"

@@ -87,7 +87,7 @@ def test_test_images_among_the_training_images(cli: Cli, faces: Path) -> None:
     shutil.copytree(test, both / "test")
     report = found(cli, both, "--fix", "clean")
     assert {fault["kind"] for fault in report["faults"]} == {"leaks"}
-    assert report["split"] == {"train": 40, "test": 22}
+    assert report["splits"] == {"train": 40, "test": 22}
     assert "--data clean/train" in report["advice"]["command"]
     assert "would take test and train as classes" in report["warnings"][0]
     assert {path.split("/")[0] for path in content(Path("clean"))} == {"train", "test"}
@@ -132,7 +132,7 @@ def test_two_domains_get_a_translator(cli: Cli, faces: Path) -> None:
     for path in Path("two/trainB").iterdir():
         path.rename(path.with_stem(f"b{path.stem}"))
     report = found(cli, "two")
-    assert report["domain"] == {"A": 6, "B": 6}
+    assert report["domains"] == {"A": 6, "B": 6}
     assert registry.describe(report["advice"]["variant"]).data == "images of two domains"
     assert report["advice"]["data"] == "two"
 
@@ -141,7 +141,7 @@ def test_classes_that_are_far_from_even(cli: Cli) -> None:
     planted.drawings(Path("animals/cat"), 20, side=16)
     planted.drawings(Path("animals/dog"), 2, side=16, seed=1)
     report = found(cli, "animals", "--fix", "clean")
-    assert report["label"] == {"cat": 20, "dog": 2}
+    assert report["classes"] == {"cat": 20, "dog": 2}
     assert "cat has 10 times as many images as dog" in report["warnings"][0]
     assert content(Path("clean")) == content(Path("animals"))
 
@@ -157,7 +157,7 @@ def test_rows_of_arrays(cli: Cli) -> None:
     report = found(cli, "x.npz", "--fix", "clean")
     assert faults(report) == {Planted("duplicates", frozenset(["#3", "#5"])), Planted("one-colour", frozenset(["#7"]))}
     assert any("no file names" in line for line in report["not_checked"])
-    assert (report["training"]["channels"], report["label"]) == (1, {"0": 4, "1": 4, "2": 4})
+    assert (report["training"]["channels"], report["classes"]) == (1, {"0": 4, "1": 4, "2": 4})
     assert sorted(content(Path("clean")))[:2] == ["0/000000.png", "0/000003.png"]
     with Image.open("clean/2/000002.png") as image:
         assert (np.asarray(image) == images[2]).all()

@@ -64,7 +64,7 @@ SENT: dict[str, tuple[Callable[[Path], tuple[Any, ...]], str]] = {
     "a bomb": (picture(png(30_000, 30_000)), "900000000 pixels"),
     "a bomb of a right size": (among_others(png(9000, 9000, bytes(9000))), "81,000,000 pixels; at most"),
     "a truncated png": (picture(png(8, 8, bytes(20))), "not translated: x.png (image file is truncated"),
-    "an empty file": (picture(b""), "not translated: x.png (cannot identify image file"),
+    "an empty file": (picture(b""), "not translated: x.png (the file is empty"),
     "text that is called a png": (picture(b"hello"), "cannot identify image file"),
     "a program that is called a png": (
         picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),

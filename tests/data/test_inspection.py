@@ -170,7 +170,10 @@ def test_copies_are_near_and_drawings_that_share_all_but_a_detail_are_not(drawin
     detail.paste(Image.new("RGB", (5, 5), "black"), (40, 24))
     assert pairs([first, again, half]) == set(combinations(range(3), 2))
     assert pairs([first, detail]) == set()
-    assert pairs([first, Image.merge("RGB", first.split()[::-1])]) == set()  # other colours
+    grey = first.convert("L").point([90 + level // 4 for level in range(256)])
+    flat = [Image.new("L", grey.size, level) for level in (128, 150)]
+    tinted = [Image.merge("YCbCr", (grey, blue, flat[0])).convert("RGB") for blue in flat]
+    assert pairs(tinted) == set()  # equally bright, of another colour
 
 
 def test_pairs_do_not_depend_on_how_many_are_compared_at_once(

@@ -74,13 +74,13 @@ def _dropped(seen: Inspection) -> Iterator[tuple[int, str]]:
 
 
 def best(family: Sequence[int], seen: Inspection) -> int:
-    """Return which of several copies to keep: of the test data, the largest, without losses, the first."""
+    """Return which of several copies to keep: of the test data, the largest, without losses, of the shortest name."""
 
-    def rank(i: int) -> tuple[bool, int, bool, int]:
+    def rank(i: int) -> tuple[bool, int, bool, int, int]:
         one = seen.found[i]
         assert isinstance(one, Facts)
         tested = seen.places[i].split not in ("", "train")
-        return tested, one.size[0] * one.size[1], one.format in LOSSLESS, -i
+        return tested, one.size[0] * one.size[1], one.format in LOSSLESS, -len(one.name), -i
 
     return max(family, key=rank)
 

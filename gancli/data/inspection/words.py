@@ -70,7 +70,7 @@ def _of_all(seen: Inspection) -> str:
     read = seen.own - seen.ignored - seen.unreadable
     bad = f", {seen.unreadable:,} that cannot be read" if seen.unreadable else ""
     kinds = ", ".join(f"{suffix or 'no extension'} {count:,}" for suffix, count in seen.others.most_common(4))
-    other = f"; {seen.others.total():,} other files, which are not read ({printable(kinds)})" if seen.others else ""
+    other = f"; other files, which are not read: {printable(kinds)}" if seen.others else ""
     return f"{read:,} images{bad}{other}"
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gancli.data.inspection.inspect import Inspection
     from gancli.training.advice import Advice
 
+PARTS = {"splits": "split", "domains": "domain", "classes": "label"}  # by the names in JSON
+
 
 def command(
     src: Annotated[
@@ -101,7 +103,7 @@ def _report(seen: "Inspection", advice: "Advice", cleaned: "Cleaned | None", she
         "images": len(images),
         "unreadable": seen.unreadable,
         "other_files": dict(seen.others),
-        **{name: dict(found) for name in ("split", "domain", "label") if len(found := seen.count(name)) > 1},
+        **{name: {part: count for part, count in seen.count(field).items() if part} for name, field in PARTS.items()},
         "sizes": dict(totals.sizes(images)),
         "shapes": dict(totals.shapes(images)),
         "modes": dict(totals.modes(images)),
