@@ -38,7 +38,7 @@ class Background:
 
 
 @dataclass(frozen=True)
-class Walk:
+class Trace:
     """Points along a path, or the nodes of a mesh with so many columns."""
 
     points: Points
@@ -59,7 +59,7 @@ class Plot:
     title: str = ""
     behind: Background | None = None
     fake: Points | None = None
-    walk: Walk | None = None
+    walk: Trace | None = None
     scale: int = 1  # pixels along both axes, as a factor
 
     @property
@@ -94,7 +94,7 @@ def draw(plot: Plot) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-def _draw_walk(axes: "Axes", walk: Walk) -> None:
+def _draw_walk(axes: "Axes", walk: Trace) -> None:
     """Draw a path with a mark at each frame and at its start, or the lines of a mesh."""
     mesh = walk.columns is not None
     style: dict[str, Any] = {"linewidth": 0.9} if mesh else {"linewidth": 1.2, "marker": "o", "markersize": 3}

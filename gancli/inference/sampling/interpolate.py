@@ -84,7 +84,7 @@ def interpolate(
     about = origin_of(model) | {"walk": _said(walk, path) | truncated(gan, walk.truncation)}
     about |= view.said
     if gan.spec.points:
-        mesh = scatter.Walk(points_of(gan, path), columns if walk.grid else None)
+        mesh = scatter.Trace(points_of(gan, path), columns if walk.grid else None)
         save_png(scatter.draw(replace(plot_of(model), walk=mesh, scale=view.scale)), out, about)
         return out
     pixels = draw(gan, path)
