@@ -213,6 +213,7 @@ def test_wandb_shows_what_the_log_says_offline(cli: Cli) -> None:
     train(cli, *options, "--resume")
     folders = sorted(Path("x/wandb").glob("offline-run-*"))
     assert len({folder.name[-8:] for folder in folders}) == 1  # one run of W&B
+    assert cli("check", "x") == (0, "x: no faults found\n", "")  # though W&B makes links
     rows = [row for folder in folders for row in history(folder)]
     shown = {(row["_step"], name): value for row in rows for name, value in row.items() if name[0] != "_"}
     numbers = {key: value for key, value in shown.items() if key[1] != "samples"}
