@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -150,6 +150,8 @@ ACTS = st.lists(
 @pytest.mark.usefixtures("tensorboard")
 @settings(max_examples=10)
 @given(ACTS)
+@example([("tick", 0), ("tick", 0), ("back", 1), ("tick", 0)])
+@example([("tick", 0), ("scores", 0), ("resume", 0), ("scores", 0)])
 def test_whatever_happens_to_a_run_nothing_is_shown_twice(tmp_path_factory: pytest.TempPathFactory, acts: Any) -> None:
     """Crashes lose the end of the log, but not that of TensorBoard."""
     from tensorboard.summary.writer import event_file_writer
