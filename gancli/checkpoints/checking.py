@@ -21,6 +21,7 @@ from gancli.system import cache
 from gancli.system.untrusted.door import check_regular, reading
 
 CACHE = "cache"
+OF_OTHERS = "wandb"  # the folder of W&B in a run, where it makes links
 MOST_OF_A_LOG = 20  # faults reported for one log
 
 
@@ -76,8 +77,9 @@ def _use(path: Path, about: About) -> None:
 
 def of_run(folder: Folder) -> Iterator[str]:
     """Find the faults of a run: in run.json, its log, every checkpoint and every image."""
-    files = [path for path in _below(folder.path) if not path.is_symlink() and path.is_file()]
-    for path in set(_below(folder.path)) - set(files):
+    below = [path for path in _below(folder.path) if folder.path / OF_OTHERS not in path.parents]
+    files = [path for path in below if not path.is_symlink() and path.is_file()]
+    for path in set(below) - set(files):
         yield from _said(lambda path=path: check_regular(path, follow=False))
     if folder.about in files or not os.path.lexists(folder.about):
         yield from _said(folder.read_about)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -150,6 +150,8 @@ ACTS = st.lists(
 @pytest.mark.usefixtures("tensorboard")
 @settings(max_examples=10)
 @given(ACTS)
+@example([("tick", 0), ("tick", 0), ("back", 1), ("tick", 0)])
+@example([("tick", 0), ("scores", 0), ("resume", 0), ("scores", 0)])
 def test_whatever_happens_to_a_run_nothing_is_shown_twice(tmp_path_factory: pytest.TempPathFactory, acts: Any) -> None:
     """Crashes lose the end of the log, but not that of TensorBoard."""
     from tensorboard.summary.writer import event_file_writer
@@ -213,6 +215,7 @@ def test_wandb_shows_what_the_log_says_offline(cli: Cli) -> None:
     train(cli, *options, "--resume")
     folders = sorted(Path("x/wandb").glob("offline-run-*"))
     assert len({folder.name[-8:] for folder in folders}) == 1  # one run of W&B
+    assert cli("check", "x") == (0, "x: no faults found\n", "")  # though W&B makes links
     rows = [row for folder in folders for row in history(folder)]
     shown = {(row["_step"], name): value for row in rows for name, value in row.items() if name[0] != "_"}
     numbers = {key: value for key, value in shown.items() if key[1] != "samples"}
