@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from gancli.data.spec import DataSpec
 from gancli.families.high_fidelity.augmented import AdaptiveHParams, Groups, augmentation
-from gancli.ops import ada, warp, wavelets
+from gancli.ops import ada, losses, warp, wavelets
 from gancli.ops.ada import GROUPS, AdaptiveAugmentation
 
 CPU = torch.device("cpu")
@@ -243,6 +243,33 @@ def test_p_is_a_probability_and_all_that_steers_it_is_saved() -> None:
         "signs": 0.5,
         "turns": 1,
     }
+
+
+def against_a_perfect_generator(images: int, ada: AdaptiveAugmentation, steps: int = 200) -> float:
+    """Train D on so many real images (0: new ones in every step) and return r_t; only memorising tells them apart."""
+    torch.manual_seed(0)
+    D = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1), nn.Flatten(0))
+    adam, known = torch.optim.Adam(D.parameters(), 2e-3, betas=(0.0, 0.99)), torch.randn(max(images, 1), 1, 8, 8)
+    found: list[float] = []
+    for _ in range(steps):
+        real = known[torch.randint(images, (32,))] if images else torch.randn(32, 1, 8, 8)
+        logits = D(ada(real))
+        adam.zero_grad()
+        losses.NONSATURATING.d(logits, D(ada(torch.randn(32, 1, 8, 8)))).backward()
+        adam.step()
+        signs = logits.detach().sign().mean()
+        ada.adapt(signs, 32)
+        found.append(signs.item())
+    return sum(found[-100:]) / 100
+
+
+def test_p_holds_r_t_where_d_memorises_and_falls_to_0_where_it_cannot() -> None:
+    few, plenty = (AdaptiveAugmentation("blit", p, 0.6, kimg=5.0) for p in (0.0, 0.5))
+    assert against_a_perfect_generator(20, AdaptiveAugmentation("blit", 0.0)) > 0.9
+    assert against_a_perfect_generator(20, few) == pytest.approx(0.6, abs=0.1)
+    assert few.p > 0.05
+    assert abs(against_a_perfect_generator(0, plenty, steps=100)) < 0.1
+    assert plenty.p == 0
 
 
 @pytest.mark.parametrize(("run", "given", "kimg"), [(25000, None, 500), (100, None, 20), (100, 7.0, 7)])
