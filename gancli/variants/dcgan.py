@@ -17,6 +17,5 @@ class DCGAN(NoiseToImage[HParams]):
     """Strided convolutions and batch norm in both networks make image GANs train stably (section 3)."""
 
     purpose = "new images; the classic"
-    recommended = True
     hparams = HParams
     on_small: ClassVar = {**NoiseToImage.on_small, "r1": 2.0}

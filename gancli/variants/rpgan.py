@@ -10,3 +10,4 @@ class RpGAN(Relativistic):
     hparams = RelativisticHParams
     contrast = losses.relativistic_pairs
     purpose = "new images; D compares pair by pair"
+    recommended = True  # docs/quick.md
