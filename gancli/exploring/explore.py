@@ -14,7 +14,7 @@ from PIL import Image
 
 from gancli.exploring.explorer import Explorer
 from gancli.exploring.page import page
-from gancli.exploring.saving import Saved, Shelf, folder_of
+from gancli.exploring.saving import Saved, SaveFolder, folder_of
 from gancli.exploring.server import Action, LocalServer, Site
 from gancli.exploring.views import Frame, Kept, Shown
 
@@ -23,10 +23,10 @@ def site_of(name: str, device: str, out: Path | None = None, *, best: bool = Fal
     """Return the site of a model, and the folder where it saves. Raise UserError if the model generates no images."""
     explorer = Explorer(name, device, best=best)
     folder = out or folder_of(explorer.model)
-    shelf, offers = Shelf(explorer, name, folder), explorer.offers()
+    saves, offers = SaveFolder(explorer, name, folder), explorer.offers()
     actions = {
         "image": Action(Shown, lambda view: _shown(explorer, view)),
-        "save": Action(Kept, lambda view: _told(shelf.save(view))),
+        "save": Action(Kept, lambda view: _told(saves.save(view))),
     }
     return Site(lambda nonce: page(offers, nonce), actions), folder
 

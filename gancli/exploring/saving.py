@@ -40,7 +40,7 @@ def folder_of(model: Model) -> Path:
     return (model.path.parent.parent if inside else Path()) / FOLDER
 
 
-class Shelf:
+class SaveFolder:
     """The folder where images of a model are saved, under new names; no file is ever replaced."""
 
     def __init__(self, explorer: Explorer, name: str, folder: Path) -> None:

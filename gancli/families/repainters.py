@@ -50,14 +50,14 @@ class Enlarger(GAN[H]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelHParams(HParams):
+class LabelMapHParams(HParams):
     """What the planes of a map of labels are."""
 
     inputs: int = hparam(36, "input planes: labels, and the edges of instances", min=1, max=10_000)
     edges: bool = hparam(True, "the last plane is the edges of instances")
 
 
-L = TypeVar("L", bound=LabelHParams)
+L = TypeVar("L", bound=LabelMapHParams)
 
 
 class LabelPainter(GAN[L]):

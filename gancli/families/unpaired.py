@@ -24,12 +24,33 @@ def translated(domains: tuple[str, ...]) -> tuple[str, ...]:
     return f"source: {a}", f"translation: {b}", f"source: {b}", f"translation: {a}"
 
 
-class TwoWay(Translator[H]):
-    """Translators AB and BA, with one D per domain. A variant defines their losses."""
+class BothWays(Translator[H]):
+    """Translate in both directions, and show both."""
 
     data = Unpaired
-    served = ("AB", "BA")
     directions = ("AB", "BA")
+
+    def translate(self, image: Tensor, direction: str) -> Tensor:
+        """Translate images in one direction."""
+        raise NotImplementedError
+
+    def fakes(self, batch: Unpaired) -> Tensor:
+        """Translate A's images."""
+        return self.translate(batch.a, "AB")
+
+    def panels(self, batch: Unpaired) -> list[Tensor]:
+        """Return A, A translated to B, B, and B translated to A."""
+        return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]
+
+    def panel_names(self) -> tuple[str, ...]:
+        """Name the rows of a panel."""
+        return translated(self.spec.domains)
+
+
+class TwoWay(BothWays[H]):
+    """Translators AB and BA, with one D per domain. A variant defines their losses."""
+
+    served = ("AB", "BA")
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         super().__init__(hp, spec)
@@ -55,15 +76,3 @@ class TwoWay(Translator[H]):
     def translate(self, image: Tensor, direction: str) -> Tensor:
         """Translate images in one direction."""
         return (self.AB if direction == "AB" else self.BA)(image).float()
-
-    def fakes(self, batch: Unpaired) -> Tensor:
-        """Translate A's images."""
-        return self.translate(batch.a, "AB")
-
-    def panels(self, batch: Unpaired) -> list[Tensor]:
-        """Return A, A translated to B, B, and B translated to A."""
-        return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]
-
-    def panel_names(self) -> tuple[str, ...]:
-        """Name the rows of a panel."""
-        return translated(self.spec.domains)

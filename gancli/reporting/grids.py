@@ -37,7 +37,7 @@ class Embedded:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class SampleHistory:
     """The images of one run in a page."""
 
     reals: Embedded | None
@@ -46,9 +46,9 @@ class Shelf:
     faults: list[str]  # images that could not be read
 
 
-def shelves(runs: Sequence[ReportedRun]) -> list[Shelf]:
+def histories(runs: Sequence[ReportedRun]) -> list[SampleHistory]:
     """Embed the grids of all runs, within the page's bytes."""
-    return [_shelf(run, BUDGET // len(runs)) for run in runs]
+    return [_history(run, BUDGET // len(runs)) for run in runs]
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:
@@ -65,7 +65,7 @@ def open_grid(path: Path) -> Image.Image:
         return upright(image)
 
 
-def _shelf(run: ReportedRun, budget: int) -> Shelf:
+def _history(run: ReportedRun, budget: int) -> SampleHistory:
     """Embed a run's grids: first smaller, then fewer, until they fit."""
     reals = [SampleGrid(_REALS, run.folder.reals)] if run.folder.reals.is_file() else []
     chosen = spread(run.grids, MOST)
@@ -79,7 +79,7 @@ def _shelf(run: ReportedRun, budget: int) -> Shelf:
             chosen = spread(chosen, max(len(chosen) // 2, FEWEST))
         side = _smaller(shown, budget)
     real = next((image for image in shown if image.images == _REALS), None)
-    return Shelf(real, [image for image in shown if image is not real], len(run.grids), faults)
+    return SampleHistory(real, [image for image in shown if image is not real], len(run.grids), faults)
 
 
 def _size(shown: Sequence[Embedded]) -> int:

@@ -42,7 +42,7 @@ def report(names: list[str], out: Path | None) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "runs": [str(run.folder.path) for run in runs],
         "curves": len(content["panels"]),
-        "samples": [len(shelf.samples) for shelf in content["shelves"]],
+        "samples": [len(history.samples) for history in content["histories"]],
         "warnings": content["warnings"],
     }
 
@@ -75,16 +75,16 @@ def _template() -> Any:
 
 def _content(runs: list[ReportedRun]) -> dict[str, Any]:
     """Return everything that the template shows."""
-    panels, shelves = curves.panels(runs), grids.shelves(runs)
+    panels, histories = curves.panels(runs), grids.histories(runs)
     style, script = (Markup((FILES / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
-    warned = [findings.of_run(run) + shelf.faults for run, shelf in zip(runs, shelves)]
+    warned = [findings.of_run(run) + history.faults for run, history in zip(runs, histories)]
     return {
         "runs": runs,
         "title": runs[0].name if len(runs) == 1 else f"{len(runs)} runs compared",
         "citations": [facts.citation(run) for run in runs],
         "summary": facts.summary(runs),
         "warnings": warned,
-        "shelves": shelves,
+        "histories": histories,
         "panels": panels,
         "left_out": curves.left_out(runs),
         "tables": [_table(run, curves.names([run])) for run in runs],
@@ -93,7 +93,7 @@ def _content(runs: list[ReportedRun]) -> dict[str, Any]:
         "data": facts.data(runs),
         "machine": facts.machine(runs),
         "commands": [commands.of_run(run) for run in runs],
-        "json": _for_script(runs, panels, shelves),
+        "json": _for_script(runs, panels, histories),
         "box": {name.lower(): getattr(curves, name) for name in ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")},
         "style": style,
         "script": script,
@@ -126,7 +126,7 @@ def _table(run: ReportedRun, names: Sequence[str]) -> ValueTable:
 
 
 def _for_script(
-    runs: Sequence[ReportedRun], panels: Sequence[curves.Panel], shelves: Sequence[grids.Shelf]
+    runs: Sequence[ReportedRun], panels: Sequence[curves.Panel], histories: Sequence[grids.SampleHistory]
 ) -> dict[str, Any]:
     """Return what the script reads off: points of curves, and the images of samples over time."""
     return {
@@ -144,5 +144,5 @@ def _for_script(
             }
             for panel in panels
         ],
-        "samples": [[{"images": image.images, "url": image.url} for image in shelf.samples] for shelf in shelves],
+        "samples": [[{"images": image.images, "url": image.url} for image in history.samples] for history in histories],
     }

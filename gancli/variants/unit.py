@@ -11,8 +11,8 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.unpaired import Unpaired
 from gancli.data.spec import DataSpec
-from gancli.families.translators import QUICK, ResnetHParams, Translator, fooled, told_apart
-from gancli.families.unpaired import cut, translated
+from gancli.families.translators import QUICK, ResnetHParams, fooled, told_apart
+from gancli.families.unpaired import BothWays, cut
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import resnet_translator
@@ -36,16 +36,14 @@ class HParams(ResnetHParams):
     cycle_kl: float = hparam(0.01, "the same as --kl for the codes of fakes, lambda_3 in eq. 6", min=0)
 
 
-class UNIT(Translator[HParams]):
+class UNIT(BothWays[HParams]):
     """Both domains share one latent space: the last layer of the encoders and the first of the decoders (section 3)."""
 
     purpose = "translating A to B and back, by a shared latent"
     hparams = HParams
-    data = Unpaired
     quick: ClassVar = {**QUICK, "blocks": 2, "lr": 2e-4, "weight_decay": 0.0}
     on_small: ClassVar = {"down": 1, "layers": 2, "lr": 1e-3}
     served = ("EA", "EB", "E", "S", "GA", "GB")
-    directions = ("AB", "BA")
 
     def __init__(self, hp: HParams, spec: DataSpec) -> None:
         super().__init__(hp, spec)
@@ -100,15 +98,3 @@ class UNIT(Translator[HParams]):
         """Encode in one domain, decode in the other, without noise."""
         encoder, decoder = (self.EA, self.GB) if direction == "AB" else (self.EB, self.GA)
         return self.decode(decoder, self.code(encoder, image))
-
-    def fakes(self, batch: Unpaired) -> Tensor:
-        """What becomes of A's images."""
-        return self.translate(batch.a, "AB")
-
-    def panels(self, batch: Unpaired) -> list[Tensor]:
-        """A, A as B, B, B as A."""
-        return [batch.a, self.fakes(batch), batch.b, self.translate(batch.b, "BA")]
-
-    def panel_names(self) -> tuple[str, ...]:
-        """Name these rows."""
-        return translated(self.spec.domains)

@@ -159,7 +159,7 @@ def drawings(tmp_path: Path) -> list[Image.Image]:
 
 
 def pairs(images: list[Image.Image]) -> set[tuple[int, int]]:
-    return set(near.similar([look for image in images if (look := near.look_of(image))]))
+    return set(near.similar([small for image in images if (small := near.thumbnail_of(image))]))
 
 
 def test_copies_are_near_and_drawings_that_share_all_but_a_detail_are_not(drawings: list[Image.Image]) -> None:

@@ -111,8 +111,8 @@ def test_all_plots_of_a_run_have_a_title_the_data_behind_and_the_same_axes(cli: 
     assert len({(axes.get_xlim(), axes.get_ylim()) for axes in plots}) == 1
     assert all("real" in axes.get_legend_handles_labels()[1] for axes in plots)
     walk, mesh = plots[-2:]
-    assert len(walk.lines[0].get_xdata()) == 8
-    sides = [line.get_xydata() for line in mesh.lines]
+    assert len(np.asarray(walk.lines[0].get_xdata())) == 8
+    sides = [np.asarray(line.get_xydata()) for line in mesh.lines]
     assert [len(side) for side in sides] == [4] * 8  # rows and columns
     assert np.array_equal(np.stack(sides[:4]), np.stack(sides[4:]).transpose(1, 0, 2))
 
@@ -131,4 +131,4 @@ def test_plots_are_scaled_and_have_no_captions(cli: Cli, figures_of: list[Figure
 def test_points_of_data_that_are_not_known_set_the_view_themselves() -> None:
     fake = np.array([[0.5, -4.0]], np.float32)
     assert scatter.Plot(fake=fake).view == pytest.approx(5)
-    assert scatter.Plot(behind=scatter.Background.of(fake / 2), fake=fake).view == pytest.approx(2.5)
+    assert scatter.Plot(behind=scatter.Background.of(fake / np.float32(2)), fake=fake).view == pytest.approx(2.5)

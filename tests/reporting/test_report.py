@@ -154,13 +154,13 @@ def test_a_page_stays_small(cli: Cli, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(grids, "MOST", 10)
     for side, count, kept in ((64, 12, 10), (100, 6, 6)):
         run = run_of(tmp_path / f"{side}-{count}", grids=count, side=side)
-        (shelf,) = grids.shelves(read_runs([str(run)]))
-        assert sum(len(image.url) for image in shelf.samples) <= 1.34 * 60_000 + count * 30
-        assert (len(shelf.samples), shelf.of, shelf.faults) == (kept, count, [])
+        (history,) = grids.histories(read_runs([str(run)]))
+        assert sum(len(image.url) for image in history.samples) <= 1.34 * 60_000 + count * 30
+        assert (len(history.samples), history.of, history.faults) == (kept, count, [])
     monkeypatch.setattr(grids, "BUDGET", 4000)
-    (shelf,) = grids.shelves(read_runs([str(run)]))
-    assert 2 <= len(shelf.samples) < 6
-    assert (shelf.samples[0].images, shelf.samples[-1].images) == (0, 4000)
+    (history,) = grids.histories(read_runs([str(run)]))
+    assert 2 <= len(history.samples) < 6
+    assert (history.samples[0].images, history.samples[-1].images) == (0, 4000)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def of_length(
     side: int, total: int, seconds: float | None = None, preset: str = "quick", name: str = "gan"
 ) -> list[str]:
     kind = registry.load(name)
-    gan = kind(kind.hparams(width=2), DataSpec(3, side, side))
+    gan = kind(kind.hparams(width=2), DataSpec(3, side, side))  # pyright: ignore[reportCallIssue]
     return [*plan_warnings.of_length(gan, total, seconds, preset)]
 
 

@@ -23,8 +23,8 @@ def copies(facts: Mapping[int, Facts], places: Sequence[Place], report: Report |
     for i, fact in facts.items():
         equal.setdefault((fact.pixels, places[i].domain), []).append(i)
     one_each = [group[0] for group in equal.values()]
-    looks = [(i, look) for i in one_each if (look := facts[i].look) is not None]
-    pairs = [(looks[a][0], looks[b][0]) for a, b in similar([look for _, look in looks], report)]
+    kept = [(i, small) for i in one_each if (small := facts[i].thumbnail) is not None]
+    pairs = [(kept[a][0], kept[b][0]) for a, b in similar([small for _, small in kept], report)]
     near = connected((a, b) for a, b in pairs if places[a].domain == places[b].domain)
     members = {group[0]: group for group in equal.values()}
     families = [sorted(i for one in group for i in members.pop(one)) for group in near]

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from gancli.data.inspection.near import Look, look_of
+from gancli.data.inspection.near import Thumbnail, thumbnail_of
 from gancli.data.sources.decode import Item
 from gancli.images.reading import ORIENTATION, UNREADABLE, decoding, has_alpha, upright
 from gancli.images.sizes import Size
@@ -41,7 +41,7 @@ class Facts:
     transparent: bool  # somewhere
     plain: bool  # a single colour
     pixels: bytes  # a hash: equal for images that look the same, whatever their file formats
-    look: Look | None  # None if near-duplicates cannot be compared, or a single colour
+    thumbnail: Thumbnail | None  # None if near-duplicates cannot be compared, or a single colour
 
     @property
     def elongation(self) -> float:
@@ -87,9 +87,9 @@ def _facts(name: str, image: Image.Image) -> Facts:
         said = sha256(repr((content.size, content.mode)).encode())
         said.update(np.ascontiguousarray(values).data)
         plain = bool((values.max(0).astype(int) - values.min(0) <= FLAT).all())
-        look = None if plain else look_of(shown)
+        thumbnail = None if plain else thumbnail_of(shown)
     turned = orientation != 1
-    return Facts(name, (height, width), mode, form, turned, animated, transparent, plain, said.digest(), look)
+    return Facts(name, (height, width), mode, form, turned, animated, transparent, plain, said.digest(), thumbnail)
 
 
 def _decoded(image: Image.Image) -> tuple[Image.Image, Image.Image, bool]:

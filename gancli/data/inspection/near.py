@@ -1,4 +1,4 @@
-"""Near-duplicates: copies that were saved again or rescaled, told apart from images that only look alike.
+"""Near-duplicates: copies that were saved again or rescaled, told apart from images that only thumbnail alike.
 
 A perceptual hash (dHash, of the optional package ImageHash) proposes pairs, and their pixels confirm them. A copy
 differs a little wherever there are edges; two drawings that share all but a detail differ in that place only.
@@ -27,7 +27,7 @@ PAIRS = 4096  # compared at once
 Pixels = NDArray[np.int16]
 
 
-class Look(NamedTuple):
+class Thumbnail(NamedTuple):
     """What is kept of an image to compare it with others."""
 
     bits: NDArray[np.bool_]  # (64,)
@@ -49,7 +49,7 @@ def available() -> bool:
     return _library() is not None
 
 
-def look_of(image: Image.Image) -> Look | None:
+def thumbnail_of(image: Image.Image) -> Thumbnail | None:
     """Return what is kept of an RGB image to compare it; None if the package that hashes images is not installed."""
     library = _library()
     if library is None:
@@ -57,22 +57,22 @@ def look_of(image: Image.Image) -> Look | None:
     bits = np.asarray(library.dhash(image).hash).ravel()
     luma, blue, red = image.resize((2 * SIDE, 2 * SIDE), Image.Resampling.LANCZOS).convert("YCbCr").split()
     bright, *colour = (_reduced(band, side) for band, side in ((luma, SIDE), (blue, COLOUR), (red, COLOUR)))
-    return Look(bits, bright, np.stack(colour))
+    return Thumbnail(bits, bright, np.stack(colour))
 
 
 def _reduced(band: Image.Image, side: int) -> NDArray[np.uint8]:
     return np.asarray(band.resize((side, side), Image.Resampling.BOX))
 
 
-def similar(looks: Sequence[Look], report: Report | None = None) -> Iterator[tuple[int, int]]:
+def similar(thumbnails: Sequence[Thumbnail], report: Report | None = None) -> Iterator[tuple[int, int]]:
     """Yield the pairs of near-duplicates, as indices i < j."""
-    if not looks:
+    if not thumbnails:
         return
-    bits = np.stack([look.bits for look in looks]) * np.float32(2) - 1
-    bright = np.stack([look.bright for look in looks]).astype(np.int16)
-    colour = np.stack([look.colour for look in looks]).astype(np.int16)
+    bits = np.stack([thumbnail.bits for thumbnail in thumbnails]) * np.float32(2) - 1
+    bright = np.stack([thumbnail.bright for thumbnail in thumbnails]).astype(np.int16)
+    colour = np.stack([thumbnail.colour for thumbnail in thumbnails]).astype(np.int16)
     blocks = _pooled(bright)
-    for start in range(0, len(looks), ROWS):
+    for start in range(0, len(thumbnails), ROWS):
         # of +1 and -1: the dot product counts equal bits, less the others
         close = bits[start : start + ROWS] @ bits[start:].T >= BITS - 2 * MOST_BITS
         first, second = np.nonzero(np.triu(close, 1))
@@ -83,7 +83,7 @@ def similar(looks: Sequence[Look], report: Report | None = None) -> Iterator[tup
             alike = _copies(bright[a] - bright[b]) & _below(colour[a] - colour[b], MOST_COLOUR)
             yield from zip(a[alike].tolist(), b[alike].tolist())
         if report:
-            report(min(start + ROWS, len(looks)), len(looks))
+            report(min(start + ROWS, len(thumbnails)), len(thumbnails))
 
 
 def _copies(difference: Pixels) -> NDArray[np.bool_]:

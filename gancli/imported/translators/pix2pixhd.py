@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from gancli.data.spec import DataSpec
-from gancli.families.repainters import LabelHParams, LabelPainter
+from gancli.families.repainters import LabelMapHParams, LabelPainter
 from gancli.hparams import hparam
 from gancli.nets.translators.pix2pixhd import GlobalNet, LocalNet
 
 
 @dataclass(frozen=True, kw_only=True)
-class HDHParams(LabelHParams):
+class HDHParams(LabelMapHParams):
     """The authors' code's, for Cityscapes."""
 
     width: int = hparam(64, "channels of the first layer; of the local one, if there is one", min=1, max=1024)

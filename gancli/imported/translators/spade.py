@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from gancli.data.spec import DataSpec
-from gancli.families.repainters import LabelHParams, LabelPainter
+from gancli.families.repainters import LabelMapHParams, LabelPainter
 from gancli.hparams import hparam
 from gancli.nets.translators.spade import SPADENet
 
 
 @dataclass(frozen=True, kw_only=True)
-class SPADEHParams(LabelHParams):
+class SPADEHParams(LabelMapHParams):
     """The authors' code's, for COCO-Stuff."""
 
     inputs: int = 184
