@@ -17,6 +17,8 @@ from gancli.checkpoints import published
 from gancli.checkpoints.find import only_published
 from gancli.exploring import explore
 from gancli.exploring.explore import site_of
+from gancli.exploring.explorer import Explorer
+from gancli.exploring.views import Spot
 from tests.conftest import Cli, Once, Trained
 from tests.exploring.conftest import Client, Served
 from tests.inference.bands import trained as trained_bands
@@ -111,6 +113,7 @@ def test_a_slider_changes_what_it_says(served: Served, dcgan: Path) -> None:
     assert plain["image"] != moved["image"]
     assert plain["axes"] == moved["axes"]  # those of the seed
     assert len(plain["axes"]) == 6
+    assert Explorer(str(dcgan), "cpu").latent(Spot(3, axes=((2, 2.5),)))[0, 2] == 2.5
     exact = {"view": "sample", "spot": {"seed": 3, "directions": [[0, 0.0]]}}
     assert (shown(client, exact) == shown(client, {"view": "sample", "spot": {"seed": 3}})).all()
     ends = [{"view": "frame", "pins": [{"seed": 3}, {"seed": 5}], "frames": 9, "at": at} for at in (0, 8)]
