@@ -70,6 +70,7 @@ def test_a_run_folder_holds_everything(run: Path) -> None:
         "metrics.jsonl",
         "reals.png",
         "curves.png",
+        "warnings.jsonl",
         "checkpoints/000000012.safetensors",
     }
     ticks = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
