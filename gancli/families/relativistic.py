@@ -26,7 +26,7 @@ class Relativistic(NoiseToImage[RelativisticHParams]):
     hparams = RelativisticHParams
     on_small: ClassVar = {
         **NoiseToImage.on_small, "r2": 1.0, "penalty_every": 8, "g_norm": "none", "mapping": 2, "stddev": True,
-        "z_dim": 12, "kimg": 250.0,
+        "z_dim": 12, "kimg": 250.0, "lr": 2e-3,
     }  # fmt: skip
     contrast: ClassVar[Callable[[Tensor, Tensor], Tensor]]  # small when the first logits are above the second
 

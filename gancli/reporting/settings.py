@@ -72,7 +72,8 @@ def preset_of(run: ReportedRun) -> Mapping[str, Any]:
     """Return what the preset changes of a built-in variant's defaults, without what it adds for few images."""
     about, spec = run.about, run.spec
     assert spec
-    kind = registry.load(about.variant)
+    built_in = next(name for name in registry.names() if name == about.variant)  # no code that a run names is loaded
+    kind = registry.load(built_in)
     asked, device = str(run.shown.options.get("preset", "auto")), (run.shown.device or "cpu").partition(":")[0]
     quick = preset_name(asked, device, spec.height, spec.width) == "quick"
     return kind.preset(spec) if quick else kind.paper(spec, about.hparams["batch"])

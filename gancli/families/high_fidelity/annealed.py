@@ -68,6 +68,9 @@ class Annealed(NoiseToImage[H]):
         betas = (hp.beta1, beta2)
         return {"D": {"lr": share * hp.lr, "betas": betas}, "G": {"lr": share * self.g_lr, "betas": betas}}
 
+    def augment_before(self) -> None:
+        """Put nothing before D, which is called once for both sides: `seen` augments them."""
+
     def seen(self, x: Tensor, sides: int = 1) -> Tensor:
         """Return images as D is given them: augmented, each side of the game by itself, whichever processes hold it."""
         return torch.cat([self.augmentation(side) for side in x.chunk(sides)]) if self.augmentation.changes else x
