@@ -56,7 +56,8 @@ def _paste(sheet: Image.Image, block: Block, left: int, top: int) -> None:
 
 
 def _blocks(gan: GAN[Any], seen: Survey, part: Dissected) -> Iterator[Block]:
-    best = part.best[: 2 * EFFECTS]
+    of_unit = {unit: concept for concept, unit in reversed(part.best)}  # its best concept
+    best = [(concept, unit) for concept, unit in part.best if of_unit[unit] == concept][: 2 * EFFECTS]
     yield from (_unit(gan, seen, part, concept, unit) for concept, unit in best)
     if len(best) % 2:
         yield Block("", torch.empty(0))

@@ -35,7 +35,9 @@ def exact(preset: Preset, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     f, rms = read(preset, images)
     of_image = 1 + f["shape"] * len(preset.colours) + f["colour"]
     label = np.where(coverage(f, images.shape[-1]) > 0.5, of_image[:, None, None], 0)
-    return np.where((rms < VALID)[:, None, None], label, -1).astype(np.int64)
+    # an image of nothing but the ground is near a rendering of the smallest shape
+    valid = (rms < VALID) & (by_point(preset, images) > 0).any((1, 2))
+    return np.where(valid[:, None, None], label, -1).astype(np.int64)
 
 
 def by_point(preset: Preset, images: NDArray[np.uint8]) -> NDArray[np.int64]:
