@@ -43,10 +43,16 @@ def quietable(command: Callable[..., T]) -> Callable[..., T]:
     return run
 
 
+def is_given(context: typer.Context, name: str) -> bool:
+    """Return whether a parameter, by its name, was given on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def check_needs(context: typer.Context, missing: Mapping[str, str]) -> None:
     """Raise UserError for a parameter that was given without the option that it needs, by the parameter's name."""
     for name, option in missing.items():
-        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE":
+        if is_given(context, name):
             raise UserError(f"{option_of(name)} needs {option}: give that too, or leave {option_of(name)} out")
 
 

@@ -1,19 +1,26 @@
 """`gancli eval`: score models and folders of images against real images."""
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gancli.cli.arguments import Device
+from gancli.cli.arguments import Device, check_needs, is_given
+from gancli.errors import UserError
 from gancli.evaluation.extractors import extractor_table
+from gancli.hparams import option_of
 from gancli.metrics import table
 from gancli.system.untrusted.door import printable, to_json
 from gancli.system.untrusted.terminal import say, say_json, warn
 
+NEEDS = {"layers": "--dissect", "masks": "--dissect"}
+OF_DISSECTION = ("inputs", "dissect", "layers", "masks", "data", "n", "seed", "best", "device", "out", "json")
+
 
 def command(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(metavar="MODEL|DIR|ZIP|NPZ", help="Models or images to score; several are compared in a table."),
@@ -66,6 +73,23 @@ def command(
         Path | None,
         typer.Option(help="Write a .png of generated images beside their nearest real images, to show copies."),
     ] = None,
+    dissect: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a .png of G's units that match concepts of --data (built-in shapes) or of --masks, and of what "
+            "they do to images; score nothing. -n: default 1,000."
+        ),
+    ] = None,
+    layers: Annotated[
+        str, typer.Option(help="Feature maps for --dissect, comma-separated; auto: the last of each middle size.")
+    ] = "auto",
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="For --dissect: a folder of label maps, seed00000.png and so on, as wide and high as the images; "
+            "names.txt names the values from 0, one per line."
+        ),
+    ] = None,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="Also write the report to this file, as JSON.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the metrics and their protocol as JSON.")] = False,
@@ -76,11 +100,20 @@ def command(
     """
     from gancli.evaluation import evaluate
     from gancli.evaluation.comparisons import Options
+    from gancli.evaluation.dissection.dissect import DissectRequest
     from gancli.system import atomic, dist
     from gancli.system.devices import choose_device
     from gancli.system.processes.process import tuned
     from gancli.system.progress import progress
 
+    if dissect:
+        _check_dissection(context, inputs)
+        request = DissectRequest(
+            model=inputs[0], picture=dissect, layers=layers, data=data, masks=masks, n=n, seed=seed, best=best
+        )
+        _dissect(request, device, out, json)
+        return
+    check_needs(context, NEEDS)
     extractor_table.check(extractor)
     names = table.parse(extractor_table.default_metrics(extractor) if metrics is None else metrics)
     extractor_table.check_scores(extractor, names)
@@ -97,17 +130,50 @@ def command(
         results = evaluate.evaluate(options, choose_device(device), tell, note)
     if not first:
         return
-    report = _report(results)
-    if out:
-        atomic.write_text(out, to_json(report, indent=2) + "\n")
-    if json:
-        say_json(report)
-    else:
-        _print_table(results)
+    _publish(_report(results), out, json, _table(results))
 
 
 def _silence(*_: object) -> None:
     """Print nothing: rank 0 reports."""
+
+
+def _check_dissection(context: typer.Context, inputs: list[str]) -> None:
+    """Raise UserError for several models, and for options that a dissection does not use."""
+    if len(inputs) > 1:
+        raise UserError("--dissect shows the units of one model: give one MODEL")
+    for name in context.params:
+        if name not in OF_DISSECTION and is_given(context, name):
+            raise UserError(f"--dissect scores nothing, so {option_of(name)} has no effect: leave it out")
+
+
+def _dissect(request: Any, device: str, out: Path | None, json: bool) -> None:
+    from gancli.evaluation.dissection.dissect import dissect
+    from gancli.evaluation.dissection.lines import lines
+    from gancli.system import atomic, dist
+    from gancli.system.devices import choose_device
+    from gancli.system.processes.process import tuned
+    from gancli.system.progress import progress
+
+    for path in filter(None, (out, request.picture)):
+        atomic.check_place(path)
+    with dist.joined(), tuned(), progress() as shown:
+        first = dist.rank() == 0
+        report = dissect(request, choose_device(device), shown) if first else None
+    if report is not None:
+        _publish(report, out, json, lines(report))
+
+
+def _publish(report: dict[str, Any], out: Path | None, json: bool, lines: Iterable[str]) -> None:
+    """Write the report to a file if asked, and print it as JSON or as lines."""
+    from gancli.system import atomic
+
+    if out:
+        atomic.write_text(out, to_json(report, indent=2) + "\n")
+    if json:
+        say_json(report)
+        return
+    for line in lines:
+        say(line)
 
 
 def _report(results: list[Any]) -> dict[str, Any]:
@@ -117,7 +183,7 @@ def _report(results: list[Any]) -> dict[str, Any]:
     return {"models": [{"model": result.name, **report} for result, report in zip(results, reports)]}
 
 
-def _print_table(results: list[Any]) -> None:
+def _table(results: list[Any]) -> Iterator[str]:
     columns = list(results[0].metrics)
     classes = results[0].protocol.get("classes", [])
     rows = [["", "images", *(_heading(name, classes) for name in columns)]]
@@ -126,11 +192,10 @@ def _print_table(results: list[Any]) -> None:
         rows.append([result.name, f"{result.protocol['generated']['images']:,}", *numbers])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        say(
-            "  ".join(cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths)))
+        yield "  ".join(
+            cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths))
         )
-    for line in _small_print(results[0].protocol, columns):
-        say(line)
+    yield from _small_print(results[0].protocol, columns)
 
 
 def _heading(name: str, classes: list[str]) -> str:

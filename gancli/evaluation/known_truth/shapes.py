@@ -57,7 +57,14 @@ def _read(preset: Preset, images: NDArray[np.uint8]) -> tuple[Factors, Array]:
 
 
 def _foreground(preset: Preset, pixels: Array) -> tuple[NDArray, Array]:
-    """Estimate the ground from the border (B,), and how much each pixel differs from it (B, S, S), in [0, 1]."""
+    """Estimate the ground (B,), and how much each pixel belongs to the shape (B, S, S), in [0, 1]."""
+    ground, difference = differences(preset, pixels)
+    top: Array = np.quantile(difference.reshape(len(pixels), -1), 0.985, axis=1)[:, None, None] + 1e-3
+    return ground, np.clip((difference / top - 0.30) / 0.25, 0, 1)
+
+
+def differences(preset: Preset, pixels: Array) -> tuple[NDArray, Array]:
+    """Estimate the ground (B,) from the border of (B, 3, S, S) in [0, 1], and each pixel's difference from it."""
     side = pixels.shape[-1]
     edge = max(2, side // 24)
     border = np.concatenate([pixels[..., :edge], pixels[..., -edge:]], 3).mean(3)  # (B, 3, S)
@@ -67,17 +74,20 @@ def _foreground(preset: Preset, pixels: Array) -> tuple[NDArray, Array]:
     grounds = np.array(list(preset.grounds.values()), np.float32) / 255
     ground = ((level[:, None] / 0.94 - grounds) ** 2).sum(-1).argmin(1)
     chroma = np.ptp(pixels, 1) - np.ptp(fitted, 1)[..., None]
-    difference = np.abs(pixels - fitted[..., None]).max(1) + 0.6 * np.abs(chroma)
-    top = np.quantile(difference.reshape(len(pixels), -1), 0.985, axis=1)[:, None, None] + 1e-3
-    return ground, np.clip((difference / top - 0.30) / 0.25, 0, 1)
+    return ground, np.abs(pixels - fitted[..., None]).max(1) + 0.6 * np.abs(chroma)
 
 
 def _colour(preset: Preset, pixels: Array, mask: Array) -> NDArray:
     """Return the nearest palette colour (B,) in chroma, which light and shade do not change."""
     weight = np.clip(np.ptp(pixels, 1) - 0.15, 0, 1) * mask
     mean: Array = (pixels * weight[:, None]).sum((2, 3)) / (weight.sum((1, 2))[:, None] + np.float32(1e-6))
+    return nearest_colour(preset, mean)
+
+
+def nearest_colour(preset: Preset, rgb: Array) -> NDArray:
+    """Return the palette colour (B,) whose chroma is nearest to that of (B, 3)."""
     palette = np.array(list(preset.colours.values()), np.float32) / 255
-    return (_unit(mean) @ _unit(palette).T).argmax(1)
+    return (_unit(rgb) @ _unit(palette).T).argmax(1)
 
 
 def _unit(rows: NDArray) -> Array:
