@@ -43,8 +43,8 @@ class Entry:
 ENTRIES = {
     "collapse": Entry("gancli train gan --data digits --kimg 8 --g-lr 0.02 --ema-kimg 0", "mode collapse"),
     "overpowered": Entry("gancli train gan --data digits --kimg 8 --n-critic 20", "D overpowers G"),
-    "diverged": Entry("gancli train gan --data digits --kimg 2 --lr 2e4", "training diverged", code=3),
-    "copied": Entry(f"gancli train gan --data {FEW} --kimg 12 --metrics local", "are copies of training images"),
+    "diverged": Entry("gancli train gan --data digits --kimg 2 --lr 1e12", "training diverged", code=3),
+    "copied": Entry(f"gancli train gan --data {FEW} --kimg 20 --metrics local", "are copies of training images"),
     "short": Entry("gancli train dcgan --data shapes-easy --kimg 4", "", (0, 1, 2, 3), 1),
 }  # fmt: skip
 
