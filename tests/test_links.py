@@ -24,7 +24,7 @@ def dead(path: Path, page: str) -> list[str]:
         if file.startswith(("http://", "https://")):
             continue
         text = page if target == path else target.read_text(encoding="utf-8") if heading and target.exists() else ""
-        if not target.exists() or (heading and heading not in anchors(text)):
+        if not (text or target.exists()) or (heading and heading not in anchors(text)):
             found.append(f"{path.name}: {file}{heading and '#'}{heading}")
     return found
 
