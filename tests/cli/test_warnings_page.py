@@ -16,13 +16,14 @@ from gancli.images.writing import read_about
 from gancli.inference.translation import translate
 from gancli.system.processes import watchdog
 from gancli.training import diagnostics, loop, recorder, resuming, saving
+from gancli.training.output import plan_warnings
 from tests.dev import failures
 
 PAGE = failures.ROOT / "docs" / "when-training-goes-wrong.md"
 MODULES = (diagnostics, saving, recorder, resuming, out_of_memory)
 FUNCTIONS = (
     loop.Training._tick, loop.Training._return, protocol.cautions, evaluate.evaluate, evaluate._copying,
-    translate._hint, watchdog.end,
+    translate._hint, plan_warnings.of_data, plan_warnings.of_length, watchdog.end,
 )  # fmt: skip
 SPACES = 2  # of a text that is a message; shorter ones are names and keys
 
