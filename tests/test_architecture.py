@@ -105,7 +105,7 @@ def test_contributing_has_a_line_for_every_folder() -> None:
 
 def test_the_index_of_the_documentation_lists_every_page() -> None:
     docs = ROOT.parent / "docs"
-    listed = re.findall(r"^\| \[([\w.]+)\]\(\1\) \|", (docs / "README.md").read_text(), re.MULTILINE)
+    listed = re.findall(r"^\| \[([\w.-]+)\]\(\1\) \|", (docs / "README.md").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(path.name for path in docs.glob("*.md") if path.name != "README.md")
 
 
