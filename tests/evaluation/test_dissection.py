@@ -16,7 +16,7 @@ from gancli.evaluation.dissection import concepts as known
 from gancli.evaluation.dissection import dissect as dissection
 from gancli.evaluation.dissection.concepts import Concepts
 from gancli.evaluation.dissection.effects import Effect, Units, ablate, effect_of, inserting, others, patches
-from gancli.evaluation.dissection.layers import Layer, choose, feature_maps, generated
+from gancli.evaluation.dissection.layers import FeatureMaps, choose, feature_maps, generated
 from gancli.evaluation.dissection.masks import open_masks
 from gancli.evaluation.dissection.survey import Survey, latents_of, on_grid, survey, to_shown
 from gancli.evaluation.known_truth import shape_masks
@@ -59,7 +59,7 @@ class Planted(nn.Module):
         return x.clamp(0, 1) * 2 - 1
 
 
-def seen_by(gan: Any, concepts: Concepts, count: int = COUNT) -> tuple[Survey, Layer]:
+def seen_by(gan: Any, concepts: Concepts, count: int = COUNT) -> tuple[Survey, FeatureMaps]:
     layers = feature_maps(gan, gan.prior(3))
     z = torch.arange(count).float()[:, None]
     return survey(gan, layers, concepts, z, range(count), lambda *_: None), layers[0]
@@ -330,7 +330,7 @@ def test_others_are_as_many_and_never_the_same() -> None:
 
 
 def test_a_patch_is_half_as_high_and_wide_and_only_it_is_changed() -> None:
-    where = patches(20, Layer("", 3, 8, 4))
+    where = patches(20, FeatureMaps("", 3, 8, 4))
     assert where.shape == (20, 1, 8, 4)
     assert (where.sum((1, 2, 3)) == 4 * 2).all()
     maps, units = torch.zeros(20, 3, 8, 4), torch.tensor([False, True, False])[None, :, None, None]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gancli.evaluation.dissection.effects import Effect
-from gancli.evaluation.dissection.layers import Layer
+from gancli.evaluation.dissection.layers import FeatureMaps
 from gancli.evaluation.dissection.survey import Tally
 from gancli.metrics.dissection import MATCHED, Match
 
@@ -18,7 +18,7 @@ class Dissected:
     effects: list[Effect]
 
     @property
-    def layer(self) -> Layer:
+    def layer(self) -> FeatureMaps:
         """Return the layer."""
         return self.tally.layer
 

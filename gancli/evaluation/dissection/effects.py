@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gancli.evaluation.dissection.concepts import Concepts
-from gancli.evaluation.dissection.layers import Layer, generated
+from gancli.evaluation.dissection.layers import FeatureMaps, generated
 from gancli.evaluation.dissection.survey import Survey, on_grid, to_shown
 from gancli.gan import GAN
 from gancli.system.seeds import aside
@@ -27,7 +27,7 @@ Change = Callable[[Tensor, Tensor], Tensor]  # feature maps (N, U, H, W), which 
 class Units(NamedTuple):
     """A concept's units (k,) in a layer, and the mean of every unit of the layer where it is present (U,)."""
 
-    layer: Layer
+    layer: FeatureMaps
     chosen: Tensor
     mean: Tensor
 
@@ -113,7 +113,7 @@ def inserting(mean: Tensor, where: Tensor) -> Change:
     return insert
 
 
-def patches(count: int, layer: Layer) -> Tensor:
+def patches(count: int, layer: FeatureMaps) -> Tensor:
     """Return a patch at a random place for each image, half as high and wide as its maps: bool (N, 1, H, W)."""
     inside = []
     for side in (layer.height, layer.width):

@@ -20,7 +20,7 @@ Change = Callable[[Tensor], Tensor]  # of feature maps (N, U, H, W)
 
 
 @dataclass(frozen=True)
-class Layer:
+class FeatureMaps:
     """A module whose output is one feature map (H, W) per unit."""
 
     name: str  # as in the state dict
@@ -30,7 +30,7 @@ class Layer:
 
 
 @torch.no_grad()
-def feature_maps(gan: GAN[Any], z: Tensor) -> list[Layer]:
+def feature_maps(gan: GAN[Any], z: Tensor) -> list[FeatureMaps]:
     """List the layers with feature maps, in the order in which they run on latents (N, Z), N > 1.
 
     A module that runs more than once is left out, and so are images and maps that do not cover exactly the image, such
@@ -48,7 +48,11 @@ def feature_maps(gan: GAN[Any], z: Tensor) -> list[Layer]:
         for handle in handles:
             handle.remove()
     once = {name: outs[0].shape[1:] for name, outs in seen.items() if len(outs) == 1}
-    return [Layer(name, *shape) for name, shape in once.items() if shape[0] > gan.spec.channels and _covers(gan, shape)]
+    return [
+        FeatureMaps(name, *shape)
+        for name, shape in once.items()
+        if shape[0] > gan.spec.channels and _covers(gan, shape)
+    ]
 
 
 def _generate(gan: Any, z: Tensor) -> Tensor:
@@ -68,7 +72,7 @@ def _covers(gan: GAN[Any], shape: torch.Size) -> bool:
     return (finer or (tall % height == 0 and wide % width == 0)) and height * wide == width * tall
 
 
-def choose(layers: list[Layer], names: str, model: str, side: int) -> list[Layer]:
+def choose(layers: list[FeatureMaps], names: str, model: str, side: int) -> list[FeatureMaps]:
     """Return the layers with these comma-separated names; `auto`: the last ones of each size in the middle.
 
     Middle sizes are those between the coarsest and that of the image, `side` pixels high. Raise UserError for names
@@ -91,7 +95,7 @@ def choose(layers: list[Layer], names: str, model: str, side: int) -> list[Layer
 
 
 @contextmanager
-def recorded(gan: GAN[Any], layers: list[Layer]) -> Iterator[dict[str, Tensor]]:
+def recorded(gan: GAN[Any], layers: list[FeatureMaps]) -> Iterator[dict[str, Tensor]]:
     """Collect the outputs of layers (N, U, H, W) by name while a model generates."""
     found: dict[str, Tensor] = {}
 
@@ -108,7 +112,7 @@ def recorded(gan: GAN[Any], layers: list[Layer]) -> Iterator[dict[str, Tensor]]:
 
 
 @torch.no_grad()
-def generated(gan: GAN[Any], z: Tensor, layer: Layer | None = None, change: Change | None = None) -> Tensor:
+def generated(gan: GAN[Any], z: Tensor, layer: FeatureMaps | None = None, change: Change | None = None) -> Tensor:
     """Generate images (N, C, H, W) in [-1, 1] from latents (N, Z), with changed outputs of one layer if given."""
     if layer is None or change is None:
         return _generate(gan, z)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from gancli.capabilities import Samples
 from gancli.evaluation.dissection.concepts import Concepts
-from gancli.evaluation.dissection.layers import Layer, generated, recorded
+from gancli.evaluation.dissection.layers import FeatureMaps, generated, recorded
 from gancli.gan import GAN
 from gancli.images.pixels import grey_to_colour, to_bytes
 from gancli.metrics import dissection
@@ -30,7 +30,7 @@ ACTIVATIONS = 2**22  # interpolated at a time
 class Tally:
     """The counts of one layer, those of every other image apart."""
 
-    layer: Layer
+    layer: FeatureMaps
     counts: tuple[
         Tensor, Tensor
     ]  # of even images, which choose the thresholds, and of odd ones, which score: (U, K, T + 1)
@@ -39,7 +39,7 @@ class Tally:
     peaks: list[Tensor] = field(default_factory=list)  # the largest activation of each image, (N, U)
 
     @classmethod
-    def empty(cls, layer: Layer, labels: int, device: torch.device) -> "Tally":
+    def empty(cls, layer: FeatureMaps, labels: int, device: torch.device) -> "Tally":
         """Begin with no images."""
         counts = torch.zeros(layer.units, labels, dissection.THRESHOLDS + 1, dtype=torch.long, device=device)
         sums = torch.zeros(layer.units, labels, dtype=torch.float64, device=device)
@@ -111,7 +111,7 @@ def latents_of(gan: GAN[Any], seeds: Sequence[int]) -> Tensor:
 
 @torch.no_grad()
 def survey(
-    gan: GAN[Any], layers: list[Layer], concepts: Concepts, z: Tensor, seeds: Sequence[int], tell: Tell
+    gan: GAN[Any], layers: list[FeatureMaps], concepts: Concepts, z: Tensor, seeds: Sequence[int], tell: Tell
 ) -> Survey:
     """Generate the images of latents, read their concepts, and count what the units of some layers do."""
     tallies = [Tally.empty(layer, len(concepts.members), gan.device) for layer in layers]
