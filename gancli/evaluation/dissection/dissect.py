@@ -132,7 +132,7 @@ def _layer(part: Dissected) -> dict[str, Any]:
     return {
         "size": f"{part.layer.width}x{part.layer.height}",
         "matched": part.matched,
-        "concepts": [{"concept": name, "unit": unit, **part.scores(name, unit)} for name, unit in part.best],
+        "concepts": [{"concept": name, "index": unit, **part.scores(name, unit)} for name, unit in part.best],
         "effects": [
             {"concept": e.concept, "units": e.units, "ablation": e.ablation, "insertion": e.insertion}
             for e in part.effects

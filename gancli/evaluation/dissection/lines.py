@@ -12,7 +12,9 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     read, images = said["generated"]["read"], said["generated"]["images"]
     for name, layer in report["dissection"].items():
         yield f"{name}  {layer['size']}: {layer['matched']} of {len(layer['units'])} units detect a concept"
-        yield from _aligned([["", "unit", "IoU", "IQR"], *(_match(row) for row in layer["concepts"][:MOST_CONCEPTS])])
+        yield from _aligned(
+            [["", "unit no.", "IoU", "IQR"], *(_match(row) for row in layer["concepts"][:MOST_CONCEPTS])]
+        )
         rows = [_effect(effect) for effect in layer["effects"]]
         areas = [["area of", "units", "ablated", "random", "inserted", "random"]]
         changes = [["change, 0-255", "units", "ablated: inside", "outside", "random: inside", "outside"]]
@@ -21,7 +23,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _match(row: dict[str, Any]) -> list[str]:
-    return [row["concept"], str(row["unit"]), f"{row['iou']:.3f}", f"{row['iqr']:.3f}"]
+    return [row["concept"], str(row["index"]), f"{row['iou']:.3f}", f"{row['iqr']:.3f}"]
 
 
 def _effect(effect: dict[str, Any]) -> list[str]:
