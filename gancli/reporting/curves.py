@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -172,15 +172,17 @@ def marks(low: float, high: float, about: int) -> list[float]:
     """Return round numbers in steps of 1, 2 or 5 times a power of ten, which lie between two numbers or on them."""
     if not high - low > LEAST:
         return [low]
-    return list(_steps(low, high, about))
-
-
-def _steps(low: float, high: float, about: int) -> Iterator[float]:
     rough = (high - low) / about
     power = 10 ** math.floor(math.log10(rough))
-    step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * 0.999)
+    sizes = (1, 2, 5, 10)
+    at = next(i for i, size in enumerate(sizes) if size * power >= rough * 0.999)
+    # two numbers can lie between the multiples of a step that is longer than what is between them
+    return _multiples(low, high, sizes[at] * power) or _multiples(low, high, (0.5, *sizes)[at] * power)
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    yield from (i * step for i in range(first, last + 1))
+    return [i * step for i in range(first, last + 1)]
 
 
 def number(value: float) -> str:

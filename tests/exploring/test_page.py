@@ -81,8 +81,7 @@ def test_pins_and_walks(cli: Cli, url: str, page: Pages) -> None:
     assert file.read_bytes() == Path(command[-1]).read_bytes()
     tab.page.get_by_role("button", name="Play").click()
     # while it plays: by the time of a click on Stop it may have come round to the middle again
-    tab.page.wait_for_function("src => document.querySelector('#image').src !== src", arg=middle)
-    tab.page.get_by_text("frame 9 of 9").wait_for()
+    tab.page.wait_for_function("src => document.querySelector('#image').src !== src", arg=middle, timeout=30_000)
     tab.page.get_by_role("button", name="Stop").click()
     tab.page.get_by_role("button", name="Remove pin A").click()
     says(tab.page, "Seed 2")

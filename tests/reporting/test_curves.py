@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from gancli.reporting.curves import averaged, marks, thinned
@@ -34,6 +34,7 @@ def test_a_mean_lies_within_the_line_and_starts_and_ends_with_it(line: list[tupl
 
 
 @given(NUMBER, some.floats(1e-6, 1e9), some.integers(2, 8))
+@example(1.0, 400400401.0, 2)
 def test_marks_are_round_and_on_the_axis(low: float, size: float, about: int) -> None:
     high = low + size
     found = marks(low, high, about)
