@@ -221,6 +221,7 @@ class Training:
         if self.go_back is None:
             raise Diverged(said)
         self.go_back()
+        self.recorder.back(state)
         state.slower, self._health, self._meter = SLOWER, Health(), Meter()
         slow_down(state.players, state.slower)
         self._ticked = time.monotonic(), state.clock.images

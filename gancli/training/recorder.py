@@ -124,6 +124,9 @@ class Recorder:
     def best(self, state: State, metrics: Numbers) -> None:
         """Write the best checkpoint, if this evaluation is better than those before."""
 
+    def back(self, state: State) -> None:
+        """Forget what was logged after this state, to which training has returned."""
+
     def end(self) -> None:
         """Write the last files of a run."""
 
@@ -216,6 +219,10 @@ class RunRecorder(Recorder):
             return -math.inf
         before = checkpoint.describe(self._folder.best).metrics
         return selection_score(before) if before.keys() == metrics.keys() else -math.inf
+
+    def back(self, state: State) -> None:
+        """Let the logs of other programs return; metrics.jsonl has been cut."""
+        self._loggers.back(state.clock.step)
 
     def end(self) -> None:
         """Draw the curves, and end the logs."""

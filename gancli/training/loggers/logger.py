@@ -39,6 +39,10 @@ class Logger(Protocol):
         """Log the sample grid of a step."""
         ...
 
+    def back(self, step: int) -> None:
+        """Forget what was logged after a step: training has returned to it."""
+        ...
+
     def end(self) -> None:
         """Write what is still in memory."""
         ...
@@ -61,6 +65,10 @@ class Loggers:
     def grid(self, step: int, picture: Image.Image) -> None:
         """Log the sample grid of a step."""
         self._tell(lambda logger: logger.grid(step, picture))
+
+    def back(self, step: int) -> None:
+        """Forget what was logged after a step: training has returned to it."""
+        self._tell(lambda logger: logger.back(step))
 
     def end(self) -> None:
         """Write what is still in memory."""

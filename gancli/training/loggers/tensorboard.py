@@ -50,6 +50,11 @@ class TensorBoard:
         """Log the sample grid of a step."""
         self._add(step, {SAMPLES: _pixels(picture)})
 
+    def back(self, step: int) -> None:
+        """Drop what was logged after a step."""
+        self._step, self._entries = step + 1, {}
+        self._again()
+
     def end(self) -> None:
         """Write what is still in memory."""
         if self._writer:

@@ -60,6 +60,9 @@ class WeightsAndBiases:
         """Log the sample grid of a step."""
         self._log(step, {SAMPLES: wandb.Image(picture)})
 
+    def back(self, step: int) -> None:
+        """Keep what was logged: W&B takes no step back, and ignores steps that are trained again."""
+
     def end(self) -> None:
         """Send or write what is still in memory."""
         self._run.finish()
