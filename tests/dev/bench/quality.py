@@ -17,7 +17,7 @@ from typing import Any
 from report import KEPT, PAGE, fill, line
 
 SETTINGS: dict[str, list[str]] = {
-    "defaults (fp32, one process)": [],
+    "fp32, one process": [],
     "bf16": ["--precision", "bf16"],
     "4 micro-batches": ["--accumulate", "4"],
     "terms compiled": ["--compile", "on"],
@@ -31,8 +31,8 @@ def train(name: str, out: Path, seed: int, kimg: str) -> Path:
     run = out / f"{name.replace(' ', '-')}-{seed}"
     launcher = TORCHRUN if name == "two processes" else []
     if not (run / "checkpoints").exists():
-        options = ["--kimg", kimg, "--seed", str(seed), "--out", str(run), "--quiet", *SETTINGS[name]]
-        subprocess.run([sys.executable, *launcher, "-m", "gancli", "train", "gan", *options], check=True)
+        options = ["--kimg", kimg, "--seed", str(seed), "--out", str(run), "--quiet", "--precision", "fp32"]
+        subprocess.run([sys.executable, *launcher, "-m", "gancli", "train", "gan", *options, *SETTINGS[name]], check=True)
     return run
 
 
