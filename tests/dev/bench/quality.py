@@ -32,7 +32,8 @@ def train(name: str, out: Path, seed: int, kimg: str) -> Path:
     launcher = TORCHRUN if name == "two processes" else []
     if not (run / "checkpoints").exists():
         options = ["--kimg", kimg, "--seed", str(seed), "--out", str(run), "--quiet", "--precision", "fp32"]
-        subprocess.run([sys.executable, *launcher, "-m", "gancli", "train", "gan", *options, *SETTINGS[name]], check=True)
+        options += SETTINGS[name]
+        subprocess.run([sys.executable, *launcher, "-m", "gancli", "train", "gan", *options], check=True)
     return run
 
 

@@ -86,7 +86,8 @@ def _table_of_pairs(pairs: Sequence[str], data: str, features, real: Features, t
 
 
 def _table_of_scores(model: Features, again: Features, real: Features, noise: Features) -> bool:
-    without = ALONE if model.logits is not None else (*ALONE, "mode-score")
+    without = {*ALONE, *(metric.score for metric in table.METRICS if table.PAIRS in metric.needs)}
+    without |= {"mode-score"} if model.logits is None else set()
     names = [name for name in scores.SCORES if name not in without]
     columns = [scores.measure(names, model, other, inception=False) for other in (again, real, noise)]
     print("\n| score | itself, another seed | its training data | noise | in order |\n|---|---|---|---|---|")
