@@ -1,8 +1,8 @@
 """Time `gancli explore`: how long a picture takes from the page's request to its image, through HTTP.
 
-    python tests/dev/bench/explore.py [--requests 50] [--size 64] [dcgan rpgan stylegan2 …]
+    python tests/dev/bench/explore.py [--requests 50] [--size 64] [--preset paper] [dcgan rpgan stylegan2 …]
 
-Every variant gets random weights and the paper's settings at that size, on as many threads as torch takes by itself.
+Every variant gets random weights and a preset's settings at that size, on as many threads as torch takes by itself.
 Print a row each: medians in milliseconds of new seeds, of moved sliders, of frames of a walk, and of a grid of 9; and
 in brackets the time that they take of all cores, which says more on a busy machine.
 """
@@ -35,11 +35,11 @@ Ask = Callable[[Mapping[str, Any]], Times]
 VARIANTS = ("dcgan", "rpgan", "acgan", "stylegan2", "biggan", "r3gan")
 
 
-def untrained(variant: str, size: int, folder: Path) -> Path:
+def untrained(variant: str, size: int, preset: str, folder: Path) -> Path:
     """Write a checkpoint with random weights."""
     kind = registry.load(variant)
     spec = DataSpec(3, size, size, tuple("abcdefghij"))
-    hp = kind.hparams(**kind.paper(spec, kind.hparams().batch))
+    hp = kind.hparams(**(kind.paper(spec, kind.hparams().batch) if preset == "paper" else kind.preset(spec)))
     path = folder / f"{variant}.safetensors"
     about = About(variant, vars(hp), vars(spec), {"step": 0, "images": 0, "total": 0}, {}, {})
     checkpoint.save_served(path, about, EMA(kind(hp, spec)))
@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("variants", nargs="*", default=VARIANTS)
     parser.add_argument("--requests", type=int, default=50)
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--preset", choices=("quick", "paper"), default="paper")
     asked = parser.parse_args()
 
     names = list(views(0))
@@ -97,7 +98,7 @@ def main() -> None:
     print(f"| {asked.size} px, ms | {' | '.join(names)} |\n| --- |{' --- |' * len(names)}")
     with tempfile.TemporaryDirectory() as folder:
         for variant in asked.variants:
-            with served(untrained(variant, asked.size, Path(folder))) as ask:
+            with served(untrained(variant, asked.size, asked.preset, Path(folder))) as ask:
                 for name in names:
                     ask(views(10**5)[name])  # directions are found once
                 cells = [median(ask(views(i)[name]) for i in range(asked.requests)) for name in names]
