@@ -319,6 +319,16 @@ def test_middle_layers_change_the_image_of_any_model(variant: str) -> None:
     assert not [hook for part in gan.modules() for hook in part._forward_hooks]
 
 
+@pytest.mark.parametrize("variant", ["dcgan", "progan", "sngan-proj", "sagan", "r3gan", "stylegan3"])
+def test_middle_layers_hold_all_that_an_image_depends_on(variant: str) -> None:
+    gan = make(variant).eval()
+    with torch.no_grad():
+        z = gan.prior(3)  # type: ignore[operator]
+        (layer, *_) = choose(feature_maps(gan, z), "auto", variant, 16)
+        without = generated(gan, z, layer, lambda maps: maps * 0)
+    assert torch.equal(without, without[:1].expand_as(without)), layer.name
+
+
 def test_others_are_as_many_and_never_the_same() -> None:
     which = torch.zeros(30, 7, dtype=torch.bool)
     which[:, [1, 4]] = True

@@ -81,7 +81,8 @@ def choose(layers: list[FeatureMaps], names: str, model: str, side: int) -> list
     if not layers:
         raise UserError(f"--dissect: {model} has no feature maps that cover the image, so it cannot be dissected")
     if names == AUTO:
-        last = {layer.height: layer for layer in layers}
+        # of whole blocks, not of the branches in them: those miss what the other branch says
+        last = {layer.height: layer for layer in sorted(layers, key=lambda layer: -layer.name.count("."))}
         return [last[size] for size in sorted(last) if min(last) < size < side] or list(last.values())
     known = {layer.name: layer for layer in layers}
     wanted = list(dict.fromkeys(name.strip() for name in names.split(",")))
