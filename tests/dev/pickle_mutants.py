@@ -156,7 +156,9 @@ def _other_tensor(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None
 
 
 def _other_values(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None:
-    state[name] = torch.full_like(state[name], dice.choice([0, 1, -1, 1e30, float("inf")]), dtype=torch.float32)
+    old, new = state[name], torch.tensor(dice.choice([0, 1, -1, 1e30, float("inf")]), dtype=torch.float32)
+    one = old.untyped_storage().nbytes() < old.numel()  # already changed by _other_shape, and perhaps of 92 GB
+    state[name] = new.expand(old.shape) if one else torch.full_like(old, new.item(), dtype=torch.float32)
 
 
 def _no_tensor(state: dict[str, torch.Tensor], name: str, dice: Dice) -> None:
