@@ -16,7 +16,7 @@ from gancli.nets import mlp
 class CodeHParams(SizeHParams, AdamHParams):
     """Hyperparameters of every variant of the family."""
 
-    kimg: float = 200
+    kimg: float = 400
     width: int = hparam(512, "units of each hidden layer", min=1)
     depth: int = hparam(2, "hidden layers of each network", min=1, max=8)
 

@@ -42,14 +42,19 @@ class LatentHParams(SizeHParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseHParams(DiffAugmentHParams, LatentHParams, AdamHParams):
-    """The same, for variants trained with Adam."""
+class SlopeHParams(SizeHParams):
+    """Penalties on D's slope, for variants whose D does not have one of its own."""
 
     r1: float = hparam(0.0, "weight of D's squared slope at real images (Mescheder et al. 2018, eq. 9)", min=0)
     r2: float = hparam(0.0, "weight of D's squared slope at fakes (Mescheder et al. 2018, eq. 10)", min=0)
     penalty_every: int = hparam(
         4, "steps between those penalties, whose weights grow by as much (Karras et al. 2020b, appendix B)", min=1
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseHParams(SlopeHParams, DiffAugmentHParams, LatentHParams, AdamHParams):
+    """The same, for variants trained with Adam."""
 
 
 DNorm = Literal["batch", "layer", "spectral", "none"]
@@ -172,7 +177,7 @@ class NoiseToImage(FromLatents[H]):
     def slopes(self, critic: penalties.Critic, real: Tensor, fake: Tensor, clock: Clock) -> dict[str, Tensor]:
         """Return the penalties R1 and R2 on a critic's slope that are asked for, every `penalty_every` steps."""
         hp = self.hp
-        if not isinstance(hp, NoiseHParams) or not (hp.r1 or hp.r2) or not clock.every(hp.penalty_every):
+        if not isinstance(hp, SlopeHParams) or not (hp.r1 or hp.r2) or not clock.every(hp.penalty_every):
             return {}
         asked = {"r1": (hp.r1, real), "r2": (hp.r2, fake)}
         return {

@@ -20,6 +20,7 @@ PLANAR = {"mixture": priors.mixture, "swissroll": priors.swissroll}
 class HParams(CodeHParams):
     """The latent of the paper's figures; the paper steps with SGD and momentum, at a rate for each data set."""
 
+    lr: float = 1e-3
     z_dim: int = 2
     prior: Literal["gaussian", "mixture", "swissroll"] = hparam(
         "gaussian", "p(z) of section 2: N(0, I); or in the plane, ten Gaussians in a ring or a spiral"

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from gancli.data.kinds.images import Images
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError
-from gancli.families.noise import LatentHParams, NoiseToImage
+from gancli.families.noise import LatentHParams, NoiseToImage, SlopeHParams
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets import mlp
@@ -21,7 +21,7 @@ from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(LatentHParams):
+class HParams(SlopeHParams, LatentHParams):
     """The authors' code for discrete images, but with fully connected networks."""
 
     lr: float = 1e-4

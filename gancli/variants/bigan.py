@@ -22,7 +22,7 @@ class HParams(CodeHParams):
     """The networks are those of the paper's MNIST experiments in small; its z was uniform, ours is N(0, I)."""
 
     weight_decay: float = 2.5e-5
-    kimg: float = 300
+    kimg: float = 1500
     width: int = 256
     z_dim: int = 16  # the paper's 50 takes longer to learn to invert, and gains nothing on small images
     decay: float = hparam(0.01, "what is left of the learning rate at the end; it falls in the second half", min=0)
