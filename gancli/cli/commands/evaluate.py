@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gancli.cli.arguments import Device, check_needs, is_given
+from gancli.cli.arguments import Device, Scale, check_needs, is_given
 from gancli.errors import UserError
 from gancli.evaluation.extractors import extractor_table
 from gancli.hparams import option_of
@@ -16,6 +16,7 @@ from gancli.system.untrusted.door import printable, to_json
 from gancli.system.untrusted.terminal import say, say_json, warn
 
 NEEDS = {"layers": "--dissect", "masks": "--dissect"}
+OF_NEIGHBOURS = {"scale": "--neighbours"}
 OF_DISSECTION = ("inputs", "dissect", "layers", "masks", "data", "n", "seed", "best", "device", "out", "json")
 
 
@@ -73,6 +74,7 @@ def command(
         Path | None,
         typer.Option(help="Write a .png of generated images beside their nearest real images, to show copies."),
     ] = None,
+    scale: Scale = 1,
     dissect: Annotated[
         Path | None,
         typer.Option(
@@ -113,7 +115,7 @@ def command(
         )
         _dissect(request, device, out, json)
         return
-    check_needs(context, NEEDS)
+    check_needs(context, NEEDS | ({} if neighbours else OF_NEIGHBOURS))
     extractor_table.check(extractor)
     names = table.parse(extractor_table.default_metrics(extractor) if metrics is None else metrics)
     extractor_table.check_scores(extractor, names)
@@ -122,7 +124,7 @@ def command(
     options = Options(
         inputs=tuple(inputs), data=data, metrics=tuple(names), n=n, reals=reals, split=split,
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
-        neighbours=neighbours, skip_broken=skip_broken,
+        neighbours=neighbours, scale=scale, skip_broken=skip_broken,
     )  # fmt: skip
     with dist.joined(), tuned(), progress() as shown:
         first = dist.rank() == 0
