@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from gancli.images.curves import LARGEST, MOST_PANELS, NOT_CURVES, SPEED
+from gancli.metrics import table
 from gancli.reporting.runs import ReportedRun
-from gancli.reporting.values import is_metric
 from gancli.system.untrusted.door import printable
 
 WIDTH, HEIGHT = 360, 190  # of a panel, in its own units
@@ -74,7 +74,7 @@ def names(runs: Sequence[ReportedRun]) -> list[str]:
     """Return the names that have a panel; if there are too many, the most frequent ones."""
     often = [name for name, _ in _counted(runs).most_common(MOST_PANELS)]
     speed = [SPEED] if any(SPEED in tick for run in runs for tick in run.log.ticks) else []
-    return [*sorted(often, key=lambda name: (not is_metric(name), name)), *speed]
+    return [*sorted(often, key=lambda name: (table.find(name) is None, name)), *speed]
 
 
 def _counted(runs: Sequence[ReportedRun]) -> Counter[str]:

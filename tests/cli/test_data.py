@@ -17,6 +17,7 @@ from PIL import Image
 
 from gancli import registry
 from gancli.data.inspection import near
+from gancli.images.reading import ORIENTATION, upright
 from tests.conftest import Cli, noise_images
 from tests.data import planted
 from tests.data.planted import Planted
@@ -198,6 +199,34 @@ def test_names_that_lead_elsewhere_or_come_twice(cli: Cli, faces: Path) -> None:
     assert report["fix"]["written"] == len(new) >= 3
     assert {out["why"] for out in report["fix"]["left_out"]} == {"its name leads out of the folder"}
     assert "\x1b" not in cli("data", "x.zip").out
+
+
+def test_names_that_no_folder_can_hold_are_left_out(cli: Cli, faces: Path) -> None:
+    names = ["a.png", "a.png/b.png", f"{'c' * 300}.png", f"{'d' * 100}/{'é' * 130}.png", "e.png"]
+    with zipfile.ZipFile("x.zip", "w") as archive:
+        for name, path in zip(names, sorted(faces.iterdir())):
+            archive.write(path, name)
+    report = found(cli, "x.zip", "--fix", "clean")
+    assert content(Path("clean")).keys() == {"a.png", "e.png"}
+    assert {out["why"] for out in report["fix"]["left_out"]} == {"no folder can hold its name"}
+
+
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "CMYK", "YCbCr", "F", "I", "RGB", "RGBA"])
+def test_the_first_frame_of_any_mode_becomes_a_png(cli: Cli, faces: Path, mode: str) -> None:
+    form = "webp" if mode.startswith("RGB") else "tif"
+    first = "L" if mode in ("I", "F") else "RGB"  # Pillow makes them of "L" only
+    frames = [Image.open(faces / f"000{i}.png").convert("RGB").convert(first).convert(mode) for i in range(2)]
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    frames[0].save(faces / f"x.{form}", save_all=True, append_images=frames[1:], exif=exif)
+    with Image.open(faces / f"x.{form}") as opened:
+        assert opened.getexif()[ORIENTATION] == 6
+        expected = np.asarray(upright(opened))
+    report = found(cli, faces, "--fix", "clean")
+    assert report["fix"]["converted"] == ["x.png"]
+    with Image.open("clean/x.png") as picture:
+        assert getattr(picture, "n_frames", 1) == 1
+        assert (np.asarray(upright(picture)) == expected).all()
 
 
 def test_links_are_copied_as_files_and_ways_around_are_not_followed(cli: Cli, faces: Path) -> None:

@@ -13,7 +13,7 @@ from gancli.evaluation.extractors import extractor_table
 from gancli.hparams import option_of
 from gancli.metrics import table
 from gancli.system.untrusted.door import printable, to_json
-from gancli.system.untrusted.terminal import say, say_json, warn
+from gancli.system.untrusted.terminal import aligned, say, say_json, warn
 
 NEEDS = {"layers": "--dissect", "masks": "--dissect"}
 OF_NEIGHBOURS = {"scale": "--neighbours"}
@@ -192,11 +192,7 @@ def _table(results: list[Any]) -> Iterator[str]:
     for result in results:
         numbers = [table.shown(name, result.metrics.get(name, float("nan"))) for name in columns]
         rows.append([result.name, f"{result.protocol['generated']['images']:,}", *numbers])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(
-            cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths))
-        )
+    yield from aligned(rows)
     yield from _small_print(results[0].protocol, columns)
 
 
