@@ -164,13 +164,33 @@ def test_rows_of_arrays(cli: Cli) -> None:
         assert (np.asarray(image) == images[2]).all()
 
 
+def test_without_a_training_split_all_images_are_for_training(cli: Cli, faces: Path) -> None:
+    """As training takes them: these folders are classes."""
+    for i, path in enumerate(sorted(faces.iterdir())):
+        target = faces / ("val", "test")[i % 2] / path.name
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+    report = found(cli, faces)
+    assert (report["images"], report["splits"], report["classes"]) == (40, {}, {"test": 20, "val": 20})
+
+
+def test_a_training_split_that_cannot_be_read_is_one_line(cli: Cli, faces: Path) -> None:
+    for name in ("train", "test"):
+        shutil.copytree(faces, Path("split") / name)
+    for path in Path("split/train").iterdir():
+        path.write_bytes(b"nothing")
+    done = cli("data", "split")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "none of the images of split that training would use can be read" in done.err
+
+
 def test_built_in_data_and_unknown_names_are_refused_in_one_line(cli: Cli) -> None:
     for src in ("digits", "nothing", "./nothing"):
         done = cli("data", src)
         assert (done.code, len(done.err.splitlines())) == (2, 1)
     Path("bad").mkdir()
     Path("bad/x.png").write_bytes(b"")
-    assert "none of the 1 images of bad can be read" in cli("data", "bad").err
+    assert "none of the images of bad that training would use can be read" in cli("data", "bad").err
 
 
 def test_a_zip_is_checked_and_copied(cli: Cli, faces: Path) -> None:

@@ -87,8 +87,7 @@ def best(family: Sequence[int], seen: Inspection) -> int:
     def rank(i: int) -> tuple[bool, int, bool, int, int]:
         one = seen.found[i]
         assert isinstance(one, Facts)
-        tested = seen.places[i].split not in ("", "train")
-        return tested, one.size[0] * one.size[1], one.format in LOSSLESS, -len(one.name), -i
+        return not seen.places[i].trains, one.size[0] * one.size[1], one.format in LOSSLESS, -len(one.name), -i
 
     return max(family, key=rank)
 
