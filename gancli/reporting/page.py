@@ -12,6 +12,7 @@ from typing import Any
 
 import gancli
 from gancli.errors import UserError
+from gancli.images.curves import heading
 from gancli.reporting import commands, curves, facts, findings, grids, scores, settings, values
 from gancli.reporting.runs import ReportedRun, read_runs
 from gancli.system import atomic
@@ -111,9 +112,7 @@ class ValueTable:
 def _table(run: ReportedRun, names: Sequence[str]) -> ValueTable:
     kept = grids.spread(run.log.ticks, MOST_ROWS)
     rows = [[values.kimg(t["images"]), *(values.exact(t[n]) if n in t else "" for n in names)] for t in kept]
-    return ValueTable(
-        [printable(name.replace("_", " "), curves.LONGEST_NAME) for name in names], rows, len(run.log.ticks)
-    )
+    return ValueTable([heading(name) for name in names], rows, len(run.log.ticks))
 
 
 def _for_script(

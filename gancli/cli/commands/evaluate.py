@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from gancli.hparams import option_of
 from gancli.metrics import table
 from gancli.system.untrusted.door import printable, to_json
 from gancli.system.untrusted.terminal import aligned, say, say_json, warn
+
+if TYPE_CHECKING:
+    from gancli.evaluation.dissection.dissect import DissectRequest
 
 NEEDS = {"layers": "--dissect", "masks": "--dissect"}
 OF_NEIGHBOURS = {"scale": "--neighbours"}
@@ -148,7 +151,7 @@ def _check_dissection(context: typer.Context, inputs: list[str]) -> None:
             raise UserError(f"--dissect scores nothing, so {option_of(name)} has no effect: leave it out")
 
 
-def _dissect(request: Any, device: str, out: Path | None, json: bool) -> None:
+def _dissect(request: "DissectRequest", device: str, out: Path | None, json: bool) -> None:
     from gancli.evaluation.dissection.dissect import dissect
     from gancli.evaluation.dissection.lines import lines
     from gancli.system import atomic, dist
