@@ -59,7 +59,7 @@ def classes_in(gan: Any) -> int:
 
 @pytest.mark.parametrize("name", SAMPLED)
 @pytest.mark.parametrize("options", [{}, {"loop": True}, {"grid": True}], ids=str)
-def test_every_point_of_a_walk_is_one_that_the_prior_could_give(name: str, options: dict[str, bool]) -> None:
+def test_every_point_of_a_walk_is_one_that_the_prior_could_give(name: str, options: dict[str, Any]) -> None:
     """The noise is as long as noise is; labels are shares of classes, and codes lie in their interval."""
     gan: Any = make(name)
     z, _ = frames_of(Walk(space="z", **options), gan, MODEL)
