@@ -29,6 +29,8 @@ NUMBER = re.compile("[0-9]{9,18}")  # the file names: images seen
 MOST_IMAGES = 2**53  # in a run: the largest count that JSON numbers hold exactly
 RESUMABLE = 2  # the newest checkpoints that keep all that training needs; older ones keep only inference weights
 
+Named = Annotated[dict[Annotated[str, Meta(max_length=200)], Any], Meta(max_length=1000)]  # settings, versions, …
+
 
 class _HParams(TypedDict):
     """The hyperparameters of a run that are read before all of them are compared."""
@@ -58,7 +60,7 @@ class Recorded:
     """The fields of run.json that are read again; older versions did not write all of them."""
 
     variant: str
-    hparams: dict[str, Any]
+    hparams: Named
     data: str | None = None
     digest: str | None = None  # of the content of the data
     folder: str | None = None  # the working directory, which relative paths start from
@@ -66,7 +68,7 @@ class Recorded:
     seed: int | None = None
     precision: Literal["fp32", "bf16"] | None = None
     source: str | None = None
-    suited: dict[str, Any] = field(default_factory=dict)  # the preset
+    suited: Named = field(default_factory=dict)  # the preset
     measured: Measured | None = None  # set if the length was given in minutes
     start: Started | None = None  # set if it did not start from random weights
     freeze_d: Annotated[int, Meta(ge=0, le=1000)] = 0

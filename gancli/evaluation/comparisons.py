@@ -49,6 +49,7 @@ class Options:
     seed: int = 0
     best: bool = False
     neighbours: Path | None = None
+    scale: int = 1  # of that image
     skip_broken: bool = False
 
     @property

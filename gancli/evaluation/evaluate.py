@@ -95,7 +95,7 @@ def _of_features(
     wanted = [name for name in options.metrics if table.of_features(name)]
     found = scores.measure(wanted, features, reference, inception=extractor.inception)
     if options.neighbours:
-        found |= _show_neighbours(options.neighbours, fake, real, features, reference)
+        found |= _show_neighbours(options.neighbours, options.scale, fake, real, features, reference)
     return found
 
 
@@ -150,12 +150,12 @@ def _reference(
 
 
 def _show_neighbours(
-    path: Path, fake: ImageSet, real: ImageSet | None, features: Features, reference: Features
+    path: Path, scale: int, fake: ImageSet, real: ImageSet | None, features: Features, reference: Features
 ) -> dict[str, float]:
     if real is None or features.rows is None or reference.rows is None:
         raise UserError("--neighbours shows real images: give them with --data")
     found = neighbours.nearest(features.rows, reference.rows)
-    save_png(neighbour_sheet.picture(fake, real, found), path, {"of": fake.name, "beside": real.name})
+    save_png(neighbour_sheet.picture(fake, real, found, scale), path, {"of": fake.name, "beside": real.name})
     return {"copies": found.copies}
 
 

@@ -2,39 +2,44 @@
 
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from gancli.evaluation.image_sets import ImageSet
 from gancli.metrics.neighbours import Nearest
 
 SHOWN = 12
-CELL, LINE = 72, 12  # pixels of an image, and of the distance below it
+CELL, LINE, FONT = 72, 12, 10  # pixels of an image, of the distance below it, and of its letters
 
 
-def picture(fake: ImageSet, real: ImageSet, found: Nearest) -> Image.Image:
-    """Show the fakes nearest to a real image, each beside its neighbours and distances; copies are marked in red."""
+def picture(fake: ImageSet, real: ImageSet, found: Nearest, scale: int = 1) -> Image.Image:
+    """Show the fakes nearest to a real image, each beside its neighbours and distances; copies are marked in red.
+
+    Everything is `scale` times as large.
+    """
+    cell, line, font = CELL * scale, LINE * scale, ImageFont.load_default(FONT * scale)
     worst = found.distance[:, 0].argsort()[:SHOWN]
     fakes = _picked(fake, worst.tolist())
     rows = found.row[worst]
     reals = _picked(real, rows.flatten().tolist())
-    sheet = Image.new("RGB", ((rows.shape[1] + 1) * CELL + LINE, len(worst) * (CELL + LINE)), "white")
+    sheet = Image.new("RGB", ((rows.shape[1] + 1) * cell + line, len(worst) * (cell + line)), "white")
     draw = ImageDraw.Draw(sheet)
     for i, row in enumerate(worst.tolist()):
-        top = i * (CELL + LINE)
-        sheet.paste(_cell(fakes[row]), (0, top))
+        top = i * (cell + line)
+        sheet.paste(_cell(fakes[row], cell), (0, top))
         for j, (other, distance) in enumerate(zip(rows[i].tolist(), found.distance[row].tolist())):
-            left = (j + 1) * CELL + LINE
-            sheet.paste(_cell(reals[other]), (left, top))
-            draw.text((left, top + CELL - 1), f"{distance:.3g}", "red" if distance < found.copy else "black")
+            left = (j + 1) * cell + line
+            sheet.paste(_cell(reals[other], cell), (left, top))
+            ink = "red" if distance < found.copy else "black"
+            draw.text((left, top + cell - scale), f"{distance:.3g}", ink, font)
     return sheet
 
 
-def _cell(image: Tensor) -> Image.Image:
+def _cell(image: Tensor, side: int) -> Image.Image:
     opened = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-    scale = (CELL - 4) / max(opened.size)
-    smooth = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
-    return opened.resize((round(opened.width * scale), round(opened.height * scale)), smooth)
+    zoom = side * (1 - 4 / CELL) / max(opened.size)
+    smooth = Image.Resampling.LANCZOS if zoom < 1 else Image.Resampling.NEAREST
+    return opened.resize((round(opened.width * zoom), round(opened.height * zoom)), smooth)
 
 
 def _picked(side: ImageSet, rows: Sequence[int]) -> dict[int, Tensor]:

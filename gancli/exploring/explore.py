@@ -1,7 +1,5 @@
 """`gancli explore`: serve the page of a model until Ctrl-C."""
 
-import base64
-import io
 import os
 import sys
 import threading
@@ -10,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from gancli.exploring.explorer import Explorer
 from gancli.exploring.page import page
 from gancli.exploring.saving import Saved, SaveFolder, folder_of
 from gancli.exploring.server import Action, LocalServer, Site
 from gancli.exploring.views import Frame, Kept, Shown
+from gancli.images.writing import data_url
 
 
 def site_of(name: str, device: str, out: Path | None = None, *, best: bool = False) -> tuple[Site, Path]:
@@ -54,13 +51,7 @@ def _has_display() -> bool:
 def _shown(explorer: Explorer, view: Shown) -> dict[str, Any]:
     """Return an image for the page, and the values that its seed gives the axes."""
     axes = [] if isinstance(view, Frame) else explorer.axes(view.spot)
-    return {"image": _embedded(explorer.image(view)), "axes": axes}
-
-
-def _embedded(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return {"image": data_url(explorer.image(view), "PNG", compress_level=1), "axes": axes}
 
 
 def _told(saved: Saved) -> dict[str, Any]:

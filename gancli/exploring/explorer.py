@@ -11,11 +11,12 @@ from gancli.capabilities import Appends, Classes, Prepares
 from gancli.errors import UserError
 from gancli.exploring.views import Frame, Sample, Sheet, Shown, Spot
 from gancli.images.pixels import grid, to_picture
-from gancli.inference.sampling import directions, interpolate
+from gancli.inference.sampling import directions
 from gancli.inference.sampling.draw import classes_of, draw, label_named, load_sampler
 from gancli.inference.sampling.stops import in_styles
 from gancli.inference.sampling.styles import is_styled, steered, truncates_styles
 from gancli.inference.sampling.truncation import Choose, chooser, refusal, way_of
+from gancli.inference.sampling.walks.walk import arcs, through
 from gancli.system.devices import choose_device
 from gancli.system.seeds import aside
 
@@ -102,7 +103,7 @@ class Explorer:
         if is_styled(self.gan):
             stops = [in_styles(self.gan, stop) for stop in stops]
         whole = torch.cat(stops)
-        return interpolate.through(whole, frames, interpolate.arcs(self.gan, whole))
+        return through(whole, frames, arcs(self.gan, whole))
 
     # ------------------------------------------------------------------------------------------------- images
 

@@ -18,9 +18,11 @@ from gancli.checkpoints.run_folder import CHECKPOINTS
 from gancli.errors import UserError
 from gancli.exploring.explorer import Explorer, neighbours
 from gancli.exploring.views import Frame, Kept, Sample, Sheet, Spot, WholeWalk
-from gancli.inference.sampling import interpolate, latents
+from gancli.inference.sampling import latents
 from gancli.inference.sampling.editing import NearRequest, sample_near
 from gancli.inference.sampling.sample import SampleRequest, sample
+from gancli.inference.sampling.walks.interpolate import interpolate
+from gancli.inference.sampling.walks.walk import Walk
 from gancli.system.untrusted.door import check_folder, to_json
 
 FOLDER = "explored"
@@ -92,15 +94,15 @@ class SaveFolder:
         with self._new("walk", ".gif") as path:
             if plain:
                 seeds = tuple(pin.seed for pin in pins)
-                walk = _walk(seeds, (), frames, first)
+                walk = Walk(seeds=seeds, frames=frames, classes=first.of_class, truncation=first.truncation)
                 stops = ["--seeds", ",".join(map(str, seeds)), *self._chosen(first)]
             else:
                 files = tuple(
                     self._keep(path.with_name(f"{path.stem}-{number}{latents.SUFFIX}"), self._explorer.latent(pin), pin)
                     for number, pin in enumerate(pins, 1)
                 )
-                walk, stops = _walk(None, files, frames, None), list(map(str, files))
-            interpolate.interpolate(self._path, walk, path, self._explorer.device)
+                walk, stops = Walk(saved=files, frames=frames), list(map(str, files))
+            interpolate(self._path, walk, path, self._explorer.device)
         return self._saved(path, "interpolate", *stops, "--frames", str(frames))
 
     def _check_latents(self, spots: tuple[Spot, ...]) -> None:
@@ -136,14 +138,6 @@ class SaveFolder:
 
     def _saved(self, path: Path, command: str, *words: str) -> Saved:
         return Saved(path, shlex.join(["gancli", command, self._word, *words, "--out", path.name]))
-
-
-def _walk(seeds: tuple[int, ...] | None, files: tuple[Path, ...], frames: int, spot: Spot | None) -> interpolate.Walk:
-    """Return the request of a walk with the defaults of `gancli interpolate`."""
-    return interpolate.Walk(
-        seeds, (), frames, "slerp", None, 3.0, False, False, False, 25, spot and spot.of_class,
-        spot and spot.truncation, saved=files,
-    )  # fmt: skip
 
 
 def _option(name: str, value: object) -> list[str]:

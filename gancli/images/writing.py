@@ -1,10 +1,12 @@
-"""Save images with their provenance in every file."""
+"""Save images with their provenance in every file, or put them into a page."""
 
+import base64
+import io
 import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image, PngImagePlugin
 
@@ -29,6 +31,13 @@ def save_png(picture: Image.Image, path: Path, about: Mapping[str, Any]) -> None
         return
     with atomic.replacing(path) as temporary:
         picture.save(temporary, "PNG", pnginfo=png_text(about))
+
+
+def data_url(picture: Image.Image, form: Literal["PNG", "WEBP"], **options: Any) -> str:
+    """Encode an image as the data: URL by which a page holds it; `options` are those of Pillow's writer."""
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def read_about(path: Path) -> dict[str, Any]:

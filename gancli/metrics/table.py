@@ -89,12 +89,17 @@ SCORES = tuple(dict.fromkeys(row.score for row in METRICS))
 
 def metric(name: str) -> Metric:
     """Return the row of a number such as `kid`, `frechet`, `fid_class_3` or `AB_iou`; raise UserError if unknown."""
-    plain = re.sub("^frechet", "fid", name)
-    plain = re.sub(r"^fid_class_\d+$", "fid_class", plain)
-    plain = re.sub("^(AB|BA)_", "", plain)  # a translator's direction
-    if plain not in _ROWS:
+    if (row := find(name)) is None:
         raise missing("metric", name, list(_ROWS))
-    return _ROWS[plain]
+    return row
+
+
+def find(name: str) -> Metric | None:
+    """Return the row of a number, like `metric`; None if the name is not a metric's."""
+    plain = re.sub("^frechet", "fid", name)
+    plain = re.sub(r"^fid_class_[0-9]{1,9}$", "fid_class", plain)
+    plain = re.sub("^(AB|BA)_", "", plain)  # a translator's direction
+    return _ROWS.get(plain)
 
 
 def not_fid(name: str) -> str:

@@ -57,6 +57,10 @@ def _are_panels(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(_is_tensor(panel, 4) for panel in value)
 
 
+def _are_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
 _TERMS = Rule("a dict of terms: scalar tensors by name", _are_terms)
 _TURN = Rule("a Turn, whose terms and stats are scalar tensors by name", _is_turn)
 _IMAGES = Rule("images, a tensor (N, C, H, W)", lambda value: _is_tensor(value, 4))
@@ -80,6 +84,7 @@ RULES = {
     "translate": _IMAGES,
     "fill": _IMAGES,
     "panels": Rule("a list of images (N, C, H, W)", _are_panels),
+    "panel_names": Rule("a tuple of names, one per row of a panel", _are_names),
     "schedule": Rule("a dict of optimiser options by player", lambda value: isinstance(value, Mapping)),
 }
 

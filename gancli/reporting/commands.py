@@ -8,9 +8,11 @@ from typing import Any
 from gancli import registry
 from gancli.reporting.runs import ReportedRun
 from gancli.reporting.settings import preset_of, usual_of
+from gancli.system.untrusted.door import printable
 from gancli.training.options import RunOptions
 from gancli.training.output import next_steps
 
+LONGEST = 10_000  # characters of a command
 OF_ONE_CALL = ("out", "resume", "dry_run", "quiet", "json", "data")
 
 
@@ -26,7 +28,8 @@ def of_run(run: ReportedRun) -> list[Command]:
     """Return the commands for a run."""
     again = Command("Train it again", train(run))
     going_on = [] if run.state == "finished" else [Command("Continue training", train(run, resume=True))]
-    return [again, *going_on, *_use(run), Command("Make this report again", f"gancli report {_name(run)}")]
+    found = [again, *going_on, *_use(run), Command("Make this report again", f"gancli report {_name(run)}")]
+    return [Command(command.purpose, printable(command.text, LONGEST)) for command in found]
 
 
 def train(run: ReportedRun, *, resume: bool = False) -> str:

@@ -1,16 +1,15 @@
 """The curves of a report: one panel per term, stat and metric, drawn as lines of an SVG with values to read off."""
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from gancli.images.curves import LARGEST, MOST_PANELS, NOT_CURVES, SPEED
+from gancli.images.curves import MOST_PANELS, SPEED, Point, counted, heading, points
+from gancli.images.curves import names as names_in
+from gancli.metrics import table
 from gancli.reporting.runs import ReportedRun
-from gancli.reporting.values import is_metric
-from gancli.system.untrusted.door import printable
 
 WIDTH, HEIGHT = 360, 190  # of a panel, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 28  # around the lines
@@ -20,9 +19,6 @@ STRETCHES = 25  # in a line: the mean is over one of them
 LEAST = 1e-200  # smaller differences could not be divided by
 SPIKE = 0.01  # share of the values at either end that may lie outside of the axis …
 FAR = 4.0  # … if they would make it so many times as long
-LONGEST_NAME = 50
-
-Point = tuple[int, float]  # images, value
 
 
 @dataclass(frozen=True)
@@ -61,30 +57,22 @@ class Panel:
 def panels(runs: Sequence[ReportedRun]) -> list[Panel]:
     """Return a panel for each name in the logs: metrics first, the speed last."""
     most = max((run.images for run in runs), default=0)
-    found = (_panel(name, runs, most) for name in names(runs))
-    return [panel for panel in found if panel.curves]
+    return [_panel(name, runs, most) for name in names(runs)]
 
 
 def left_out(runs: Sequence[ReportedRun]) -> int:
     """Return how many names have no panel because there are too many."""
-    return max(len(_counted(runs)) - MOST_PANELS, 0)
+    return max(len(counted(_ticks(runs))) - MOST_PANELS, 0)
 
 
 def names(runs: Sequence[ReportedRun]) -> list[str]:
-    """Return the names that have a panel; if there are too many, the most frequent ones."""
-    often = [name for name, _ in _counted(runs).most_common(MOST_PANELS)]
-    speed = [SPEED] if any(SPEED in tick for run in runs for tick in run.log.ticks) else []
-    return [*sorted(often, key=lambda name: (not is_metric(name), name)), *speed]
+    """Return the names that have a panel."""
+    found = sorted(names_in(_ticks(runs)), key=lambda name: table.find(name) is None)
+    return [*found, *([SPEED] if points(_ticks(runs), SPEED) else [])]
 
 
-def _counted(runs: Sequence[ReportedRun]) -> Counter[str]:
-    return Counter(name for run in runs for tick in run.log.ticks for name in tick if name not in NOT_CURVES)
-
-
-def points(ticks: Iterable[dict[str, Any]], name: str) -> list[Point]:
-    """Return images and value of each tick that has a value to draw."""
-    values = ((tick["images"], tick.get(name)) for tick in ticks)
-    return [(images, value) for images, value in values if value is not None and abs(value) < LARGEST]
+def _ticks(runs: Sequence[ReportedRun]) -> Iterator[dict[str, Any]]:
+    return (tick for run in runs for tick in run.log.ticks)
 
 
 def thinned(line: list[Point], most: int = MOST_POINTS) -> list[Point]:
@@ -115,12 +103,12 @@ def averaged(line: list[Point]) -> list[Point]:
 def _panel(name: str, runs: Sequence[ReportedRun], most: int) -> Panel:
     lines = [(i, points(run.log.ticks, name)) for i, run in enumerate(runs)]
     values = sorted(value for _, line in lines for _, value in line)
-    low, high = _range(values) if values else (0.0, 1.0)
+    low, high = _range(values)
     up = marks(low, high, 4)
     low, high = min(low, up[0]), max(high, up[-1])
     axes = _Axes(most, low, high)
     return Panel(
-        printable(name.replace("_", " "), LONGEST_NAME),
+        heading(name),
         [_curve(i, line, axes) for i, line in lines if line],
         [AxisMark(axes.x(images), number(images / 1000)) for images in marks(0, most, 4) if images <= most],
         [AxisMark(axes.y(value), number(value)) for value in up],

@@ -17,6 +17,7 @@ from gancli.system.progress import duration
 
 KINDS = (".gif", ".webp", ".mp4")
 SMALLEST, LARGEST = 480, 1440  # the longest side of a grid in a film, in pixels
+MOST_PIXELS = 2**28  # of the grids of all frames, which are in memory together: 0.8 GB
 MARGIN, TEXT, THICK = 12, 16, 6  # pixels
 HOLD = 2.0  # seconds that the last frame stays
 PAPER, INK, BAR, GROOVE = "#ffffff", "#1a1d21", "#0072b2", "#d9dde3"
@@ -48,16 +49,17 @@ def _frames(run: ReportedRun, grids: list[SampleGrid]) -> Iterator[Image.Image]:
             image = open_grid(grid.path)
         except UNREADABLE:
             continue
-        size = size or _size(image)
+        size = size or _size(image, len(grids))
         pixels = Image.Resampling.NEAREST if size[0] > image.width else Image.Resampling.LANCZOS
         yield _with_bar(image.resize(size, pixels), run, grid)
 
 
-def _size(image: Image.Image) -> tuple[int, int]:
+def _size(image: Image.Image, frames: int) -> tuple[int, int]:
     """Return the size of a grid in the film: small ones are magnified a whole number of times."""
     side = max(image.size)
-    scale = -(-SMALLEST // side) if side < SMALLEST else min(LARGEST / side, 1)
-    return max(round(image.width * scale), 1), max(round(image.height * scale), 1)
+    room = (MOST_PIXELS / (frames * image.width * image.height)) ** 0.5
+    scale = min(-(-SMALLEST // side) if side < SMALLEST else min(LARGEST / side, 1), room)
+    return max(int(image.width * scale), 1), max(int(image.height * scale), 1)
 
 
 def _with_bar(image: Image.Image, run: ReportedRun, grid: SampleGrid) -> Image.Image:

@@ -67,5 +67,6 @@ def _not_finite(run: ReportedRun) -> Iterator[str]:
 def _damaged(run: ReportedRun) -> Iterator[str]:
     yield from run.faults
     if run.log.broken:
-        lines = ", ".join(map(str, run.log.broken[:3])) + (" …" if len(run.log.broken) > 3 else "")
-        yield f"metrics.jsonl: line {lines} cannot be read and is left out"
+        one, broken = len(run.log.broken) == 1, ", ".join(map(str, run.log.broken[:3]))
+        lines = f"line {broken}" if one else f"lines {broken}{' …' * (len(run.log.broken) > 3)}"
+        yield f"metrics.jsonl: {lines} cannot be read and {'is' if one else 'are'} left out"

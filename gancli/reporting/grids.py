@@ -1,7 +1,5 @@
 """The sample grids of a report: a few over time, encoded again so that all of them fit into the page."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import TypeVar
 from PIL import Image
 
 from gancli.images.reading import UNREADABLE, open_picture, upright
+from gancli.images.writing import data_url
 from gancli.reporting.runs import ReportedRun, SampleGrid
 from gancli.system.untrusted.door import check_regular, reason
 
@@ -104,12 +103,6 @@ def _embedded(run: ReportedRun, grids: Sequence[SampleGrid], side: int) -> tuple
             continue
         lossless = max(image.size) <= min(side, LOSSLESS)
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        url = f"data:image/webp;base64,{base64.b64encode(_webp(image, lossless)).decode()}"
+        url = data_url(image, "WEBP", quality=QUALITY, lossless=lossless, method=2)
         shown.append(Embedded(grid.images, run.seconds_at(grid.images), url, *image.size))
     return shown, faults
-
-
-def _webp(image: Image.Image, lossless: bool) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "WEBP", quality=QUALITY, lossless=lossless, method=2)
-    return file.getvalue()

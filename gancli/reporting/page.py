@@ -1,6 +1,6 @@
 """Write a report: one HTML file with its styles, its script and its images in it, which asks no network for anything.
 
-Names and values come from files of others: Jinja escapes all of them, and the page's policy runs no script but ours.
+Names and values come from files of others: all of them are escaped, and the page's policy runs no script but ours.
 """
 
 import base64
@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 import gancli
 from gancli.errors import UserError
+from gancli.images.curves import heading
 from gancli.reporting import commands, curves, facts, findings, grids, scores, settings, values
 from gancli.reporting.runs import ReportedRun, read_runs
 from gancli.system import atomic
 from gancli.system.untrusted.door import check_regular, printable
+from gancli.system.untrusted.html import own, render
 
 FILES = Path(__file__).parent / "page_files"
 NAME = "report.html"
 MADE_BY = "gancli report"  # how a report of ours is known
 MOST_RUNS = 12  # of one report
 MOST_ROWS = 200  # of a table of values
+BOX = {name.lower(): getattr(curves, name) for name in ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")}
 
 
 def report(names: list[str], out: Path | None) -> dict[str, Any]:
@@ -35,8 +35,7 @@ def report(names: list[str], out: Path | None) -> dict[str, Any]:
     path = out or _place(runs)
     check_place(path)
     content = _content(runs)
-    text = _template().render(content)
-    atomic.write_text(path, text)
+    atomic.write_text(path, render(FILES / "report.html", content, kimg=values.kimg))
     return {
         "report": str(path),
         "bytes": path.stat().st_size,
@@ -64,37 +63,30 @@ def check_place(path: Path) -> None:
                 raise UserError(f"{path} exists and is not a report of gancli: give another --out")
 
 
-def _template() -> Any:
-    # StrictUndefined: a name that is missing is a bug, not an empty text
-    environment = Environment(
-        loader=FileSystemLoader(FILES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"kimg": values.kimg, "exact": values.exact}
-    return environment.get_template("report.html")
-
-
 def _content(runs: list[ReportedRun]) -> dict[str, Any]:
     """Return everything that the template shows."""
     panels, histories = curves.panels(runs), grids.histories(runs)
-    style, script = (Markup((FILES / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
+    measured, unmeasured = scores.rows(runs)
+    style, script = own(FILES / "report.css"), own(FILES / "report.js")
     warned = [findings.of_run(run) + history.faults for run, history in zip(runs, histories)]
     return {
         "runs": runs,
         "title": runs[0].name if len(runs) == 1 else f"{len(runs)} runs compared",
-        "citations": [facts.citation(run) for run in runs],
+        "citations": [facts.citation(run) or printable(run.about.variant) for run in runs],
         "summary": facts.summary(runs),
         "warnings": warned,
         "histories": histories,
         "panels": panels,
         "left_out": curves.left_out(runs),
         "tables": [_table(run, curves.names([run])) for run in runs],
-        "scores": scores.rows(runs),
+        "scores": measured,
+        "scores_left_out": unmeasured,
         "settings": settings.rows(runs),
         "data": facts.data(runs),
         "machine": facts.machine(runs),
         "commands": [commands.of_run(run) for run in runs],
         "json": _for_script(runs, panels, histories),
-        "box": {name.lower(): getattr(curves, name) for name in ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")},
+        "box": BOX,
         "style": style,
         "script": script,
         "hashes": {"style": _hash(style), "script": _hash(script)},
@@ -120,9 +112,7 @@ class ValueTable:
 def _table(run: ReportedRun, names: Sequence[str]) -> ValueTable:
     kept = grids.spread(run.log.ticks, MOST_ROWS)
     rows = [[values.kimg(t["images"]), *(values.exact(t[n]) if n in t else "" for n in names)] for t in kept]
-    return ValueTable(
-        [printable(name.replace("_", " "), curves.LONGEST_NAME) for name in names], rows, len(run.log.ticks)
-    )
+    return ValueTable([heading(name) for name in names], rows, len(run.log.ticks))
 
 
 def _for_script(
@@ -131,6 +121,7 @@ def _for_script(
     """Return what the script reads off: points of curves, and the images of samples over time."""
     return {
         "runs": [run.name for run in runs],
+        "box": BOX,
         "most": max((run.images for run in runs), default=0),
         "panels": [
             {

@@ -6,12 +6,12 @@ Nothing in a run folder is changed, and no code that it names is run.
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from gancli.checkpoints import checkpoint, ticks
 from gancli.checkpoints.about import MOST
 from gancli.checkpoints.find import run_folder
-from gancli.checkpoints.run_folder import NUMBER, RUNS, SAMPLES, Folder, Recorded, runs, seen
+from gancli.checkpoints.run_folder import NUMBER, RUNS, SAMPLES, Folder, Named, Recorded, runs, seen
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError, missing
 from gancli.system import atomic
@@ -28,9 +28,9 @@ class Shown:
 
     device: str | None = None
     processes: int | None = None
-    versions: dict[str, Any] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-    machine: dict[str, Any] = field(default_factory=dict)
+    versions: Named = field(default_factory=dict)
+    options: Named = field(default_factory=dict)
+    machine: Named = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Any
 from gancli.metrics import table
 from gancli.metrics.table import Metric
 from gancli.reporting.runs import ReportedRun
-from gancli.reporting.values import direction, exact, kimg, row_of
+from gancli.reporting.values import direction, exact, kimg
 from gancli.training.monitor import FAKES, POINTS, READ, REALS
 
+MOST_ROWS = 300
 HOW = {  # what a metric needs -> how training measures it
     table.SHAPES: f"{READ:,} generated images, whose shapes are read; no network is needed",
     table.POINTS: f"{POINTS:,} generated points, compared with the known mixture; no network is needed",
@@ -40,14 +41,15 @@ class ScoreRow:
     cells: list[Score | None]
 
 
-def rows(runs: Sequence[ReportedRun]) -> list[ScoreRow]:
-    """Return a row for each metric in the logs."""
+def rows(runs: Sequence[ReportedRun]) -> tuple[list[ScoreRow], int]:
+    """Return a row for each metric in the logs, and how many have none because there are too many."""
     names = dict.fromkeys(name for run in runs for tick in run.log.ticks for name in tick)
-    found = [(name, row) for name in names if (row := row_of(name))]
-    return [
+    found = [(name, row) for name in names if (row := table.find(name))]
+    shown = [
         ScoreRow(name.replace("_", " "), row.help, direction(row), _how(row, runs), _cells(name, row, runs))
-        for name, row in found
+        for name, row in found[:MOST_ROWS]
     ]
+    return shown, len(found) - len(shown)
 
 
 def _cells(name: str, row: Metric, runs: Sequence[ReportedRun]) -> list[Score | None]:

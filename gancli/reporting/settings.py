@@ -10,6 +10,7 @@ from gancli.errors import UserError
 from gancli.hparams import option_of, words
 from gancli.reporting.runs import ReportedRun
 from gancli.reporting.values import setting
+from gancli.system.untrusted.door import printable
 from gancli.training.options import RunOptions
 from gancli.training.setup import preset_name
 
@@ -51,7 +52,7 @@ def rows(runs: Sequence[ReportedRun]) -> list[SettingRow]:
     usual = [{**usual_of(run), "seed": RunOptions().seed, **_defaults()} for run in runs]
     names = dict.fromkeys(name for found in values for name in found)
     return [
-        SettingRow(option_of(name), _help(name, runs), [_cell(*both, name) for both in zip(values, usual)])
+        SettingRow(printable(option_of(name)), _help(name, runs), [_cell(*both, name) for both in zip(values, usual)])
         for name in names
     ]
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from gancli.errors import UserError
-from gancli.metrics import table
 from gancli.metrics.table import Metric
 from gancli.system.untrusted.door import printable, to_json
 
@@ -27,19 +25,6 @@ def setting(value: Any) -> str:
 def kimg(images: float) -> str:
     """Write a number of images in thousands."""
     return f"{images / 1000:,.10g}"
-
-
-def is_metric(name: str) -> bool:
-    """Return whether a name in a log is a metric, not a term or stat of training."""
-    return row_of(name) is not None
-
-
-def row_of(name: str) -> Metric | None:
-    """Return the metric's row in the table; None if the name is not a metric."""
-    try:
-        return table.metric(name)
-    except UserError:
-        return None
 
 
 def direction(row: Metric) -> str:

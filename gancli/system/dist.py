@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch import distributed as td
 
 from gancli.system import parts
-from gancli.system.processes.watchdog import PATIENCE, Watch, watch_all
+from gancli.system.processes.watchdog import BEAT, PATIENCE, Watch, watch_all
 
 _alone = False
 _watch: Watch | None = None
@@ -150,7 +150,7 @@ def _together() -> Iterator[None]:
         yield
     except RuntimeError:
         if _watch:
-            time.sleep(PATIENCE + 5)
+            time.sleep(PATIENCE * BEAT + 5)
         raise
 
 

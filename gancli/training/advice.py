@@ -57,7 +57,7 @@ def _are_pairs(seen: Inspection) -> bool:
     """Return whether the images of two domains have the same names."""
     sides: dict[str, set[str]] = {}
     for item, place in zip(seen.items[: seen.own - seen.ignored], seen.places):
-        if place.split in ("", TRAIN):
+        if place.trains:
             sides.setdefault(place.domain, set()).add(PurePosixPath(item.name).stem)
     a, b = (sides[name] for name in sorted(sides))
     return len(a & b) >= PAIRED * max(len(a), len(b))

@@ -67,8 +67,7 @@ class Grids:
 
     def _panels(self) -> tuple[Tensor, int, Captions]:
         panels = self._gan.panels(self._feed.first(GRID))
-        names = self._gan.panel_names() if self._view.captions else ()
-        return interleaved(panels), COLUMNS, captions_of(panels, names)
+        return interleaved(panels), COLUMNS, captions_of(panels, self._gan.panel_names())
 
     def _classes(self) -> tuple[Tensor, int, Captions]:
         """Generate a row per class, from the same noise in each."""

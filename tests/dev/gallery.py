@@ -248,7 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="entries to train; default: those without an image")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
-    parser.add_argument("--real", type=Path, default=Path("/tmp/data"), help="folder that holds FASHION and EMOJI")
+    parser.add_argument("--real", type=Path, default=Path(), help="folder of FASHION and EMOJI; default: this one")
     parser.add_argument("--page-only", action="store_true", help="train nothing, rewrite docs/gallery.md")
     options = parser.parse_args()
     entries = {name: entry for section in SECTIONS.values() for name, entry in section.items()}

@@ -140,9 +140,17 @@ def test_copies_are_called_out_by_name_and_picture(cli: Cli, real: Path, tmp_pat
         assert picture.width > 200
     fair = blocks(tmp_path / "fair", 40, 1)
     result = cli(
-        "eval", fair, "--data", real, "--extractor", "local", "--neighbours", "near.png", "--metrics", "copies"
-    )
+        "eval", fair, "--data", real, "--extractor", "local", "--neighbours", "big.png", "--metrics", "copies",
+        "--scale", 3,
+    )  # fmt: skip
     assert "memorised" not in result.err
+    with Image.open("near.png") as picture, Image.open("big.png") as big:
+        assert big.size == (3 * picture.width, 3 * picture.height)
+    result = cli("eval", fair, "--data", real, "--extractor", "local", "--scale", 3)
+    assert (result.code, result.err.strip()) == (
+        2,
+        "gancli: --scale needs --neighbours: give that too, or leave --scale out",
+    )
 
 
 def test_shapes_are_read_without_any_network(cli: Cli, tmp_path: Path) -> None:

@@ -8,19 +8,13 @@ from hypothesis import strategies as st
 from gancli import registry
 from gancli.capabilities import Classes, Samples
 from gancli.checkpoints.find import Model
-from gancli.inference.sampling import interpolate
 from gancli.inference.sampling.draw import latent_of
-from gancli.inference.sampling.paths import lerp, slerp, walk
+from gancli.inference.sampling.walks.paths import lerp, slerp, walk
+from gancli.inference.sampling.walks.walk import Walk, frames_of
 from tests.variants.small import make
 
 SAMPLED = registry.able(Samples)
 MODEL = cast(Model, None)  # only errors name it
-
-
-def walk_of(**options: Any) -> interpolate.Walk:
-    given = {"seeds": (0, 1, 2, 3), "photos": (), "frames": 60, "mode": "slerp", "axis": None, "reach": 3.0}
-    given |= {"grid": False, "strip": False, "loop": False, "fps": 20.0, "space": "z"}
-    return interpolate.Walk(**(given | options))  # pyright: ignore[reportArgumentType]
 
 
 def vectors(size: int) -> st.SearchStrategy[torch.Tensor]:
@@ -65,10 +59,10 @@ def classes_in(gan: Any) -> int:
 
 @pytest.mark.parametrize("name", SAMPLED)
 @pytest.mark.parametrize("options", [{}, {"loop": True}, {"grid": True}], ids=str)
-def test_every_point_of_a_walk_is_one_that_the_prior_could_give(name: str, options: dict[str, bool]) -> None:
+def test_every_point_of_a_walk_is_one_that_the_prior_could_give(name: str, options: dict[str, Any]) -> None:
     """The noise is as long as noise is; labels are shares of classes, and codes lie in their interval."""
     gan: Any = make(name)
-    z, _ = interpolate._path(walk_of(**options), gan, MODEL)
+    z, _ = frames_of(Walk(space="z", **options), gan, MODEL)
     count = classes_in(gan)
     noise_axes = gan.hp.z_dim if count else z.shape[1]
     noise, rest = z.tensor_split([noise_axes], 1)
@@ -89,7 +83,7 @@ def test_a_walk_through_classes_keeps_its_noise(name: str) -> None:
         pytest.skip("has no classes")
     gan = cast(Any, gan)
     first, last = gan.classes[0], gan.classes[-1]
-    z, _ = interpolate._path(walk_of(classes=f"{first}:{last}"), gan, MODEL)
+    z, _ = frames_of(Walk(space="z", classes=f"{first}:{last}"), gan, MODEL)
     assert torch.equal(z[:, : gan.hp.z_dim], z[:1, : gan.hp.z_dim].expand(len(z), -1))
     assert gan.label_of(z).tolist()[0] == 0
     assert gan.label_of(z).tolist()[-1] == len(gan.classes) - 1

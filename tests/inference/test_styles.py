@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -15,14 +15,13 @@ from gancli.checkpoints.find import Model, find_model
 from gancli.checkpoints.load import load_model
 from gancli.errors import UserError
 from gancli.images.writing import read_about
-from gancli.inference.sampling import interpolate
 from gancli.inference.sampling.draw import draw, latent_of
 from gancli.inference.sampling.mixing import table
 from gancli.inference.sampling.styles import MOST_PSI, check_psi, parse_layers, steered, styles_of
 from gancli.inference.sampling.truncation import refusal, way_of
+from gancli.inference.sampling.walks.walk import Walk, frames_of
 from tests.conftest import Cli, Once, Trained
 from tests.inference.bands import SPEC, bands, trained
-from tests.inference.test_paths import walk_of
 from tests.inference.tiny_styled import HParams, TinyStyled
 
 MODEL = cast(Model, None)  # only errors name it
@@ -177,19 +176,19 @@ def test_what_is_wrong_is_one_line(cli: Cli, run: Path, options: tuple[object, .
 
 def test_walks_are_straight_in_w_unless_z_is_asked_for(gan: Any) -> None:
     z = latents(gan, 2)
-    path, _ = interpolate._path(walk_of(seeds=(0, 1), frames=5, space=None), gan, MODEL)
+    path, _ = frames_of(Walk(seeds=(0, 1), frames=5), gan, MODEL)
     w = styles_of(gan, z)
     torch.testing.assert_close(path[2], w.mean(0))
     torch.testing.assert_close(path[[0, -1]], w, rtol=0, atol=0)
-    around, _ = interpolate._path(walk_of(seeds=(0, 1), frames=5, space="z"), gan, MODEL)
+    around, _ = frames_of(Walk(seeds=(0, 1), frames=5, space="z"), gan, MODEL)
     assert around.shape == (5, 6)
     torch.testing.assert_close(around[0], z[0])
     assert (styles_of(gan, around)[2] - w.mean(0)).abs().max() > 1e-3  # an arc in z is none in w
 
 
 @pytest.mark.parametrize("space", ["z", "w"])
-def test_truncation_moves_the_whole_walk(gan: Any, space: str) -> None:
-    path, _ = interpolate._path(walk_of(seeds=(0, 1), frames=4, space=space, truncation=0.0), gan, MODEL)
+def test_truncation_moves_the_whole_walk(gan: Any, space: Literal["z", "w"]) -> None:
+    path, _ = frames_of(Walk(seeds=(0, 1), frames=4, space=space, truncation=0.0), gan, MODEL)
     torch.testing.assert_close(path, gan.mean_styles(torch.zeros(4, 6)), rtol=0, atol=1e-6)
 
 

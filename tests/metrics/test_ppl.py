@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gancli.evaluation.path_lengths import path_lengths
-from gancli.inference.sampling.paths import slerp
+from gancli.inference.sampling.walks.paths import slerp
 from gancli.metrics import ppl
 from tests.variants.small import make
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from gancli.images import animation
+from gancli.reporting import film
 from tests.conftest import Cli
 from tests.reporting.fake_runs import run_of
 
@@ -59,6 +60,21 @@ def test_grids_of_other_shapes_make_one_film(cli: Cli, tmp_path: Path) -> None:
     (run / "samples" / "000002000.png").write_bytes(b"nothing")
     assert cli("report", run, "--film", "film.gif").code == 0
     assert len(frames(tmp_path / "film.gif")) == 2
+
+
+def test_no_film_is_written_if_the_report_cannot_be(cli: Cli, tmp_path: Path) -> None:
+    done = cli("report", run_of(tmp_path / "run"), "--film", "film.gif", "--out", "page.txt")
+    assert (done.code, done.err.count("--out page.txt")) == (2, 1)
+    assert not (tmp_path / "film.gif").exists()
+
+
+def test_the_frames_of_a_film_fit_into_memory() -> None:
+    grid = Image.new("RGB", (4000, 3000))
+    width, height = film._size(grid, 120)
+    assert (width, height) == (1440, 1080)
+    width, height = film._size(grid, 2000)
+    assert 2000 * width * height <= film.MOST_PIXELS
+    assert width / height == pytest.approx(4 / 3, rel=0.01)
 
 
 def test_a_video_needs_an_encoder_and_names_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,5 @@
 """The page of `gancli report` in a real browser: it works by mouse and keyboard, and everybody can read it."""
 
-import json
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -170,14 +168,3 @@ def test_an_empty_run_has_a_page_without_errors(page: Pages, tmp_path: Path) -> 
     tab = page((tmp_path / "page.html").as_uri(), width=400)
     assert axe(tab.page) == []
     assert tab.errors == []
-
-
-def test_the_script_draws_where_the_page_does() -> None:
-    """The size of a panel is in both."""
-    from gancli.reporting import curves, page
-
-    said = re.search(r"const box = (\{.*?\});", (page.FILES / "report.js").read_text())
-    assert said
-    assert json.loads(re.sub(r"(\w+):", r'"\1":', said[1])) == {
-        name.lower(): getattr(curves, name) for name in ("WIDTH", "HEIGHT", "LEFT", "RIGHT", "TOP", "BOTTOM")
-    }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from html import unescape
 from pathlib import Path
 
@@ -79,6 +80,42 @@ def test_names_from_files_are_text_and_never_markup(cli: Cli, tmp_path: Path) ->
     assert "alert(1)" in unescape(page)
 
 
+def test_what_a_command_hides_is_shown(cli: Cli, tmp_path: Path) -> None:
+    """A text that runs from right to left, or over several lines, is not what a terminal would get."""
+    about = {"variant": "\u202e./mine.py", "data": "a\n\u2066b", "hparams": {**HPARAMS, "x\u202e": 1}}
+    page = page_of(cli, run_of(tmp_path / "run", about=about))
+    assert not {"\u202e", "\u2066"} & set(page)
+    assert r"gancli train &#39;\u202e./mine.py&#39; --data &#39;a\n\u2066b&#39;" in page
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"hparams": {**HPARAMS, **{f"x{i}": 0 for i in range(1001)}}},
+        {"hparams": {**HPARAMS, "x" * 10_000: 0}},
+        *({name: {f"x{i}": 0 for i in range(1001)}} for name in ("versions", "machine", "options")),
+    ],
+    ids=lambda about: next(iter(about)),
+)
+def test_a_run_of_absurdly_many_settings_is_refused_in_one_line(cli: Cli, tmp_path: Path, about: dict) -> None:
+    done = cli("report", run_of(tmp_path / "run", about=about))
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "run.json" in done.err
+    assert not (tmp_path / "run" / "report.html").exists()
+
+
+def test_a_log_of_many_names_makes_a_small_page_soon(cli: Cli, tmp_path: Path) -> None:
+    place = {"step": 1, "images": 16, "seconds": 1.0}
+    lines = [{**place, **{f"D/{kind}{i}": 1.0 for i in range(5000)}} for kind in "ab"]
+    lines += [{**place, **{f"fid_class_{i}": 1.0 for i in range(5000)}}, {**place, f"fid_class_{'1' * 10_000}": 1.0}]
+    start = time.process_time()
+    page = page_of(cli, run_of(tmp_path / "run", lines, grids=0))
+    assert time.process_time() - start < 5
+    assert len(page) < 2_000_000
+    assert "4,700 more metrics" in page
+    assert max(map(len, re.findall(r"<th scope=.row.>(.*?)<", page))) < 200
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_several_runs_stand_side_by_side_and_say_what_differs(cli: Cli, tmp_path: Path, count: int) -> None:
     runs = [
@@ -144,7 +181,7 @@ def test_damaged_files_are_named_and_the_rest_is_shown(cli: Cli, tmp_path: Path)
     done = json.loads(cli("report", run, "--json").out)
     assert done["samples"] == [3]
     assert any("000000000.png cannot be read" in text for text in done["warnings"][0])
-    assert any("metrics.jsonl: line 45, 46 cannot be read" in text for text in done["warnings"][0])
+    assert any("metrics.jsonl: lines 45, 46 cannot be read and are left out" in text for text in done["warnings"][0])
 
 
 def test_a_page_stays_small(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,10 @@ MEMBERS = {
         "def prior(self, n):\n    return torch.zeros(n)",
         f"{FIRST}: Mine.prior returned a Tensor of shape (4,), but must return latents, a tensor (n, Z)",
     ),
+    "one name for all rows of a panel": (
+        "def panel_names(self):\n    return 'samples'",
+        f"{FIRST}: Mine.panel_names returned a str, but must return a tuple of names, one per row of a panel",
+    ),
     "an error while the class is built": ("purpose = 1 / 0", f"{FIRST}: Mine: ZeroDivisionError: division by zero"),
     "an error in the constructor": (
         "def __init__(self, hp, spec):\n    super().__init__(hp)",

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from gancli.system.processes.spread import spread_over
-from gancli.system.processes.watchdog import Watch
+from gancli.system.processes.watchdog import BEAT, Watch
 from gancli.training.batch_size import largest
 from tests import children, forked
 from tests.conftest import Cli
@@ -108,35 +108,44 @@ class Table(dict[str, int]):
         return self[key]
 
 
-def watches(world: int) -> tuple[Table, list[Watch]]:
+def watches(world: int, patience: int = 3, beat: float = BEAT) -> tuple[Table, list[Watch]]:
     table = Table()
-    return table, [Watch(table, rank, world, patience=0.05) for rank in range(world)]
+    return table, [Watch(table, rank, world, beat=beat, patience=patience) for rank in range(world)]
 
 
 def test_a_process_without_beats_is_named_to_all() -> None:
     _, (first, second, third) = watches(3)
-    for _ in range(3):
+    for _ in range(6):
         assert [watch.look() for watch in (first, second, third)] == [None] * 3
     first.look()  # sees the last beat of the second
-    time.sleep(0.06)
-    third.look()
+    for _ in range(3):
+        assert (first.look(), third.look()) == (None, None)
     assert first.look() == 1
     assert third.look() == 1
 
 
-def test_the_host_of_the_store_leaves_last_but_does_not_wait_for_the_dead() -> None:
+def test_a_pause_of_all_processes_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-Z, a scheduler that preempts, a machine with too much to do: whoever wakes up first sees no new beat."""
     _, (first, second) = watches(2)
+    assert (first.look(), second.look(), first.look()) == (None, None, None)
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert (first.look(), second.look(), first.look()) == (None, None, None)
+
+
+def test_the_host_of_the_store_leaves_last_but_does_not_wait_for_the_dead() -> None:
+    table, (first, second) = watches(2, patience=15, beat=0.02)
     first.start()
     leaving = threading.Thread(target=first.stop, kwargs={"well": True})
     leaving.start()
     for _ in range(10):
-        second.look()
+        table.add("gancli/beat/1", 1)
         time.sleep(0.02)
     assert leaving.is_alive()
     second.start().stop(well=True)
     leaving.join(5)
     assert not leaving.is_alive()
-    _, (first, dead) = watches(2)
+    _, (first, dead) = watches(2, patience=15, beat=0.02)
     dead.look()
     first.start().stop(well=True)  # returns
 
@@ -144,14 +153,10 @@ def test_the_host_of_the_store_leaves_last_but_does_not_wait_for_the_dead() -> N
 def test_beats_keep_a_slow_process_alive_and_a_finished_one_is_not_missed() -> None:
     _, (first, second) = watches(2)
     for _ in range(4):
-        assert first.look() is None
+        assert [first.look() for _ in range(3)] == [None] * 3
         second.look()
-        time.sleep(0.03)
-    second._thread.start()
-    second.stop(well=True)
-    first.look()
-    time.sleep(0.06)
-    assert first.look() is None
+    second.start().stop(well=True)
+    assert [first.look() for _ in range(9)] == [None] * 9
 
 
 def workers_of(process: "subprocess.Popen[Any]") -> dict[int, int]:

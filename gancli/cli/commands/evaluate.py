@@ -3,19 +3,23 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gancli.cli.arguments import Device, check_needs, is_given
+from gancli.cli.arguments import Device, Scale, check_needs, is_given
 from gancli.errors import UserError
 from gancli.evaluation.extractors import extractor_table
 from gancli.hparams import option_of
 from gancli.metrics import table
 from gancli.system.untrusted.door import printable, to_json
-from gancli.system.untrusted.terminal import say, say_json, warn
+from gancli.system.untrusted.terminal import aligned, say, say_json, warn
+
+if TYPE_CHECKING:
+    from gancli.evaluation.dissection.dissect import DissectRequest
 
 NEEDS = {"layers": "--dissect", "masks": "--dissect"}
+OF_NEIGHBOURS = {"scale": "--neighbours"}
 OF_DISSECTION = ("inputs", "dissect", "layers", "masks", "data", "n", "seed", "best", "device", "out", "json")
 
 
@@ -73,6 +77,7 @@ def command(
         Path | None,
         typer.Option(help="Write a .png of generated images beside their nearest real images, to show copies."),
     ] = None,
+    scale: Scale = 1,
     dissect: Annotated[
         Path | None,
         typer.Option(
@@ -113,7 +118,7 @@ def command(
         )
         _dissect(request, device, out, json)
         return
-    check_needs(context, NEEDS)
+    check_needs(context, NEEDS | ({} if neighbours else OF_NEIGHBOURS))
     extractor_table.check(extractor)
     names = table.parse(extractor_table.default_metrics(extractor) if metrics is None else metrics)
     extractor_table.check_scores(extractor, names)
@@ -122,7 +127,7 @@ def command(
     options = Options(
         inputs=tuple(inputs), data=data, metrics=tuple(names), n=n, reals=reals, split=split,
         size=size, extractor=extractor, weights=weights, fast=fast, stats=stats, seed=seed, best=best,
-        neighbours=neighbours, skip_broken=skip_broken,
+        neighbours=neighbours, scale=scale, skip_broken=skip_broken,
     )  # fmt: skip
     with dist.joined(), tuned(), progress() as shown:
         first = dist.rank() == 0
@@ -146,7 +151,7 @@ def _check_dissection(context: typer.Context, inputs: list[str]) -> None:
             raise UserError(f"--dissect scores nothing, so {option_of(name)} has no effect: leave it out")
 
 
-def _dissect(request: Any, device: str, out: Path | None, json: bool) -> None:
+def _dissect(request: "DissectRequest", device: str, out: Path | None, json: bool) -> None:
     from gancli.evaluation.dissection.dissect import dissect
     from gancli.evaluation.dissection.lines import lines
     from gancli.system import atomic, dist
@@ -190,11 +195,7 @@ def _table(results: list[Any]) -> Iterator[str]:
     for result in results:
         numbers = [table.shown(name, result.metrics.get(name, float("nan"))) for name in columns]
         rows.append([result.name, f"{result.protocol['generated']['images']:,}", *numbers])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(
-            cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths))
-        )
+    yield from aligned(rows)
     yield from _small_print(results[0].protocol, columns)
 
 

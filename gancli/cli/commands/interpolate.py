@@ -1,7 +1,6 @@
 """`gancli interpolate MODEL`: walk through the latent space."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -110,7 +109,8 @@ def command(
     """
     from gancli.images.sheets import View
     from gancli.inference.sampling.draw import parse_seeds
-    from gancli.inference.sampling.interpolate import Walk, interpolate
+    from gancli.inference.sampling.walks.interpolate import interpolate
+    from gancli.inference.sampling.walks.walk import Walk
 
     # an option takes one value, so further images arrive as arguments
     photos, saved = _images_and_latents([*(images or ()), *(more or ())], named=bool(images))
@@ -119,9 +119,11 @@ def command(
     if name is not None and direction is None:
         raise UserError(f"--name {name} names a direction: give --direction NUMBER too")
     check_needs(context, ({} if direction else {"by": "--direction"}) | ({} if photos else {"steps": "--images"}))
-    stops = None if seeds is None else parse_seeds(seeds, 0)
-    path = Walk(stops, photos, frames, mode, axis, reach, grid, strip, loop, fps, of_class, truncation)
-    path = replace(path, saved=saved, space=space, layers=layers, direction=direction, by=by, name=name, steps=steps)
+    path = Walk(
+        seeds=None if seeds is None else parse_seeds(seeds, 0), photos=photos, saved=saved, frames=frames, mode=mode,
+        axis=axis, reach=reach, grid=grid, strip=strip, loop=loop, fps=fps, classes=of_class, truncation=truncation,
+        space=space, layers=layers, direction=direction, by=by, name=name, steps=steps,
+    )  # fmt: skip
     written = interpolate(model, path, out, device, best=best, view=View(scale, captions))
     if json:
         say_json({"files": [str(written)], "frames": frames})

@@ -72,7 +72,9 @@ def command(
     steps: Annotated[int, typer.Option(help="With --near: optimisation steps per image.", min=0)] = 300,
     directions: Annotated[
         int | None,
-        typer.Option(help="Show so many directions of the latent space, a row each, through the first seed.", min=1),
+        typer.Option(
+            help="Show this many directions of the latent space, one row each, through the first seed.", min=1
+        ),
     ] = None,
     by: Annotated[
         Literal["sefa", "pca"],

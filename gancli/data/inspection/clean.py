@@ -1,5 +1,6 @@
 """Write a clean copy of a source: no damaged files, no copies, names that fit; nothing else is touched."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -7,13 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from PIL import Image, ImageOps
+
 from gancli.data.inspection.facts import Facts, Unreadable
 from gancli.data.inspection.inspect import Inspection
 from gancli.errors import UserError
+from gancli.images.reading import has_alpha, upright
 from gancli.system import atomic
 from gancli.system.progress import Tell
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "TGA")
+PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
+# of names that archives may hold, and folders may not: too long, below another image, with characters that are none
+NAMELESS = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ, errno.EINVAL)
 
 
 class LeftOut(NamedTuple):
@@ -52,11 +59,12 @@ def write_copy(seen: Inspection, target: Path, tell: Tell) -> Cleaned:
     with atomic.new_folder(target) as folder:
         for i in range(seen.own):
             one, name = seen.found[i], seen.items[i].name
-            why = one.why if isinstance(one, Unreadable) else dropped.get(i) or _unsafe(name)
-            if why or isinstance(one, Unreadable):
-                done.left_out.append(LeftOut(name, why or ""))
+            if isinstance(one, Unreadable):
+                why = one.why
             else:
-                _write(seen, i, one, folder, done)
+                why = dropped.get(i) or _unsafe(name) or _write(seen, i, one, folder, done)
+            if why:
+                done.left_out.append(LeftOut(name, why))
             tell("copying", i + 1, seen.own)
         written = seen.own - len(done.left_out)
         if not written:
@@ -79,8 +87,7 @@ def best(family: Sequence[int], seen: Inspection) -> int:
     def rank(i: int) -> tuple[bool, int, bool, int, int]:
         one = seen.found[i]
         assert isinstance(one, Facts)
-        tested = seen.places[i].split not in ("", "train")
-        return tested, one.size[0] * one.size[1], one.format in LOSSLESS, -len(one.name), -i
+        return not seen.places[i].trains, one.size[0] * one.size[1], one.format in LOSSLESS, -len(one.name), -i
 
     return max(family, key=rank)
 
@@ -92,17 +99,23 @@ def _unsafe(name: str) -> str:
     return "its name leads out of the folder" if bad or (os.name == "nt" and ":" in name) else ""
 
 
-def _write(seen: Inspection, i: int, one: Facts, folder: Path, done: Cleaned) -> None:
-    """Copy a file byte for byte, or save as PNG what is not a file of a single image."""
+def _write(seen: Inspection, i: int, one: Facts, folder: Path, done: Cleaned) -> str:
+    """Copy a file byte for byte, or save as PNG what is not a file of a single image; return why that cannot be."""
     item, place = seen.items[i], seen.places[i]
     name = item.name if one.format else f"{_folder_name(place.label)}{item.name.lstrip('#'):0>6}"
     convert = one.animated or not one.format
     suffix = ".png" if convert else one.suffix
     path = _free(folder / PurePosixPath(name).with_suffix(suffix))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with item.open() as image, path.open("xb") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(exist_ok=False)
+    except OSError as error:
+        if error.errno in NAMELESS:
+            return "no folder can hold its name"
+        raise
+    with item.open() as image, path.open("wb") as file:
         if convert:
-            image.save(file, "PNG")
+            _for_png(image).save(file, "PNG")
         else:
             _copy(image, file)
     new = path.relative_to(folder).as_posix()
@@ -110,6 +123,13 @@ def _write(seen: Inspection, i: int, one: Facts, folder: Path, done: Cleaned) ->
         done.converted.append(new)
     if one.format and new != item.name:
         done.renamed[item.name] = new
+    return ""
+
+
+def _for_png(image: Image.Image) -> Image.Image:
+    """Return an image upright, as a PNG that is saved has no EXIF, and in a mode that a PNG can have."""
+    image = ImageOps.exif_transpose(image)
+    return image if image.mode in PNG_MODES else upright(image, keep_alpha=has_alpha(image))
 
 
 def _folder_name(label: str) -> str:

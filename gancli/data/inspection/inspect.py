@@ -43,7 +43,7 @@ class Inspection:
     def training(self) -> list[Facts]:
         """The readable images that training would use."""
         mine = zip(self.found[: self.own - self.ignored], self.places)
-        return [one for one, place in mine if isinstance(one, Facts) and place.split in ("", TRAIN)]
+        return [one for one, place in mine if isinstance(one, Facts) and place.trains]
 
     @property
     def unreadable(self) -> int:
@@ -54,9 +54,7 @@ class Inspection:
         """Count the readable images by a part of their place: split, domain or label; the label in training only."""
         mine = zip(self.found[: self.own - self.ignored], self.places)
         return Counter(
-            getattr(place, part)
-            for one, place in mine
-            if isinstance(one, Facts) and (part == "split" or place.split in ("", TRAIN))
+            getattr(place, part) for one, place in mine if isinstance(one, Facts) and (part == "split" or place.trains)
         )
 
 
@@ -75,8 +73,8 @@ def inspect(request: Request, test: str | None, tell: Tell) -> Inspection:
         where = [place if i >= len(own) else place._replace(split=TRAIN) for i, place in enumerate(where)]
     found = _examined(items, request, tell)
     readable = {i: one for i, one in enumerate(found) if isinstance(one, Facts)}
-    if not any(i < len(listing.items) for i in readable):
-        raise UserError(f"none of the {len(listing.items):,} images of {request.data} can be read")
+    if not any(i < len(listing.items) and where[i].trains for i in readable):
+        raise UserError(f"none of the images of {request.data} that training would use can be read")
     same = copies(readable, where, lambda done, of: tell("comparing", done, of))
     wrong = faults(found, len(hidden), len(own))
     wrong += of_copies(same, [item.name for item in items], where, len(own))

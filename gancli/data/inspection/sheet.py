@@ -10,7 +10,6 @@ from gancli.data.inspection import totals
 from gancli.data.inspection.facts import Facts
 from gancli.data.inspection.faults import KINDS
 from gancli.data.inspection.inspect import Inspection
-from gancli.data.inspection.splits import TRAIN
 from gancli.data.sources.decode import Item
 from gancli.images.pixels import to_picture
 from gancli.images.reading import decoding, to_array, upright
@@ -60,7 +59,7 @@ def _samples(seen: Inspection) -> Iterator[Section]:
     """Yield the samples: a row for each class, or one block."""
     made = totals.made(seen.training)
     own = range(seen.own - seen.ignored)
-    usable = [i for i in own if isinstance(seen.found[i], Facts) and seen.places[i].split in ("", TRAIN)]
+    usable = [i for i in own if isinstance(seen.found[i], Facts) and seen.places[i].trains]
     groups: dict[str, list[int]] = {}
     for i in usable:
         groups.setdefault(seen.places[i].label or seen.places[i].domain, []).append(i)

@@ -17,6 +17,11 @@ class Place(NamedTuple):
     domain: str
     label: str  # the class
 
+    @property
+    def trains(self) -> bool:
+        """Whether training would use an image there: in the training split, or in a source without splits."""
+        return self.split in ("", TRAIN)
+
 
 def places(names: Sequence[str], labels: Sequence[str]) -> list[Place]:
     """Return the place of each image by its path: trainA/x.png, train/cat/x.png, A/x.png, …
@@ -34,11 +39,11 @@ def places(names: Sequence[str], labels: Sequence[str]) -> list[Place]:
 
 
 def _splits(tops: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Return the split of each top folder, if every one is named after a split and there are several."""
+    """Return the split of each top folder, if every one is named after a split, and one of several is for training."""
     firsts = {top[0] if top else "" for top in tops}
     found = {first: SPLITS.get(match[1] or "", "") for first in firsts if (match := TOP.fullmatch(first))}
-    several = len(found) == len(firsts) and all(found.values()) and len(set(found.values())) > 1
-    return found if several else {}
+    names = set(found.values())
+    return found if len(found) == len(firsts) and "" not in names and TRAIN in names and len(names) > 1 else {}
 
 
 def _domains(tops: Sequence[Sequence[str]]) -> dict[tuple[str, ...], str]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gancli.system.untrusted.terminal import aligned
+
 MOST_CONCEPTS = 8  # of a layer; the JSON report has all
 
 
@@ -12,13 +14,13 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     read, images = said["generated"]["read"], said["generated"]["images"]
     for name, layer in report["dissection"].items():
         yield f"{name}  {layer['size']}: {layer['matched']} of {len(layer['units'])} units detect a concept"
-        yield from _aligned(
-            [["", "unit no.", "IoU", "IQR"], *(_match(row) for row in layer["concepts"][:MOST_CONCEPTS])]
-        )
+        matches = [["", "unit no.", "IoU", "IQR"], *(_match(row) for row in layer["concepts"][:MOST_CONCEPTS])]
+        yield from (f"  {line}" for line in aligned(matches))
         rows = [_effect(effect) for effect in layer["effects"]]
-        areas = [["area of", "units", "ablated", "random", "inserted", "random"]]
-        changes = [["change, 0-255", "units", "ablated: inside", "outside", "random: inside", "outside"]]
-        yield from _aligned([*(areas if "before" in layer["effects"][0]["ablation"] else changes), *rows])
+        areas = ["area of", "units", "ablated", "random", "inserted", "random"]
+        changes = ["change, 0-255", "units", "ablated: inside", "outside", "random: inside", "outside"]
+        heading = areas if "before" in layer["effects"][0]["ablation"] else changes
+        yield from (f"  {line}" for line in aligned([heading, *rows]))
     yield f"concepts of {said['concepts']}, known for {read:,} of {images:,} images; {said['matched']}"
 
 
@@ -36,10 +38,3 @@ def _effect(effect: dict[str, Any]) -> list[str]:
 
 def _change(arm: dict[str, float], part: str) -> str:
     return f"{arm['before']:.1%} -> {arm[part]:.1%}"
-
-
-def _aligned(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths)))
-        yield "  " + "  ".join(cells).rstrip()

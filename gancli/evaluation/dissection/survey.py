@@ -31,9 +31,8 @@ class Tally:
     """The counts of one layer, those of every other image apart."""
 
     layer: FeatureMaps
-    counts: tuple[
-        Tensor, Tensor
-    ]  # of even images, which choose the thresholds, and of odd ones, which score: (U, K, T + 1)
+    # (U, K, T + 1), of even images, which choose the thresholds, and of odd ones, which score
+    counts: tuple[Tensor, Tensor]
     sums: Tensor  # of activations on points of each label, (U, K)
     bounds: Tensor | None = None  # (U, T)
     peaks: list[Tensor] = field(default_factory=list)  # the largest activation of each image, (N, U)

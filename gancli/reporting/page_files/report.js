@@ -64,7 +64,7 @@
   }
 
   // ------------------------------------------------------------------------------------------------- curves
-  const box = { width: 360, height: 190, left: 52, right: 10, top: 10, bottom: 28 };
+  const box = content.box;
   const inner = { width: box.width - box.left - box.right, height: box.height - box.top - box.bottom };
   const across = (images) => box.left + inner.width * (content.most ? images / content.most : 0);
   const up = (panel, value) => box.top + inner.height * (1 - (value - panel.low) / (panel.high - panel.low));

@@ -1,7 +1,8 @@
 """Stop all ranks when one dies or hangs, because the others would wait for it forever.
 
 Each process increments a counter in torch.distributed's store once a second, and checks the counter of the next rank.
-If that one stands still, the process tells all ranks, and all of them exit.
+If that one stands still while it looks a dozen times, the process tells all ranks, and all of them exit. It counts its
+own looks and not the seconds, so a pause of all processes is no loss.
 """
 
 import os
@@ -16,7 +17,8 @@ from torch import distributed as td
 from gancli.system.untrusted.terminal import warn
 
 BEAT = 1.0  # seconds between beats
-PATIENCE = 12.0  # seconds without a beat after which a process counts as lost
+PATIENCE = 12  # looks, one each BEAT, at a process without a new beat, after which it counts as lost
+POLLS = 20  # in a BEAT, while the last process waits for the others
 LOST, DONE = "gancli/lost", "gancli/done"
 
 
@@ -31,11 +33,11 @@ class Store(Protocol):
 class Watch:
     """Send heartbeats and watch the next rank."""
 
-    def __init__(self, store: Store, rank: int, world: int, *, beat: float = BEAT, patience: float = PATIENCE) -> None:
+    def __init__(self, store: Store, rank: int, world: int, *, beat: float = BEAT, patience: int = PATIENCE) -> None:
         self._store, self._rank, self._world = store, rank, world
         self._beat, self._patience = beat, patience
         self._next = (rank + 1) % world
-        self._seen, self._since = -1, time.monotonic()
+        self._seen, self._missed = -1, 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -56,10 +58,9 @@ class Watch:
     def look(self) -> int | None:
         """Send a heartbeat, and return the rank of a lost process, if any."""
         self._store.add(f"gancli/beat/{self._rank}", 1)
-        beats, now = self._store.add(f"gancli/beat/{self._next}", 0), time.monotonic()
-        if beats != self._seen:
-            self._seen, self._since = beats, now
-        elif now - self._since > self._patience and not self._store.add(f"{DONE}/{self._next}", 0):
+        beats = self._store.add(f"gancli/beat/{self._next}", 0)
+        self._seen, self._missed = beats, self._missed + 1 if beats == self._seen else 0
+        if self._missed > self._patience and not self._store.add(f"{DONE}/{self._next}", 0):
             return self._tell(self._next)
         told = self._store.add(LOST, 0)
         return told - 1 if told else None
@@ -81,14 +82,13 @@ class Watch:
 
     def _leave_last(self) -> None:
         """Wait for the other ranks: this one hosts the store, and without it they would take this rank for lost."""
-        seen, since = -1, time.monotonic()
+        seen, missed = -1, 0
         while waiting := [rank for rank in range(1, self._world) if not self._store.add(f"{DONE}/{rank}", 0)]:
-            beats, now = sum(self._store.add(f"gancli/beat/{rank}", 0) for rank in waiting), time.monotonic()
-            if beats != seen:
-                seen, since = beats, now
-            elif now - since > self._patience:
+            beats = sum(self._store.add(f"gancli/beat/{rank}", 0) for rank in waiting)
+            seen, missed = beats, missed + 1 if beats == seen else 0
+            if missed > self._patience * POLLS:
                 return
-            time.sleep(self._beat / 20)
+            time.sleep(self._beat / POLLS)
 
 
 def end(lost: int, world: int) -> None:

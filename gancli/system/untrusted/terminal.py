@@ -1,6 +1,7 @@
 """Print text safely: every line passes here, so that no file can move the cursor or colour or hide text."""
 
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gancli.system.untrusted.door import printable, to_json
@@ -27,6 +28,14 @@ def shows_progress() -> bool:
 def line(text: object) -> str:
     """Turn a text that may come from a file into one safe line."""
     return printable(str(text), LONGEST_LINE)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:]))]
+        yield "  ".join(cells).rstrip()
 
 
 def say(text: object) -> None:

@@ -21,7 +21,8 @@ def command(
         str, typer.Argument(metavar="SRC", help="What --data takes: a folder, an archive, an .npz, idx files, a name.")
     ],
     test: Annotated[
-        str | None, typer.Option(help="Test images: report those that are in SRC, too. SRC itself: its test split.")
+        str | None,
+        typer.Option(help="Test images: report those that also occur in SRC. Give SRC itself for its test split."),
     ] = None,
     split: Annotated[
         str, typer.Option(help="Split to check, for data sets that have splits: train or test.")

@@ -24,13 +24,15 @@ def command(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="Names of the classes, with commas, in the order of the labels; a DCGAN has none without."),
+        typer.Option(
+            help="Names of the classes, comma-separated, in the order of the labels; without it, a DCGAN has none."
+        ),
     ] = None,
     labels: Annotated[
         int | None,
         typer.Option(
-            help="How many labels a map has, where the file does not hold it (pix2pixHD, SPADE); default: one less "
-            "than the network has inputs, the last of which is the edges of instances.",
+            help="Number of labels in a map, where the file does not hold it (pix2pixHD, SPADE); default: one less "
+            "than the network's inputs, of which the last is the edges of instances.",
             min=1,
         ),
     ] = None,

@@ -1,11 +1,9 @@
-"""Interpolation paths through a latent space, and what stands below the frames of one."""
+"""Interpolation paths through a latent space."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
-
-EXACT = 1e-4  # of the way from stop to stop: rounding of float32
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -43,15 +41,3 @@ def walk(stops: Tensor, frames: int, noise_axes: int) -> Tensor:
 
 def _through(stops: Tensor, way: Callable[[Tensor, Tensor, Tensor], Tensor], place: Tensor, leg: Tensor) -> Tensor:
     return torch.cat([way(stops[i], stops[i + 1], place[leg == i] - i) for i in range(len(stops) - 1)])
-
-
-def captions(names: Sequence[str], frames: int) -> list[str]:
-    """Name the stop that each frame of a walk shows, or the two that it is between."""
-    place = torch.linspace(0, len(names) - 1, frames).tolist()
-    return [_caption(names, at) for at in place]
-
-
-def _caption(names: Sequence[str], at: float) -> str:
-    if abs(at - round(at)) < EXACT:
-        return names[round(at)]
-    return f"{names[int(at)]} to {names[int(at) + 1]}"

@@ -1,8 +1,8 @@
-"""Interpolate between latents, or between images."""
+"""A walk through a latent space: its options, its stops, and the latents of all its frames."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -11,49 +11,34 @@ from gancli.capabilities import Appends, Classes, Samples
 from gancli.checkpoints.find import Model
 from gancli.errors import UserError
 from gancli.gan import GAN
-from gancli.images import scatter
-from gancli.images.animation import check_suffix, save_frames
-from gancli.images.pixels import to_picture
-from gancli.images.sheets import PLAIN, Captions, View, check_plot, class_caption, frames, sheet
-from gancli.images.writing import save_png
-from gancli.inference.sampling import directions, latents, paths
-from gancli.inference.sampling.draw import (
-    ALL,
-    classes_of,
-    draw,
-    label_named,
-    load_sampler,
-    origin_of,
-    plane,
-    plot_of,
-    points_of,
-)
+from gancli.inference.sampling import directions, latents
+from gancli.inference.sampling.draw import ALL, classes_of, label_named, plane
 from gancli.inference.sampling.projection import STEPS, Projecting
-from gancli.inference.sampling.stops import Finding, in_styles, names_of, read_files
+from gancli.inference.sampling.stops import Finding, in_styles, read_files
 from gancli.inference.sampling.stops import found as stops_of
 from gancli.inference.sampling.styles import is_styled, steered, styled
-from gancli.inference.sampling.truncation import chooser, truncated
-from gancli.system.devices import choose_device
+from gancli.inference.sampling.truncation import chooser
+from gancli.inference.sampling.walks import paths
 from gancli.system.seeds import aside
 
 SEEDS = (0, 1, 2, 3)  # of a walk, by default
 CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Walk:
-    """The options of a walk through the latent space."""
+    """The options of a walk through a latent space; by default, those of `gancli interpolate`."""
 
-    seeds: tuple[int, ...] | None  # None stands for SEEDS, or for the whole plane of a 2-D latent
-    photos: tuple[Path, ...]
-    frames: int
-    mode: str
-    axis: int | None
-    reach: float
-    grid: bool
-    strip: bool
-    loop: bool
-    fps: float
+    seeds: tuple[int, ...] | None = None  # None stands for SEEDS, or for the whole plane of a 2-D latent
+    photos: tuple[Path, ...] = ()
+    frames: int = 60
+    mode: Literal["slerp", "lerp"] = "slerp"
+    axis: int | None = None
+    reach: float = 3.0
+    grid: bool = False
+    strip: bool = False
+    loop: bool = False
+    fps: float = 25
     classes: str | None = None  # NAME, NAME:NAME:…, or ALL
     truncation: float | None = None  # of the stops that come from seeds
     saved: tuple[Path, ...] = ()  # latents that the walk passes after its seeds or photos
@@ -64,100 +49,28 @@ class Walk:
     name: str | None = None  # given to the direction
     steps: int = STEPS  # of projection
 
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The seeds that it passes first; none if it starts at an image or a saved latent."""
+        if self.photos or (self.saved and self.seeds is None):
+            return ()
+        return SEEDS if self.seeds is None else self.seeds
 
-def interpolate(
-    name: str, walk: Walk, out: Path | None, device: str, *, best: bool = False, view: View = PLAIN
-) -> Path:
-    """Generate the images of a walk and write them; return the path of the file."""
-    model, gan = load_sampler(name, best)
-    still = walk.grid or walk.strip or gan.spec.points
-    out = out or Path("walk.png" if still else "walk.gif")
-    if still and out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: a grid, a strip or a walk of a point model is written as .png: give a .png file")
-    if not still:
-        check_suffix(out)
-    if gan.spec.points:
-        check_plot(view)
-    place = choose_device(device)
-    path, columns = _path(walk, gan, model, place, out)
-    gan = gan.to(place)
-    about = origin_of(model) | {"walk": _said(walk, path) | truncated(gan, walk.truncation)}
-    about |= view.said
-    if gan.spec.points:
-        mesh = scatter.Trace(points_of(gan, path), columns if walk.grid else None)
-        save_png(scatter.draw(replace(plot_of(model), walk=mesh, scale=view.scale)), out, about)
-        return out
-    pixels = draw(gan, path)
-    if still:
-        save_png(sheet(pixels, columns, _captions(walk, gan, path), view), out, about)
-    else:
-        moving = _moving_captions(walk, gan)
-        save_frames(frames([to_picture(image) for image in pixels], moving, view), out, about, walk.fps)
-    return out
+    @property
+    def side(self) -> int:
+        """The number of images along a side of its grid."""
+        return max(2, round(self.frames**0.5))
 
 
-def _said(walk: Walk, path: Tensor) -> dict[str, Any]:
-    """Return the entries about a walk in an image's metadata."""
-    said = {name: value for name, value in vars(walk).items() if name != "fps"}
-    files = {name: [path.name for path in said[name]] for name in ("photos", "saved")}
-    return said | files | {"space": "w" if path.dim() == 3 else "z"}
-
-
-# ------------------------------------------------------------------------------------------------ captions
-
-
-def _captions(walk: Walk, gan: GAN[Any], path: Tensor) -> Captions:
-    """Name the frames of a still image: values of a code or direction, corners, or stops."""
-    if along := _along(walk):
-        return Captions((along,), tuple(directions.steps_of(walk.reach, walk.frames)))
-    if walk.grid and _is_whole_plane(walk, path):
-        side = _side(walk)
-        return Captions(*(tuple(f"{value:+.2f}" for value in z.tolist()) for z in (path[::side, 1], path[:side, 0])))
-    names, count = _stop_names(walk, gan), len(path)
-    if walk.grid:
-        side = _side(walk)
-        corners = dict(zip((0, side - 1, count - side, count - 1), names))
-        return Captions(cells=tuple(corners.get(i, "") for i in range(count)))
-    named = paths.captions(names, count)
-    return Captions(cells=tuple(text if text in names else "" for text in named))  # no room between stops
-
-
-def _moving_captions(walk: Walk, gan: GAN[Any]) -> list[str]:
-    if along := _along(walk):
-        return [f"{along}: {value}" for value in directions.steps_of(walk.reach, walk.frames)]
-    return paths.captions(_stop_names(walk, gan), walk.frames)
-
-
-def _along(walk: Walk) -> str:
-    """Return what a walk goes along, "" if it goes from stop to stop."""
-    if walk.direction is not None:
-        return f"direction {walk.direction}"
-    return "" if walk.axis is None else f"axis {walk.axis}"
-
-
-def _stop_names(walk: Walk, gan: GAN[Any]) -> list[str]:
-    """Return the captions of the stops of a walk, in its order."""
-    if walk.classes is not None and isinstance(gan, Classes) and len(labels := _labels(walk, gan)) > 1:
-        names = [class_caption(gan.classes[label]) for label in labels]
-    else:
-        files = walk.photos or (walk.saved if walk.seeds is None else ())
-        seeds = () if files else SEEDS if walk.seeds is None else walk.seeds
-        names = [*(f"seed {seed}" for seed in seeds), *names_of((*walk.photos, *walk.saved))]
-    return [*names, names[0]] if walk.loop and not walk.grid else names
-
-
-# --------------------------------------------------------------------------------------------------- the path
-
-
-def _path(
+def frames_of(
     walk: Walk, gan: GAN[Any], model: Model, device: torch.device = CPU, out: Path = Path()
 ) -> tuple[Tensor, int | None]:
     """Return the latents of all frames, (T, Z) or (T, L, W), and the number of columns of a still image of them."""
     if walk.space not in (None, "z"):
         styled(gan, f"--space {walk.space}")
     seeds = _chosen(walk, gan, model)
-    if _is_plane(walk, seeds):
-        return plane(gan, _side(walk)), _side(walk)
+    if seeds is not None and is_whole_plane(walk, seeds):
+        return plane(gan, walk.side), walk.side
     given = read_files(gan, model, (*walk.photos, *walk.saved), "--images")
     _check(walk, gan, model, len(given) + (0 if seeds is None else len(seeds)))
     how = Projecting(walk.space, walk.steps, label=_label(walk, gan))
@@ -173,7 +86,7 @@ def _path(
 
 def _check(walk: Walk, gan: GAN[Any], model: Model, stops: int) -> None:
     """Raise UserError for a walk that cannot be, before the latents of its stops are found, which may take long."""
-    several = walk.classes is not None and len(_labels(walk, classes_of(gan, model))) > 1
+    several = walk.classes is not None and len(labels_of(walk, classes_of(gan, model))) > 1
     if walk.direction is not None:
         _direction(walk, gan, model)
         if walk.name is not None:
@@ -240,7 +153,7 @@ def _along_axis(walk: Walk, stops: Tensor) -> Tensor:
 
 
 def through(stops: Tensor, frames: int, arcs: int) -> Tensor:
-    """Return the latents of all frames of a walk through stops (S, Z) or (S, L, W)."""
+    """Return the latents (T, Z) or (T, L, W) of all frames of a walk through stops (S, Z) or (S, L, W)."""
     return paths.walk(stops.flatten(1), frames, arcs).unflatten(1, stops.shape[1:])
 
 
@@ -250,15 +163,7 @@ def arcs(gan: GAN[Any], stops: Tensor, mode: str = "slerp") -> int:
     return noise if mode == "slerp" and stops.dim() == 2 else 0
 
 
-def _side(walk: Walk) -> int:
-    return max(2, round(walk.frames**0.5))
-
-
-def _is_plane(walk: Walk, seeds: Tensor | None) -> bool:
-    return seeds is not None and _is_whole_plane(walk, seeds)
-
-
-def _is_whole_plane(walk: Walk, z: Tensor) -> bool:
+def is_whole_plane(walk: Walk, z: Tensor) -> bool:
     """Tell whether a grid shows the whole plane of a 2-D latent: nothing else was asked for."""
     given = walk.seeds is not None or walk.truncation is not None or walk.axis is not None or walk.direction
     return walk.grid and not given and not walk.photos and not walk.saved and z.shape[1:] == (2,)
@@ -266,17 +171,17 @@ def _is_whole_plane(walk: Walk, z: Tensor) -> bool:
 
 def _corners(walk: Walk, gan: GAN[Any], stops: Tensor) -> tuple[Tensor, int]:
     """Return the latents of a square grid between four corners."""
-    side = _side(walk)
+    side = walk.side
     curved = arcs(gan, stops, walk.mode)
     left, right = (through(stops[[i, i + 2]], side, curved) for i in (0, 1))
     rows = [through(torch.stack(ends), side, curved) for ends in zip(left, right)]
     return torch.cat(rows), side
 
 
-# -------------------------------------------------------------------------------------------------- its stops
+# ------------------------------------------------------------------------------------------------------ stops
 
 
-def _labels(walk: Walk, gan: Classes) -> list[int]:
+def labels_of(walk: Walk, gan: Classes) -> list[int]:
     """Return the labels of the classes that a walk names, in its order."""
     text = str(walk.classes)
     names = list(gan.classes) if text == ALL else [text] if text in gan.classes else text.split(":")
@@ -285,7 +190,7 @@ def _labels(walk: Walk, gan: Classes) -> list[int]:
 
 def _label(walk: Walk, gan: GAN[Any]) -> int | None:
     """Return the label of the only class of a walk; None if it has none or several."""
-    labels = _labels(walk, gan) if walk.classes is not None and isinstance(gan, Classes) else []
+    labels = labels_of(walk, gan) if walk.classes is not None and isinstance(gan, Classes) else []
     return labels[0] if len(labels) == 1 else None
 
 
@@ -293,7 +198,7 @@ def _over_classes(
     walk: Walk, gan: Classes, seeds: Tensor | None, found: list[Tensor]
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Set the classes of the stops. One class: all stops get it. Several: they are the stops, with one noise."""
-    labels = torch.tensor(_labels(walk, gan))
+    labels = torch.tensor(labels_of(walk, gan))
     given = [*([] if seeds is None else [seeds]), *found]
     if len(labels) == 1:
         of = [x if x.dim() == 3 else gan.of_class(x, labels.expand(len(x))) for x in given]
@@ -313,13 +218,13 @@ def _chosen(walk: Walk, gan: GAN[Any], model: Model) -> Tensor | None:
         raise UserError("--images and --seeds cannot be combined: give one of them")
     if walk.photos and walk.truncation is not None:
         raise UserError("--images and --truncation cannot be combined: truncation chooses the latents of seeds")
-    if walk.photos or (walk.saved and walk.seeds is None):
+    if not walk.starts:
         return None
-    labels: list[int] | list[None] = [None] if walk.classes is None else _labels(walk, classes_of(gan, model))
+    labels: list[int] | list[None] = [None] if walk.classes is None else labels_of(walk, classes_of(gan, model))
     if walk.truncation is not None and len(labels) > 1:
         raise UserError(
             f"--truncation cannot be combined with several classes ({walk.classes}), which share one noise: "
             "give one class, or leave --truncation out"
         )
     choose = chooser(gan, model, walk.truncation)
-    return torch.cat([choose(seed, labels[0]) for seed in (SEEDS if walk.seeds is None else walk.seeds)])
+    return torch.cat([choose(seed, labels[0]) for seed in walk.starts])
