@@ -50,7 +50,7 @@ class CoGAN(FromLatents[HParams]):
     def preset(cls, spec: DataSpec) -> Mapping[str, Any]:
         """Return what trains in minutes on one core."""
         del spec
-        return {**ON_SMALL, "kimg": 100.0}
+        return {**ON_SMALL, "kimg": 250.0}
 
     def players(self) -> Mapping[str, Optimizer]:
         """The Gs are one player, the Ds another; a shared weight moves once."""
