@@ -116,6 +116,18 @@ def test_the_plug_in_of_the_docs_trains(cli: Cli, pictures: Path, example: str) 
     assert cli("train", "./mine.py", "--target", 0.8, *small).code == 0
 
 
+def rows(text: str) -> list[str]:
+    """Return the headings of a table that `gancli data` or a training plan prints, warnings aside."""
+    return [name for name in re.findall(r"^([a-z]+) +\S", text, re.MULTILINE) if name != "warning"]
+
+
+def test_the_tutorial_shows_the_rows_that_are_printed(cli: Cli, pictures: Path) -> None:
+    page = PAGES["docs/tutorial.md"].read_text(encoding="utf-8")
+    checked, planned = [rows(text) for language, text in FENCED.findall(page) if language == "text"]
+    assert rows(cli("data", pictures).out) == checked
+    assert rows(cli("train", "dcgan", "--data", pictures, "--batch", 4, "--width", 4, "--dry-run").out) == planned
+
+
 @pytest.mark.usefixtures("only_parse")
 def test_outdated_commands_are_found(cli: Cli) -> None:
     """A command, an option, a value, an option of another command, a program, and a program's option."""
