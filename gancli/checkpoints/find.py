@@ -56,9 +56,13 @@ def local(model: str, *, best: bool = False) -> Path | None:
 
 
 def run_folder(model: str) -> Folder | None:
-    """Find the folder that MODEL names: itself, or a run under ./runs; return None for other names."""
-    found = (path for path in (Path(model).expanduser(), RUNS / model) if path.is_dir())
-    return next(map(Folder, found), None)
+    """Find the folder that MODEL names: itself, or a run under ./runs; return None for other names.
+
+    A folder without a run, such as one of images, hides neither a run under ./runs nor a published model.
+    """
+    there = [Folder(path) for path in (Path(model).expanduser(), RUNS / model) if path.is_dir()]
+    runs_first = [folder for folder in there if folder.holds_run] or ([] if published.find(model) else there)
+    return next(iter(runs_first), None)
 
 
 def _published(model: str) -> Path:

@@ -187,10 +187,22 @@ def _put(start: Start, gan: GAN[Any], theirs: Mapping[str, Tensor]) -> None:
     given = _of_networks(gan, theirs, given=True)
     for name, tensor in _of_networks(gan, theirs).items():
         if name not in given or not _overlaps(tensor, given[name]):
-            raise UserError(f"--from {start.name}: {name} does not match its own description")
+            raise UserError(
+                f"--from {start.name}: {_labels_differ(start, gan) or f'{name} does not match its own description'}"
+            )
         if not given[name].isfinite().all():
             raise UserError(f"--from {start.name}: {name} holds values that are not finite")
         _copy(tensor, given[name])
+
+
+def _labels_differ(start: Start, gan: GAN[Any]) -> str:
+    """Say that only one side has labels, whose networks have other layers; "" if both or none have."""
+    before, now = bool(start.model and start.model.about.spec.classes), bool(gan.spec.classes)
+    if before == now:
+        return ""
+    if now:
+        return "it was trained without labels, and the data have some: give --no-labels"
+    return "it was trained with labels, and the data have none: give images in one folder per class"
 
 
 def _overlaps(own: Tensor, given: Tensor) -> bool:

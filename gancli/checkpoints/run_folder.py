@@ -126,6 +126,11 @@ class Folder:
         found = (self.path / CHECKPOINTS).glob("*.safetensors")
         return sorted((path for path in found if NUMBER.fullmatch(path.stem)), key=seen)
 
+    @property
+    def holds_run(self) -> bool:
+        """Whether it is the folder of a run, and not one of images, say."""
+        return os.path.lexists(self.about) or os.path.lexists(self.path / CHECKPOINTS)
+
     def check(self) -> None:
         """Raise UserError if a file of the run is a link or a pipe, which could lead elsewhere or block."""
         for name in (CHECKPOINTS, SAMPLES):

@@ -24,7 +24,7 @@ from gancli.system import dist
 from gancli.system.devices import choose_device
 from gancli.system.seeds import seed_all
 from gancli.system.untrusted.door import held_to
-from gancli.training.options import OF_SOME_DATA, SetUp
+from gancli.training.options import OF_SOME_DATA, RunOptions, SetUp
 from gancli.training.state import State
 
 SMALL = 32  # pixels per side: papers hardly cover such images
@@ -59,10 +59,12 @@ def open_data(
     _check_data_options(variant, kind.data, options)
     dataset = kind.dataset(hp, _request(options, kind.builtin, report)).to(device)
     preset = _preset(kind, dataset, values, options.preset, device)
+    hp = kind.hparams(**{**preset, **values})
     if start:
         fine_tuning.check_data(start, dataset.spec)
-        kimg = kind.hparams(**{**preset, **values}).kimg
-        preset = {**theirs, fine_tuning.LENGTH: kimg, **_few(kind, dataset, kimg)}
+        preset = {**theirs, fine_tuning.LENGTH: hp.kimg}
+        hp = kind.hparams(**{**preset, **values})
+    preset |= _few(kind, dataset, _passes(options, hp, len(dataset)))
     suited = {name: value for name, value in preset.items() if name not in values}
     data = Data(kind, kind.hparams(**{**suited, **values}), dataset, device, suited, start)
     if start:
@@ -77,8 +79,17 @@ def preset_name(asked: str, device: str, height: int, width: int) -> str:
     return "quick" if device == "cpu" or max(height, width) <= SMALL else "paper"
 
 
-def _few(kind: type[GAN[Any]], dataset: Dataset[Any], kimg: float) -> Mapping[str, Any]:
-    return kind.few(dataset.spec, 1000 * kimg / len(dataset)) if len(dataset) < FEW else {}
+def _passes(options: SetUp, hp: HParams, rows: int) -> float:
+    """Return how often training shows each image. With --minutes, which is measured later, the preset decides."""
+    if isinstance(options, RunOptions) and options.epochs is not None:
+        return options.epochs
+    if isinstance(options, RunOptions) and options.steps is not None:
+        return options.steps * (hp.batch or type(hp)().batch) / rows  # what `auto` will choose is not known yet
+    return 1000 * hp.kimg / rows
+
+
+def _few(kind: type[GAN[Any]], dataset: Dataset[Any], epochs: float) -> Mapping[str, Any]:
+    return kind.few(dataset.spec, epochs) if len(dataset) < FEW else {}
 
 
 def _preset(
@@ -87,8 +98,7 @@ def _preset(
     spec = dataset.spec
     batch = kind.hparams(**values).batch or kind.hparams().batch  # what `auto` will choose is not known yet
     quick = preset_name(asked, device.type, spec.height, spec.width) == "quick"
-    preset = dict(kind.preset(spec) if quick else kind.paper(spec, batch))
-    return preset | dict(_few(kind, dataset, kind.hparams(**{**preset, **values}).kimg))
+    return dict(kind.preset(spec) if quick else kind.paper(spec, batch))
 
 
 def with_preset(data: Data, values: Mapping[str, Any], before: Recorded) -> Data:

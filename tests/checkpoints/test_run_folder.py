@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gancli.checkpoints import checkpoint
+from gancli.checkpoints import checkpoint, find
 from gancli.checkpoints.run_folder import Folder
 from gancli.errors import UserError
 from gancli.system import atomic
@@ -17,6 +18,22 @@ from tests.checkpoints.runs import command, refused, resumes, state
 from tests.conftest import Cli
 from tests.training.test_resuming import QUICK
 from tests.training.test_saving import at_step
+
+# --- which folder a name means
+
+
+def test_a_folder_of_images_hides_no_run_and_no_published_model(cli: Cli, pictures: Path) -> None:
+    """As ./faces and runs/faces, or CycleGAN's data set horse2zebra and the model of that name."""
+    for name in ("faces", "horse2zebra", "only-images"):
+        shutil.copytree(pictures, name)
+    assert cli(*command(pictures, "runs/faces")).code == 0
+    result = cli("sample", "faces", "-n", 1, "--out", "sample.png")
+    assert result.code == 0, result.err
+    assert find.only_published("horse2zebra") == "translate"
+    refused(cli("sample", "only-images"), "only-images holds no checkpoint")
+    Path("horse2zebra", "checkpoints").mkdir()
+    refused(cli("sample", "horse2zebra"), "horse2zebra holds no checkpoint")
+
 
 # --- what is not ours
 

@@ -206,6 +206,7 @@ def test_a_plug_in_file_trains_and_samples(cli: Cli, pictures: Path) -> None:
     changed = cli("sample", "x", "-n", 1)
     assert changed.code == 2
     assert "has changed" in changed.err
+    assert "restore it, or train again" in changed.err
 
 
 def folder_state(folder: Path) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ PAGES = {str(path.relative_to(ROOT)): path for path in (ROOT / "README.md", *sor
 SOURCES = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAM = re.compile(r"python (?:-m (tests[\w.]+)|(tests/[\w/]+\.py))(.*)")
+RUN = re.compile(r"\b(([\w-]+)-(\d+))(?=[ /]|$)")
 CHOSEN = {"VARIANT": "dcgan", "S": "1", "T": "0.7"}  # placeholders that stand for a variant or a number
 
 
@@ -114,6 +116,42 @@ def test_the_plug_in_of_the_docs_trains(cli: Cli, pictures: Path, example: str) 
     assert "--target" in cli("train", "./mine.py", "--help").out, example
     small = ("--data", pictures, "--steps", 1, "--batch", 4, "--width", 4, "--z-dim", 4, "--out", "run", "--quiet")
     assert cli("train", "./mine.py", "--target", 0.8, *small).code == 0
+
+
+def stale(lines: list[str]) -> list[str]:
+    """Return the runs that a page names by a number although a later run of the same variant and data was trained."""
+    counts, found = Counter[str](), list[str]()
+    for line in lines:
+        words = arguments(line) or [""]
+        found += [name for name, stem, number in RUN.findall(line) if counts[stem] not in (0, int(number))]
+        if words[0] == "train" and not {"--out", "--resume", "--dry-run"} & {*words}:
+            given = [Path(words[words.index(option) + 1]).name for option in ("--data", "--data-b") if option in words]
+            counts["-".join([words[1], *given])] += 1
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_printed_run_is_the_newest_of_its_page(name: str) -> None:
+    assert stale(printed(PAGES[name].read_text(encoding="utf-8"))[0]) == []
+
+
+def test_a_run_that_another_one_replaced_is_found() -> None:
+    page = ["gancli train dcgan --data ./a --from b", "gancli train dcgan --data ./a", "gancli sample runs/dcgan-a-1"]
+    assert stale(page) == ["dcgan-a-1"]
+    assert stale([*page[:2], "gancli sample dcgan-a-2"]) == stale([page[0], page[2]]) == stale(page[2:]) == []
+    assert stale(["gancli train unit --data a --data-b b --out x", "gancli translate unit-a-b-1 x.png"]) == []
+
+
+def rows(text: str) -> list[str]:
+    """Return the headings of a table that `gancli data` or a training plan prints, warnings aside."""
+    return [name for name in re.findall(r"^([a-z]+) +\S", text, re.MULTILINE) if name != "warning"]
+
+
+def test_the_tutorial_shows_the_rows_that_are_printed(cli: Cli, pictures: Path) -> None:
+    page = PAGES["docs/tutorial.md"].read_text(encoding="utf-8")
+    checked, planned = [rows(text) for language, text in FENCED.findall(page) if language == "text"]
+    assert rows(cli("data", pictures).out) == checked
+    assert rows(cli("train", "dcgan", "--data", pictures, "--batch", 4, "--width", 4, "--dry-run").out) == planned
 
 
 @pytest.mark.usefixtures("only_parse")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gancli.data.sources.decode import natural_size
-from gancli.data.sources.torchvision import root
+from gancli.data.sources.torchvision import NAMED, root
 from gancli.errors import UserError
 from gancli.images.reading import to_array
 from gancli.images.sizes import parse_size
@@ -282,7 +282,25 @@ def test_a_data_set_that_cannot_be_fetched_says_where_to_put_it(monkeypatch: pyt
 
     monkeypatch.setattr(datasets.KMNIST, "download", refuse)
     words = (
-        r"kmnist cannot be fetched \(Error .* got: no route to host Tried …\): put torchvision's files into .*KMNIST"
+        r"kmnist cannot be fetched from http://codh\.rois\.ac\.jp/kmnist/dataset/kmnist/ "
+        r"\(Error .* got: no route to host Tried …\): put torchvision's files into .*KMNIST"
     )
     with pytest.raises(UserError, match=words):
         opened("kmnist")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_named_data_set_has_an_address(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The error that says that it cannot be fetched names it; only CelebA is at Google Drive."""
+    from torchvision import datasets
+
+    def refuse(*_: object, download: bool, **__: object) -> None:
+        raise RuntimeError("no network" if download else "not found")
+
+    kind = getattr(datasets, NAMED[name].dataset)
+    monkeypatch.setattr(kind, "__init__", refuse)
+    with pytest.raises(
+        UserError, match=r"cannot be fetched from (https?://\S+\.\S+|Google Drive) \(no network\)"
+    ) as error:
+        opened(name)
+    assert ("Google Drive" in str(error.value)) == (name == "celeba")

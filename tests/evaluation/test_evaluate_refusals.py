@@ -52,6 +52,13 @@ def test_wrong_use_is_one_line(cli: Cli, real: Path, options: tuple[str, ...], s
     assert said in result.err
 
 
+def test_a_file_that_holds_no_images_is_named_as_it_was_given(cli: Cli, real: Path, tmp_path: Path) -> None:
+    (tmp_path / "B").write_bytes(b"PK")
+    result = cli("eval", real, tmp_path / "B", "--data", real, "--extractor", "local")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert f"gancli: {tmp_path / 'B'} is not a folder, a .zip" in result.err
+
+
 def test_offline_inception_is_one_line_with_url_and_place(
     cli: Cli, real: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

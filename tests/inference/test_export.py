@@ -152,4 +152,5 @@ def test_a_network_that_the_authors_do_not_have_is_no_pth(cli: Cli) -> None:
     served(kind(kind.hparams(width=4, blocks=1, down=1), DataSpec(3, 16, 16)), "cyclegan")
     done = cli("export", "cyclegan.safetensors", "--to", "x.pth")
     assert (done.code, "halves images 2 times" in done.err) == (2, True), done.err
+    assert "train with --down 2, as --preset paper does, or give --to FILE.safetensors" in done.err
     assert not Path("x.pth").exists()

@@ -1,6 +1,7 @@
 """`train --from MODEL`: a run starts from the weights of another, and goes on like any."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,28 @@ def test_other_classes_keep_what_fits(cli: Cli, tmp_path: Path) -> None:
     wrong = cli(*small, "--data", "three", "--from", "parent", "--width", 8, "--out", "none")
     assert wrong.code == 2
     assert "--width 8, but its own is 4" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "advice"),
+    [
+        ("pictures", "classes", "trained without labels, and the data have some: give --no-labels"),
+        ("classes", "pictures", "trained with labels, and the data have none: give images in one folder per class"),
+    ],
+)
+def test_labels_on_one_side_only_are_one_line(
+    cli: Cli, pictures: Path, tmp_path: Path, before: str, now: str, advice: str
+) -> None:
+    for name in ("cats", "dogs"):
+        shutil.copytree(pictures, tmp_path / "classes" / name)
+    small = ("train", "stylegan2", *QUIET, "--steps", 0, "--width", 4, "--z-dim", 6)
+    assert cli(*small, "--data", tmp_path / before, "--out", "parent").code == 0
+    result = cli(*small, "--data", tmp_path / now, "--from", "parent", "--out", "child")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert f"--from parent: it was {advice}" in result.err
+    assert not Path("child").exists()
+    if now == "classes":
+        assert cli(*small, "--data", tmp_path / now, "--from", "parent", "--no-labels", "--out", "child").code == 0
 
 
 # --------------------------------------------------------------------------------------------------- resuming

@@ -6,6 +6,8 @@ import pytest
 
 from gancli.data.spec import DataSpec
 from gancli.registry import load
+from gancli.training.options import RunOptions
+from gancli.training.setup import open_data
 from tests.conftest import Cli
 
 
@@ -23,6 +25,18 @@ def test_few_images_are_augmented_if_they_are_seen_often(cli: Cli, pictures: Pat
     assert "augment" not in plan(cli, *words, "--kimg", 0.19 * count)
     assert "augment diffaugment" in plan(cli, *words, "--kimg", 0.21 * count)
     assert "augment" not in plan(cli, *words, "--kimg", 0.21 * count, "--augment", "none")
+
+
+@pytest.mark.parametrize("length", ["epochs", "steps", "kimg"])
+@pytest.mark.parametrize(("epochs", "augment"), [(190, "none"), (210, "diffaugment")])
+def test_every_option_for_the_length_decides_how_often_images_are_seen(
+    pictures: Path, length: str, epochs: int, augment: str
+) -> None:
+    count, batch = len([*pictures.iterdir()]), 4
+    given = {"epochs": epochs, "steps": epochs * count // batch, "kimg": epochs * count / 1000}[length]
+    values = {"batch": batch, **({"kimg": given} if length == "kimg" else {})}
+    options = RunOptions(data=str(pictures), size="32", **({} if length == "kimg" else {length: given}))
+    assert getattr(open_data("dcgan", values, options, lambda *_: None).hp, "augment") == augment  # noqa: B009
 
 
 @pytest.mark.parametrize("name", ["stylegan2", "stylegan3"])

@@ -194,11 +194,18 @@ def test_when_one_dies_or_hangs_the_others_end_and_name_it(cli: Cli, pictures: P
 # ------------------------------------------------------------------------------------------- GPUs and memory
 
 
-def test_gpus_that_are_not_there_are_an_error(cli: Cli, pictures: Path) -> None:
-    result = cli("train", "gan", "--data", pictures, "--gpus", 1 + torch.cuda.device_count())
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [(0, "no GPU on this machine; leave --gpus out"), (2, "only 2 on this machine; give at most that many")],
+)
+def test_gpus_that_are_not_there_are_an_error(
+    cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch, there: int, found: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    result = cli("train", "gan", "--data", pictures, "--gpus", 3)
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
-    assert f"this machine has only {torch.cuda.device_count()}" in result.err
+    assert f"--gpus 3: torch finds {found}" in result.err
 
 
 def test_several_gpus_start_what_torchrun_would(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,10 @@ def layout(net: nn.Module) -> State | None:
 def _of_resnet(net: ResnetTranslator) -> State:
     down, up, blocks = net.encoder.down, net.decoder.up, net.encoder.blocks
     if len(down) != DOWN:
-        raise UserError(f"the authors' network halves images {DOWN} times, and this one {len(down)}: it has no .pth")
+        raise UserError(
+            f"the authors' network halves images {DOWN} times, and this one {len(down)}: "
+            f"train with --down {DOWN}, as --preset paper does, or give --to FILE.safetensors"
+        )
     antialias = len(down[0]) == 4  # type: ignore[arg-type]
     found, at = _conv("model.1", net.encoder.stem), 4
     for layers in down:

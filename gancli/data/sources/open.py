@@ -67,7 +67,7 @@ def _list_file(path: Path) -> Listing:
         return _list_arrays(path, *arrays.read_npz(path), name)
     if "idx3" in path.name:
         return _list_arrays(path, arrays.read_idx(path), None, name)
-    raise UserError(f"--data {path} is not a folder, a .zip or .tar of images, an .npz or an idx file")
+    raise UserError(f"{path} is not a folder, a .zip or .tar of images, an .npz or an idx file")
 
 
 def _list_folder(folder: Path, request: Request) -> Listing:

@@ -1,5 +1,6 @@
 """Data sets that torchvision downloads, by name."""
 
+import re
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,11 +67,19 @@ def open_named(name: str, split: str) -> tuple[list[Item], list[str]]:
 
 
 def _fetch(name: str, make: Any, options: dict[str, Any]) -> Any:
-
     warn(f"fetching {name} into {root()}")
     try:
         return make(str(root()), download=True, **options)
     except Exception as error:  # torchvision's downloaders raise anything: network, mirror, archive
         place = getattr(make, "base_folder", None) or f"{make.__name__}/raw"
         reason = textwrap.shorten(str(error), 200, placeholder=" …")  # torchvision lists every mirror
-        raise UserError(f"{name} cannot be fetched ({reason}): put torchvision's files into {root() / place}") from None
+        raise UserError(
+            f"{name} cannot be fetched from {_address(make)} ({reason}): put torchvision's files into {root() / place}"
+        ) from None
+
+
+def _address(make: type[Any]) -> str:
+    """Return the first address that a class of torchvision holds; each has its own name for it."""
+    held = [value for name, value in vars(make).items() if not name.startswith("__")]  # __doc__ has others
+    found = re.search(r"https?://[^\s'\"]+", str(held))
+    return found[0] if found else "Google Drive"  # CelebA holds only the names of its files there

@@ -13,7 +13,9 @@ def spread_over(gpus: int) -> None:
     """Replace this process by torchrun, one rank per GPU, unless it is a rank; raise UserError for too few GPUs."""
     there = torch.cuda.device_count()
     if gpus > there:
-        raise UserError(f"--gpus {gpus}: this machine has only {there}; give at most that many")
+        found = f"only {there}" if there else "no GPU"
+        advice = "give at most that many" if there else "leave --gpus out"
+        raise UserError(f"--gpus {gpus}: torch finds {found} on this machine; {advice}")
     if gpus > 1 and "WORLD_SIZE" not in os.environ:
         torchrun = ("-m", "gancli.system.processes.torchrun", "--standalone", "--nproc-per-node", str(gpus))
         sys.stdout.flush()

@@ -99,7 +99,9 @@ def execute(code: Code, name: str = "") -> ModuleType:
 def check(code: Code, trained_with: str) -> None:
     """Raise UserError unless the code is that which the checkpoint was trained with, and the user trusts it."""
     if code.sha256 != trained_with:
-        raise UserError(f"{code.path} has changed since this checkpoint was trained with it")
+        raise UserError(
+            f"{code.path} has changed since this checkpoint was trained with it: restore it, or train again"
+        )
     if not trusted(code):
         raise UserError(
             f"this checkpoint needs to run {code.path}, which you have never trained: if you trust that file, "
