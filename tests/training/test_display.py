@@ -113,6 +113,34 @@ def test_what_was_printed_above_stays() -> None:
         assert shown.refresh()[0] == "the plan"
 
 
+PRESET = (
+    "preset    quick: width 32, z_dim 12, batch 32, lr 0.002, mapping 2 (for this data and device; options override it)"
+)
+RESUME = (
+    "next      gancli train rpgan --data './all of my pictures' --size 64 --minutes 4 --out runs/rpgan-all-1 --resume"
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_plan_is_wrapped_at_words_below_its_headings(width: int) -> None:
+    shown = Shown(width)
+    with shown.display:
+        shown.display.note(PRESET)
+        first, *others = shown.refresh()
+    assert " ".join(" ".join([first, *others]).split()) == " ".join(PRESET.split())
+    assert first.startswith("preset    quick")
+    assert others
+    assert all(row.startswith(" " * 10) and row[10] != " " for row in others)
+
+
+def test_a_command_is_printed_as_one_line_so_that_it_can_be_copied() -> None:
+    shown = Shown(60)
+    with shown.display:
+        shown.display.note(RESUME)
+        shown.refresh()
+    assert "".join(shown.terminal.rows).rstrip() == RESUME
+
+
 @pytest.mark.parametrize("width", [200, 80, 60, 40, 20])
 def test_words_are_left_out_whole(width: int) -> None:
     shown = Shown(width)

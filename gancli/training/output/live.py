@@ -2,6 +2,7 @@
 
 import math
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import TracebackType
@@ -21,6 +22,8 @@ from gancli.training.output.display import NOT_TERMS, BrokenPipeSafe, Plain, Qui
 BARS = "▁▂▃▄▅▆▇█"
 POINTS = 32  # in a sparkline
 LONGEST_BAR, SHORTEST_BAR = 40, 8
+INDENT = 10  # columns of a heading such as `warning`
+NARROW = 40  # columns below which an indent would waste half of the terminal
 GAP = "  "
 
 
@@ -59,6 +62,14 @@ class Fancy(Plain):
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._work = ""
         self._live.__exit__(kind, error, trace)
+
+    def note(self, text: str) -> None:
+        """Print a message, wrapped at words and indented below its heading; commands stay whole, to be copied."""
+        whole = line(text)
+        room = self._console.width - 1
+        is_command = whole[INDENT:].startswith("gancli ")
+        for part in [whole] if is_command or room < NARROW else _wrapped(whole, room):
+            super().note(part)
 
     def decoded(self, done: int, of: int) -> None:
         """Update the decoding bar, which disappears when all images are decoded."""
@@ -114,6 +125,11 @@ class Fancy(Plain):
 
     def _works(self) -> list[Text]:
         return [Text(line(self._work), style="dim")] if self._work else []
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    indent = " " * INDENT
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _cut(row: Text, width: int) -> Text:
