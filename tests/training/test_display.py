@@ -1,6 +1,7 @@
 """The live display on a terminal that is narrow, or becomes narrower: no word is wrapped, no old line is left."""
 
 import io
+import math
 import re
 from typing import Any
 
@@ -171,6 +172,24 @@ def test_a_sparkline_is_of_the_whole_run(values: list[float]) -> None:
     line = sparkline(values)
     assert len(line) == min(len(values), POINTS)
     assert set(line) <= set(BARS)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.floats(), min_size=1, max_size=3 * POINTS))
+def test_a_number_that_is_not_finite_has_no_bar(values: list[float]) -> None:
+    line = sparkline(values)
+    assert len(line) == min(len(values), POINTS)
+    if len(values) <= POINTS:
+        assert [bar == " " for bar in line] == [not math.isfinite(value) for value in values]
+
+
+def test_a_score_without_a_value_is_shown() -> None:
+    """The mode divergence of a model without a valid sample is NaN."""
+    shown = Shown(80)
+    with shown.display:
+        shown.step(1)
+        shown.display.tick({"step": 1, "images": 1, "mode_kl": math.nan})
+        assert any(row.split() == ["mode_kl", "nan"] for row in shown.refresh())
 
 
 def test_a_rise_is_seen_however_long_ago_it_was() -> None:

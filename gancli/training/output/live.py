@@ -140,12 +140,20 @@ def _cut(row: Text, width: int) -> Text:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Plot numbers as a row of bars, scaled from minimum to maximum; many are averaged in equal parts."""
+    """Plot numbers as a row of bars, scaled from minimum to maximum; many are averaged in equal parts.
+
+    There is no bar where a number is not finite: a score of a poor model may have no value.
+    """
     count = min(len(values), POINTS)
     edges = [i * len(values) // count for i in range(count + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
-    low, span = min(means), (max(means) - min(means)) or 1.0
-    return "".join(BARS[min(int((mean - low) / span * len(BARS)), len(BARS) - 1)] for mean in means)
+    halves = [sum(values[a:b]) / (b - a) / 2 for a, b in pairwise(edges)]  # of which the difference never overflows
+    finite = [half for half in halves if math.isfinite(half)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    return "".join(_bar((half - low) / ((high - low) or 1.0)) if math.isfinite(half) else " " for half in halves)
+
+
+def _bar(share: float) -> str:
+    return BARS[min(int(share * len(BARS)), len(BARS) - 1)]
 
 
 def display_for(*, quiet: bool, json: bool) -> Quiet:
