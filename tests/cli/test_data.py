@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gancli import registry
 from gancli.data.inspection import near
+from gancli.training import advice
 from tests.conftest import Cli, noise_images
 from tests.data import planted
 from tests.data.planted import Planted
@@ -119,6 +121,15 @@ def test_the_command_that_it_prints_trains(cli: Cli, faces: Path) -> None:
     words = line.split()[2:]
     assert words[:3] == ["train", registry.recommended(), "--data"]
     assert cli(*words, "--steps", 1, "--batch", 4, "--dry-run", "--quiet").code == 0
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_without_a_gpu_large_images_are_to_begin_small(cli: Cli, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted.drawings(Path("large"), 4, side=side)
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr(advice, "choose_device", lambda _, device=device: torch.device(device))
+        notes = found(cli, "large")["advice"]["notes"]
+        assert any("--size 32 trains" in note for note in notes) == (device == "cpu" and side == 64)
 
 
 def test_two_domains_get_a_translator(cli: Cli, faces: Path) -> None:
