@@ -55,3 +55,14 @@ def test_without_a_name_every_variant_is_shown_with_its_purpose(cli: Cli, group:
     assert rows[0] == f"Usage: gancli {group} VARIANT [OPTIONS]"
     for name in registry.names():
         assert any(row.split() == [name, *registry.describe(name).purpose.split()] for row in rows), name
+
+
+@pytest.mark.parametrize("given", ["runs/vae-emoji", "vae-emojis-1"])
+def test_a_model_to_score_is_looked_for_among_the_runs_too(cli: Cli, given: str) -> None:
+    Path("runs/vae-emoji-1").mkdir(parents=True)
+    Path("runs/vae-emoji-1/run.json").write_text("{}")
+    said = refused(cli, "eval", given, "--data", "digits", "--extractor", "local")
+    assert said == f"gancli: no model or images '{given}'; did you mean runs/vae-emoji-1?\n"
+    assert "the runs here are runs/vae-emoji-1" in refused(
+        cli, "eval", "./q", "--data", "digits", "--extractor", "local"
+    )
