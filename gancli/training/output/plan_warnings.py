@@ -32,7 +32,7 @@ def of_data(data: str, dataset: Dataset[Any], variant: str, *, fine_tuned: bool)
         names = printable(", ".join(dataset.unused), MOST_NAMES)
         yield (
             f"the labels of {len(dataset.unused)} classes ({names}) are not used: {variant} learns from images alone. "
-            f"To generate a chosen class, train {registry.recommended(registry.LABELS)}"
+            f"To generate a chosen class, train {registry.recommended(registry.LABELS)}, or see gancli list"
         )
 
 
