@@ -13,10 +13,10 @@ class BrokenVariant(ValueError):
     """An error in a variant of the user's own: one line that names file, line and member. Exit code 2."""
 
 
-def missing(kind: str, given: str, known: list[str]) -> UserError:
-    """Return the error for an unknown name, with similar names if there are any."""
+def missing(kind: str, given: str, known: list[str], otherwise: str = "") -> UserError:
+    """Return the error for an unknown name: similar names, or else what to do; without that, all names."""
     from difflib import get_close_matches
 
-    near = get_close_matches(given, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"
+    near = get_close_matches(given, known, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else otherwise or f"choose from {', '.join(known)}"
     return UserError(f"no {kind} '{given}'; {hint}")

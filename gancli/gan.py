@@ -82,7 +82,7 @@ class GAN(nn.Module, Generic[H]):
     """
 
     purpose: ClassVar[str] = ""  # a phrase for `gancli list` that helps to choose
-    recommended: ClassVar[bool] = False  # `gancli train` uses it when no variant is named; set in one built-in variant
+    recommended: ClassVar[bool] = False  # to try first on its kind of data; set in one built-in variant of a kind
     hparams: ClassVar[type[HParams]]
     data: ClassVar[type[Batch]]
     builtin: ClassVar[str] = "shapes-easy"  # the data set for training without --data

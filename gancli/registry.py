@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 GROUP = "gancli.variants"
+# kinds of data, `Batch.needs`, of which a variant is recommended; the first is trained on when none is named
+IMAGES, LABELS, DOMAINS, PAIRS = "images", "images with labels", "images of two domains", "pairs of images"
 BUILT_IN = Path(__file__).parent / "variants"
 IMPORTED = Path(__file__).parent / "imported"
 # fast imports; hyperparameters may use only these, so they need no torch
@@ -59,9 +61,9 @@ def imported() -> list[str]:
     return _modules(IMPORTED)
 
 
-def recommended() -> str:
-    """Return the default variant: the built-in one whose class sets `recommended`."""
-    return next(name for name in _built_in() if describe(name).recommended)
+def recommended(data: str = IMAGES) -> str:
+    """Return the variant to try first on a kind of data: the built-in one whose class sets `recommended`."""
+    return next(name for name in _built_in() if (about := describe(name)).recommended and about.data == data)
 
 
 def _built_in() -> list[str]:
@@ -146,7 +148,7 @@ def source(name: str) -> Path:
                 return moved.checked(Path(spec.origin))
     if name.endswith(".py"):
         raise UserError(f"no file {name}: give a variant ({', '.join(names())}) or a .py file with one GAN class")
-    raise missing("variant", name, names())
+    raise missing("variant", name, names(), "gancli list shows them")
 
 
 @cache

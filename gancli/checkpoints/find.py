@@ -8,6 +8,8 @@ from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import CHECKPOINTS, RUNS, Folder, runs
 from gancli.errors import UserError, missing
 
+FEW_RUNS = 8  # named in an error
+
 
 @dataclass(frozen=True)
 class Model:
@@ -69,7 +71,17 @@ def _published(model: str) -> Path:
     """Return a published model's checkpoint, downloaded the first time."""
     if known := published.find(model):
         return published.fetch_checkpoint(known)
-    raise missing("model", model, [*(f"{RUNS.name}/{name}" for name in runs()), *published.names()])
+    mine = [f"{RUNS.name}/{name}" for name in runs()]
+    others = "gancli list --published lists other people's models"
+    raise missing("model", model, [*mine, *published.names()], f"{runs_here(mine)}; {others}")
+
+
+def runs_here(mine: list[str]) -> str:
+    """Name the runs under ./runs, the first if there are many: a wrong name is most often that of a run."""
+    if not mine:
+        return f"there are no runs in ./{RUNS.name}"
+    rest = f" and {len(mine) - FEW_RUNS} more" if len(mine) > FEW_RUNS else ""
+    return f"the runs here are {', '.join(mine[:FEW_RUNS])}{rest}"
 
 
 def _in_folder(folder: Folder, best: bool) -> Path:

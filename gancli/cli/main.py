@@ -28,7 +28,7 @@ from gancli.cli.commands.other import (
     report,
     trusted,
 )
-from gancli.errors import Diverged, UserError
+from gancli.errors import Diverged, UserError, missing
 from gancli.plugins import contract
 from gancli.system.loading import load_torch
 from gancli.system.untrusted import terminal, trusted_code
@@ -52,6 +52,12 @@ class _Commands(TyperGroup):
     """The commands, with the five that people begin with above all others."""
 
     first = ("train", "sample", "interpolate", "translate", "eval")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; raise UserError for an unknown one, as for other names."""
+        if args and args[0] not in self.commands:
+            raise missing("command", args[0], list(self.commands), "gancli --help lists them")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands in two groups."""

@@ -32,6 +32,15 @@ class VariantCommand(TyperCommand):
         load_torch()
         return super().invoke(ctx)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options; raise UserError for other words, which most often are data."""
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if ctx.args:
+            said = f"{self.name} {' '.join(ctx.args)}: after the variant, there are only options"
+            raise UserError(f"{said}; give data as --data {ctx.args[0]}")
+        return rest
+
     def get_params(self, ctx: Any) -> list[Any]:
         """Return its options."""
         if self.callback is None:
@@ -82,17 +91,34 @@ class Variants(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> VariantCommand | None:
         """Find a variant by name or file. Raise UserError if it is unknown."""
         about = registry.describe(cmd_name)
+        short = about.purpose or about.summary
         return self.command(
-            name=cmd_name, help=f"{about.summary}\n\n{about.idea}", short_help=about.summary, rich_markup_mode=None
+            name=cmd_name, help=f"{about.summary}\n\n{about.idea}", short_help=short, rich_markup_mode=None
         )
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Name the arguments as README does."""
+        del ctx
+        return ["VARIANT [OPTIONS]"]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a row for every variant: what it is for."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Variants"):
+            formatter.write_dl([(name, variant.get_short_help_str(60)) for name, variant in found if variant])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Explain a missing variant name instead of reporting an unknown variant."""
         if args and args[0].startswith("-"):
             raise UserError(f"name the variant first: gancli {ctx.info_name} VARIANT {args[0]} …")
-        if args and args[0] not in registry.names() and Path(args[0]).is_dir():
+        if args and args[0] not in registry.names() and _is_data(args[0]):
             raise UserError(
-                f"{args[0]} is a folder: name the variant first, as in gancli {ctx.info_name} "
+                f"{args[0]} is not a variant: name the variant first, as in gancli {ctx.info_name} "
                 f"{registry.recommended()} --data {args[0]}"
             )
         return super().resolve_command(ctx, args)
+
+
+def _is_data(word: str) -> bool:
+    """Return whether a word that names no variant is a path, which people give for --data; a .py file is a variant."""
+    return not word.endswith(".py") and ("/" in word or Path(word).exists())

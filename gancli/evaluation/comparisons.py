@@ -10,14 +10,16 @@ import torch
 
 from gancli.capabilities import Fills, Samples, Translates
 from gancli.checkpoints.checkpoint import SUFFIX
-from gancli.checkpoints.find import Model, find_model
+from gancli.checkpoints.find import Model, find_model, runs_here
 from gancli.checkpoints.load import kind_of, load_model
-from gancli.checkpoints.run_folder import RUNS
+from gancli.checkpoints.run_folder import RUNS, runs
 from gancli.data.dataset import Dataset
 from gancli.data.kinds.images import Images
 from gancli.data.kinds.paired import Paired
 from gancli.data.request import Request, Wanted
-from gancli.errors import UserError
+from gancli.data.sources import builtin
+from gancli.data.sources.torchvision import NAMED
+from gancli.errors import UserError, missing
 from gancli.evaluation.class_names import PER_CLASS, check_classes
 from gancli.evaluation.extractors import extractor_table
 from gancli.evaluation.generated import generated_by, generated_by_class, halves, reference_of
@@ -88,12 +90,22 @@ def is_model(name: str) -> bool:
     return path.suffix == SUFFIX or run or (not path.exists() and (RUNS / name).is_dir())
 
 
+def _check_there(names: list[str]) -> None:
+    """Raise UserError for an input that is neither a model nor images: most often a wrong name of a run."""
+    images = [*builtin.names(), *NAMED]
+    mine = [f"{RUNS.name}/{name}" for name in runs()]
+    for name in names:
+        if name not in images and not Path(name).expanduser().exists():
+            raise missing("model or images", name, [*mine, *images], runs_here(mine))
+
+
 def open_trials(options: Options, device: torch.device) -> list[Trial]:
     """Open every input and its real images, which all inputs share unless a translator has its own.
 
     Raise UserError if an input is missing, or does not fit the options.
     """
     found = {name: find_model(name, best=options.best) for name in options.inputs if is_model(name)}
+    _check_there([name for name in options.inputs if name not in found])
     check_points(options.data, options.metrics, {name: found.get(name) for name in options.inputs})
     size = _size(options, found)
     trials: list[Trial] = []

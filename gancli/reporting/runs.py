@@ -10,7 +10,7 @@ from typing import Literal
 
 from gancli.checkpoints import checkpoint, ticks
 from gancli.checkpoints.about import MOST
-from gancli.checkpoints.find import run_folder
+from gancli.checkpoints.find import run_folder, runs_here
 from gancli.checkpoints.run_folder import NUMBER, RUNS, SAMPLES, Folder, Named, Recorded, runs, seen
 from gancli.data.spec import DataSpec
 from gancli.errors import UserError, missing
@@ -88,7 +88,8 @@ def _folder(name: str) -> Folder:
         raise UserError(f"report {name}: that is a file: give the folder of a run")
     folder = run_folder(name)
     if folder is None:
-        raise missing("run", name, [*(f"{RUNS.name}/{run}" for run in runs())] or ["the folder of a run"])
+        mine = [f"{RUNS.name}/{run}" for run in runs()]
+        raise missing("run", name, mine, f"{runs_here(mine)}: give the folder of a run")
     return folder
 
 

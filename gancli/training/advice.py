@@ -11,10 +11,10 @@ from gancli.data.inspection.inspect import Inspection
 from gancli.data.inspection.splits import TRAIN
 from gancli.images.sizes import LARGEST_COMMON
 from gancli.system.devices import choose_device
+from gancli.training.output.plan_warnings import LARGE
 from gancli.training.setup import FEW, preset_name
 
 PAIRED = 0.9  # part of the images of A whose names are in B, from which they are pairs
-DOMAINS, PAIRS, LABELS = "images of two domains", "pairs of images", "images with labels"  # `Batch.needs`
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,21 @@ class Advice:
 
 
 def advise(seen: Inspection, src: str) -> Advice:
-    """Choose what training without options would choose; a translator for two domains."""
+    """Choose what training without options would choose; the recommended translator for two domains."""
     made = totals.made(seen.training)
     height, width = made.size
     size = str(width) if width == height else f"{width}x{height}"
     variant, data = _variant(seen), _data(seen, src)
-    preset = preset_name("auto", choose_device("auto").type, height, width)
+    device = choose_device("auto").type
+    preset = preset_name("auto", device, height, width)
     command = f"gancli train {variant} --data {shlex.quote(data)} --size {size} --preset {preset}"
-    return Advice(variant, data, size, made.channels, preset, command, tuple(_notes(seen)))
+    return Advice(variant, data, size, made.channels, preset, command, (*_notes(seen), *_first_size(device, made.size)))
 
 
 def _variant(seen: Inspection) -> str:
     if len(seen.count("domain")) < 2:
         return registry.recommended()
-    return _plainest(PAIRS if _are_pairs(seen) else DOMAINS)
-
-
-def _plainest(needs: str) -> str:
-    """Return the variant for a kind of data whose purpose takes the fewest words."""
-    fitting = [about for name in registry.names() if (about := registry.describe(name)).data == needs]
-    return min(fitting, key=lambda about: (len(about.purpose), about.name)).name
+    return registry.recommended(registry.PAIRS if _are_pairs(seen) else registry.DOMAINS)
 
 
 def _are_pairs(seen: Inspection) -> bool:
@@ -72,10 +67,19 @@ def _data(seen: Inspection, src: str) -> str:
     return str(Path(src) / train.partition("/")[0]) if folder.is_dir() else src
 
 
+def _first_size(device: str, size: tuple[int, int]) -> Iterator[str]:
+    if device == "cpu" and min(size) >= LARGE:
+        yield f"this machine has no GPU: --size {LARGE // 2} trains at least 4 times as fast; begin with that"
+
+
 def _notes(seen: Inspection) -> Iterator[str]:
     count, side = len(seen.training), totals.typical_side(seen.training)
     if len(seen.count("label")) > 1:
-        yield f"the recommended variant ignores the classes; {_plainest(LABELS)} generates images of a chosen class"
+        of_class = registry.recommended(registry.LABELS)
+        yield f"{registry.recommended()} ignores the classes; {of_class} generates images of a chosen class"
+    if len(seen.count("label")) == 2:
+        between = registry.recommended(registry.DOMAINS)
+        yield f"if the two folders are two domains, {between} translates between them, with the same --data"
     if count < FEW:
         yield f"fewer than {FEW:,} images: if each is seen often, D's inputs are augmented automatically"
     larger = min(LARGEST_COMMON, 1 << (side.bit_length() - 1))

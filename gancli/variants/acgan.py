@@ -27,6 +27,7 @@ class ACGAN(LabelToImage[HParams]):
     """D is not told the label: it must name it, for reals and fakes, and G helps it to be right (section 3)."""
 
     purpose = "new images of a chosen class; D names the class"
+    recommended = True  # docs/which-variant.md
     hparams = HParams
     served = ("G", "D")
 

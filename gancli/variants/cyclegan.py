@@ -33,6 +33,7 @@ class CycleGAN(TwoWay[HParams]):
     """A to B and B to A, tied by what a round trip must bring back (section 3.2)."""
 
     purpose = "translating A to B and back"
+    recommended = True  # docs/which-variant.md
     hparams = HParams
     adversarial = losses.LEAST_SQUARES
     quick: ClassVar = QUICK_RESNET

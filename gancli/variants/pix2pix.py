@@ -24,6 +24,7 @@ class Pix2Pix(SourceToTarget[HParams]):
     """A loss that is learned makes sharp what an L1 alone would blur (section 3.1)."""
 
     purpose = "translating A to B, learned from pairs"
+    recommended = True  # docs/which-variant.md
     hparams = HParams
     quick: ClassVar = {**QUICK, "batch": 8, "kimg": 60.0}
     on_small: ClassVar = {"layers": 1, "lr": 1e-3, "kimg": 20}

@@ -36,6 +36,7 @@ class SGAN(FewLabels[HParams], NoiseToImage[HParams]):
     """D is a classifier with one class more, FAKE; so images without labels teach it too (section 2)."""
 
     purpose = "classifying from few labels, and new images"
+    recommended = True  # docs/which-variant.md
     hparams = HParams
     D: dcgan.Discriminator
     served = ("G", "D")

@@ -108,6 +108,6 @@ def test_curves_are_drawn_of_any_log(cli: Cli, run: Path, what: str) -> None:
 
 def test_the_names_that_come_most_often_have_a_panel() -> None:
     told = [{"images": 4, **{f"x{i}": 1.0 for i in range(3000)}}, *[{"images": 8, "loss": 1.0}] * 2]
-    shown = curves._panels(told)
+    shown = curves.names(told)
     assert "loss" in shown
     assert len(shown) == curves.MOST_PANELS

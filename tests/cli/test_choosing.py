@@ -32,10 +32,22 @@ def test_what_is_read_of_the_source_is_what_the_class_says(name: str) -> None:
     assert '"' not in about.citation
 
 
-def test_one_is_recommended_and_each_has_its_own_purpose() -> None:
+def test_one_of_a_kind_of_data_is_recommended_and_each_has_its_own_purpose() -> None:
     about = [registry.describe(name) for name in registry.names()]
-    assert [entry.name for entry in about if entry.recommended] == [registry.recommended()]
+    marked = [entry for entry in about if entry.recommended]
+    assert {entry.name for entry in marked} == {registry.recommended(entry.data) for entry in marked}
+    assert len({entry.data for entry in marked}) == len(marked)
+    assert {entry.data for entry in marked} >= {registry.IMAGES, registry.LABELS, registry.DOMAINS, registry.PAIRS}
     assert len({entry.purpose for entry in about}) == len(about)
+
+
+def test_the_guide_to_variants_begins_with_those_that_are_recommended() -> None:
+    """`gancli data` and docs/which-variant.md give one answer."""
+    table = (Path(__file__).parents[2] / "docs" / "which-variant.md").read_text().split("\n## ")[0]
+    first = {cells[3] for line in table.splitlines() if len(cells := line.split("|")) > 4}
+    for name in registry.names():
+        if registry.describe(name).recommended:
+            assert any(cell.strip(" [").startswith(f"`{name}`") for cell in first), name
 
 
 def test_the_list_says_it_to_people_and_to_scripts(cli: Cli) -> None:
@@ -66,7 +78,7 @@ def test_its_options_are_those_of_the_recommended_one(cli: Cli) -> None:
     assert (wrong.code, wrong.out) == (2, "")
     assert "No such option: --colour" in wrong.err
     assert cli("train", "--steps", 3, "--help").out == cli("train", registry.recommended(), "--help").out
-    assert "COMMAND" in cli("train", "--help").out
+    assert "Usage: gancli train VARIANT [OPTIONS]\n" in cli("train", "--help").out
 
 
 def test_a_plug_in_does_not_take_its_place(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

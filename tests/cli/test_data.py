@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gancli import registry
 from gancli.data.inspection import near
+from gancli.training import advice
 from tests.conftest import Cli, noise_images
 from tests.data import planted
 from tests.data.planted import Planted
@@ -117,6 +119,15 @@ def test_the_command_that_it_prints_trains(cli: Cli, faces: Path) -> None:
     assert cli(*words, "--steps", 1, "--batch", 4, "--dry-run", "--quiet").code == 0
 
 
+@pytest.mark.parametrize("side", [32, 64])
+def test_without_a_gpu_large_images_are_to_begin_small(cli: Cli, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted.drawings(Path("large"), 4, side=side)
+    for device in ("cpu", "cuda"):
+        monkeypatch.setattr(advice, "choose_device", lambda _, device=device: torch.device(device))
+        notes = found(cli, "large")["advice"]["notes"]
+        assert any("--size 32 trains" in note for note in notes) == (device == "cpu" and side == 64)
+
+
 def test_two_domains_get_a_translator(cli: Cli, faces: Path) -> None:
     for name in ("trainA", "trainB", "testA"):
         planted.drawings(Path("two") / name, 6, side=16, seed=len(name) + ord(name[-1]))
@@ -124,12 +135,12 @@ def test_two_domains_get_a_translator(cli: Cli, faces: Path) -> None:
     planted.drawings(Path("pairs/B"), 6, side=16)  # the same images: no fault in two domains
     report = found(cli, "pairs")
     assert faults(report) == set()
-    assert registry.describe(report["advice"]["variant"]).data == "pairs of images"
+    assert report["advice"]["variant"] == registry.recommended(registry.PAIRS)
     for path in Path("two/trainB").iterdir():
         path.rename(path.with_stem(f"b{path.stem}"))
     report = found(cli, "two")
     assert report["domains"] == {"A": 6, "B": 6}
-    assert registry.describe(report["advice"]["variant"]).data == "images of two domains"
+    assert report["advice"]["variant"] == registry.recommended(registry.DOMAINS)
     assert report["advice"]["data"] == "two"
 
 
@@ -138,6 +149,8 @@ def test_classes_that_are_far_from_even(cli: Cli) -> None:
     planted.drawings(Path("animals/dog"), 2, side=16, seed=1)
     report = found(cli, "animals", "--fix", "clean")
     assert report["classes"] == {"cat": 20, "dog": 2}
+    assert any(f"{registry.recommended(registry.LABELS)} generates" in note for note in report["advice"]["notes"])
+    assert any(f"{registry.recommended(registry.DOMAINS)} translates" in note for note in report["advice"]["notes"])
     assert "cat has 10 times as many images as dog" in report["warnings"][0]
     assert content(Path("clean")) == content(Path("animals"))
 

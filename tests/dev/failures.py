@@ -24,9 +24,10 @@ from gancli.images.writing import save_png
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures" / "failures"
 MOST_BYTES = 40_000
+GAP = 24  # pixels
 DIGITS = ROOT / "gancli" / "data" / "vendored" / "digits.npz"
 FEW = "few-digits"  # a folder that main() writes
-FEW_IMAGES = 12
+FEW_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,14 @@ class Entry:
     shown: tuple[int, ...] = (-1,)  # sample grids, by their place in the run, from which the picture takes rows
     rows: int = 4  # of each grid
     code: int = 0
+    beside: bool = False  # all training images, and beside them all samples
 
 
 ENTRIES = {
     "collapse": Entry("gancli train gan --data digits --kimg 8 --g-lr 0.02 --ema-kimg 0", "mode collapse"),
     "overpowered": Entry("gancli train gan --data digits --kimg 8 --n-critic 20", "D overpowers G"),
     "diverged": Entry("gancli train gan --data digits --kimg 2 --lr 1e12", "training diverged", code=3),
-    "copied": Entry(f"gancli train gan --data {FEW} --kimg 20 --metrics local", "are copies of training images"),
+    "copied": Entry(f"gancli train rpgan --data {FEW} --kimg 60 --scale 4", "D memorises them", beside=True),
     "short": Entry("gancli train dcgan --data shapes-easy --kimg 4", "", (0, 1, 2, 3), 1),
 }  # fmt: skip
 
@@ -66,11 +68,21 @@ def provoke(name: str, entry: Entry) -> Path:
 
 
 def picture(folder: Path, entry: Entry) -> Image.Image:
-    """Stack the first rows of the sample grids that an entry names."""
+    """Stack the first rows of the sample grids that an entry names, or show the last beside the training images."""
     files = sorted((folder / "samples").glob("*.png"))
+    if entry.beside:
+        return beside(Image.open(folder / "reals.png").convert("RGB"), Image.open(files[-1]).convert("RGB"))
     sheets = [Image.open(files[place]).convert("RGB") for place in entry.shown]
     height = round((sheets[0].height - 2) * entry.rows / 8) + 2
     return Image.fromarray(np.concatenate([np.asarray(sheet)[:height] for sheet in sheets]))
+
+
+def beside(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Place two images on white, side by side."""
+    both = Image.new("RGB", (left.width + GAP + right.width, max(left.height, right.height)), "white")
+    both.paste(left, (0, 0))
+    both.paste(right, (left.width + GAP, 0))
+    return both
 
 
 def few_digits(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The live display on a terminal that is narrow, or becomes narrower: no word is wrapped, no old line is left."""
 
 import io
+import math
 import re
 from typing import Any
 
@@ -113,6 +114,34 @@ def test_what_was_printed_above_stays() -> None:
         assert shown.refresh()[0] == "the plan"
 
 
+PRESET = (
+    "preset    quick: width 32, z_dim 12, batch 32, lr 0.002, mapping 2 (for this data and device; options override it)"
+)
+RESUME = (
+    "next      gancli train rpgan --data './all of my pictures' --size 64 --minutes 4 --out runs/rpgan-all-1 --resume"
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_plan_is_wrapped_at_words_below_its_headings(width: int) -> None:
+    shown = Shown(width)
+    with shown.display:
+        shown.display.note(PRESET)
+        first, *others = shown.refresh()
+    assert " ".join(" ".join([first, *others]).split()) == " ".join(PRESET.split())
+    assert first.startswith("preset    quick")
+    assert others
+    assert all(row.startswith(" " * 10) and row[10] != " " for row in others)
+
+
+def test_a_command_is_printed_as_one_line_so_that_it_can_be_copied() -> None:
+    shown = Shown(60)
+    with shown.display:
+        shown.display.note(RESUME)
+        shown.refresh()
+    assert "".join(shown.terminal.rows).rstrip() == RESUME
+
+
 @pytest.mark.parametrize("width", [200, 80, 60, 40, 20])
 def test_words_are_left_out_whole(width: int) -> None:
     shown = Shown(width)
@@ -143,6 +172,24 @@ def test_a_sparkline_is_of_the_whole_run(values: list[float]) -> None:
     line = sparkline(values)
     assert len(line) == min(len(values), POINTS)
     assert set(line) <= set(BARS)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.floats(), min_size=1, max_size=3 * POINTS))
+def test_a_number_that_is_not_finite_has_no_bar(values: list[float]) -> None:
+    line = sparkline(values)
+    assert len(line) == min(len(values), POINTS)
+    if len(values) <= POINTS:
+        assert [bar == " " for bar in line] == [not math.isfinite(value) for value in values]
+
+
+def test_a_score_without_a_value_is_shown() -> None:
+    """The mode divergence of a model without a valid sample is NaN."""
+    shown = Shown(80)
+    with shown.display:
+        shown.step(1)
+        shown.display.tick({"step": 1, "images": 1, "mode_kl": math.nan})
+        assert any(row.split() == ["mode_kl", "nan"] for row in shown.refresh())
 
 
 def test_a_rise_is_seen_however_long_ago_it_was() -> None:

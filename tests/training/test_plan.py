@@ -120,7 +120,7 @@ def test_labels_that_are_not_used_are_warned_of(cli: Cli, tmp_path: Path) -> Non
         noise_images(tmp_path / "pets" / name, ENOUGH // 2)
     (said,) = warned(cli, "dcgan", "--data", tmp_path / "pets")
     assert said.startswith("the labels of 2 classes (cat, dog) are not used: dcgan learns from images alone.")
-    assert "gancli list" in said
+    assert f"train {registry.recommended(registry.LABELS)}, or see gancli list" in said
     assert warned(cli, "cgan", "--data", tmp_path / "pets") == []
     assert warned(cli, "cyclegan", "--data", tmp_path / "pets", "--size", 16, "--blocks", 1)[0].startswith("only 50")
 

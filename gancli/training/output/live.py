@@ -2,6 +2,7 @@
 
 import math
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import TracebackType
@@ -21,6 +22,8 @@ from gancli.training.output.display import NOT_TERMS, BrokenPipeSafe, Plain, Qui
 BARS = "▁▂▃▄▅▆▇█"
 POINTS = 32  # in a sparkline
 LONGEST_BAR, SHORTEST_BAR = 40, 8
+INDENT = 10  # columns of a heading such as `warning`
+NARROW = 40  # columns below which an indent would waste half of the terminal
 GAP = "  "
 
 
@@ -59,6 +62,14 @@ class Fancy(Plain):
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._work = ""
         self._live.__exit__(kind, error, trace)
+
+    def note(self, text: str) -> None:
+        """Print a message, wrapped at words and indented below its heading; commands stay whole, to be copied."""
+        whole = line(text)
+        room = self._console.width - 1
+        is_command = whole[INDENT:].startswith("gancli ")
+        for part in [whole] if is_command or room < NARROW else _wrapped(whole, room):
+            super().note(part)
 
     def decoded(self, done: int, of: int) -> None:
         """Update the decoding bar, which disappears when all images are decoded."""
@@ -116,6 +127,11 @@ class Fancy(Plain):
         return [Text(line(self._work), style="dim")] if self._work else []
 
 
+def _wrapped(text: str, width: int) -> list[str]:
+    indent = " " * INDENT
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+
+
 def _cut(row: Text, width: int) -> Text:
     """Cut a line that does not fit, so that it is not wrapped."""
     row.truncate(max(1, width), overflow="ellipsis")
@@ -124,12 +140,20 @@ def _cut(row: Text, width: int) -> Text:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Plot numbers as a row of bars, scaled from minimum to maximum; many are averaged in equal parts."""
+    """Plot numbers as a row of bars, scaled from minimum to maximum; many are averaged in equal parts.
+
+    There is no bar where a number is not finite: a score of a poor model may have no value.
+    """
     count = min(len(values), POINTS)
     edges = [i * len(values) // count for i in range(count + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
-    low, span = min(means), (max(means) - min(means)) or 1.0
-    return "".join(BARS[min(int((mean - low) / span * len(BARS)), len(BARS) - 1)] for mean in means)
+    halves = [sum(values[a:b]) / (b - a) / 2 for a, b in pairwise(edges)]  # of which the difference never overflows
+    finite = [half for half in halves if math.isfinite(half)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    return "".join(_bar((half - low) / ((high - low) or 1.0)) if math.isfinite(half) else " " for half in halves)
+
+
+def _bar(share: float) -> str:
+    return BARS[min(int(share * len(BARS)), len(BARS) - 1)]
 
 
 def display_for(*, quiet: bool, json: bool) -> Quiet:

@@ -89,7 +89,8 @@ class Plan:
 
     def _data(self) -> list[tuple[str, str]]:
         variant, dataset, spec = self.about["variant"], self.dataset, self.dataset.spec
-        recommended = " (recommended: gancli list shows the others)" if registry.describe(variant).recommended else ""
+        default = variant == registry.recommended()
+        recommended = " (recommended: gancli list shows the others)" if default else ""
         size = "points" if spec.points else f"{spec.width}x{spec.height}"
         return [
             ("variant", f"{variant}{recommended}"),

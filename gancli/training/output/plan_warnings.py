@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gancli import registry
 from gancli.capabilities import Samples
 from gancli.data.dataset import Dataset
 from gancli.data.sources import builtin
@@ -31,7 +32,7 @@ def of_data(data: str, dataset: Dataset[Any], variant: str, *, fine_tuned: bool)
         names = printable(", ".join(dataset.unused), MOST_NAMES)
         yield (
             f"the labels of {len(dataset.unused)} classes ({names}) are not used: {variant} learns from images alone. "
-            "To generate a chosen class, train a variant for images with labels (see gancli list)"
+            f"To generate a chosen class, train {registry.recommended(registry.LABELS)}, or see gancli list"
         )
 
 

@@ -40,7 +40,7 @@ def list_variants(
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         say("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip())
-    say(f"* recommended: gancli train --data SRC trains {registry.recommended()}")
+    say(f"* recommended for its kind of data; gancli train --data SRC trains {registry.recommended()}")
 
 
 def _list_published(json: bool) -> None:
