@@ -46,7 +46,11 @@ ENTRIES = {
     "collapse": Entry("gancli train gan --data digits --kimg 8 --g-lr 0.02 --ema-kimg 0", "mode collapse"),
     "overpowered": Entry("gancli train gan --data digits --kimg 8 --n-critic 20", "D overpowers G"),
     "diverged": Entry("gancli train gan --data digits --kimg 2 --lr 1e12", "training diverged", code=3),
-    "copied": Entry(f"gancli train rpgan --data {FEW} --kimg 60 --scale 4", "D memorises them", beside=True),
+    "copied": Entry(
+        f"gancli train rpgan --data {FEW} --kimg 60 --metrics local --scale 4",
+        "% of the samples are copies of training images",
+        beside=True,
+    ),
     "short": Entry("gancli train dcgan --data shapes-easy --kimg 4", "", (0, 1, 2, 3), 1),
 }  # fmt: skip
 
