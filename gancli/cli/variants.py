@@ -33,12 +33,13 @@ class VariantCommand(TyperCommand):
         return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the options; raise UserError for other words, which most often are data."""
+        """Parse the options; raise UserError for other words, which most often are data, or a run."""
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if ctx.args:
             said = f"{self.name} {' '.join(ctx.args)}: after the variant, there are only options"
-            raise UserError(f"{said}; give data as --data {ctx.args[0]}")
+            what = "the run as --out" if ctx.params.get("resume") else "data as --data"
+            raise UserError(f"{said}; give {what} {ctx.args[0]}")
         return rest
 
     def get_params(self, ctx: Any) -> list[Any]:

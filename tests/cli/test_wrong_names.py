@@ -32,6 +32,10 @@ def test_data_without_its_option(cli: Cli, group: str) -> None:
     assert "only options; give data as --data ./a" in refused(cli, group, "gan", "./a", "./b")
 
 
+def test_a_run_to_resume_without_its_option(cli: Cli) -> None:
+    assert "only options; give the run as --out runs/a" in refused(cli, "train", "gan", "--resume", "runs/a")
+
+
 def test_a_variant_like_no_other(cli: Cli) -> None:
     assert refused(cli, "train", "q") == "gancli: no variant 'q'; gancli list shows them\n"
     assert "no file ./faces.py" in refused(cli, "train", "./faces.py")
