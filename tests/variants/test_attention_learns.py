@@ -12,7 +12,11 @@ def test_what_counts_as_agreement() -> None:
     colour = torch.arange(len(COLOURS))
     assert agreement(drawn(colour, colour)) == 1
     assert agreement(drawn(colour, colour.roll(1))) == 0
-    assert agreement(drawn(*torch.cartesian_prod(colour, colour).T)) == 1 / len(COLOURS)
+    assert agreement(drawn(*torch.cartesian_prod(colour, colour).T)) == pytest.approx(1 / len(COLOURS))
+
+
+def test_images_of_one_colour_do_not_count() -> None:
+    assert agreement(drawn(*torch.ones(2, 20, dtype=torch.int64))) == 0
 
 
 @pytest.mark.parametrize("attention", [False, True])
