@@ -44,11 +44,11 @@ def measure_all(kept: Path, chosen: Sequence[Signature], seeds: Sequence[int]) -
                     print(run, *found[run], "" if one.good(found[run][0]) != control else "WRONG", flush=True)
 
 
-def row(one: Signature, found: Found, before: Mapping[tuple[str, str], str]) -> str:
-    """Return the table row of a signature: the one before if it was not measured."""
+def row(one: Signature, found: Found, before: Mapping[tuple[str, str], str]) -> str | None:
+    """Return the table row of a signature: the one before if it was not measured, None if there was none."""
     runs = [[found[k] for seed in SEEDS if (k := key(one, seed, control)) in found] for control in (False, True)]
-    if not any(runs) and (one.variant, one.what) in before:
-        return before[one.variant, one.what]
+    if not any(runs):
+        return before.get((one.variant, one.what))
     good, bad = ([value for value, _ in arm] for arm in runs)
     holds = all(map(one.good, good)) and not any(map(one.good, bad)) and good and bad
     seconds = [time for arm in runs for _, time in arm]
@@ -96,7 +96,9 @@ def main() -> None:
     head, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     before, tail = rest.split(END)
     rows = [row(one, found, rows_of(before)) for one in SIGNATURES]
-    table = "\n".join([f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *rows])
+    table = "\n".join([f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *filter(None, rows)])
+    if missing := [f"`{one.variant}` ({one.what})" for one, line in zip(SIGNATURES, rows) if not line]:
+        table += f"\n\nNot measured yet: {', '.join(missing)}."
     PAGE.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}", encoding="utf-8")
 
 
