@@ -1,10 +1,14 @@
-"""Measure signatures over five seeds and write docs/signature.md: python -m tests.variants.signatures --kept FILE."""
+"""Measure signatures over five seeds and write docs/signature.md: python -m tests.variants.signatures --kept FILE.
+
+`--only sagan stylegan --seeds 3` measures some; rows without values in FILE stay as the page has them.
+"""
 
 import argparse
 import hashlib
 import inspect
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -27,10 +31,10 @@ def key(one: Signature, seed: int, control: bool) -> str:
     return f"{one.variant}: {one.what} ({text}), {'control' if control else 'good'} {seed}"
 
 
-def measure_all(kept: Path) -> None:
+def measure_all(kept: Path, chosen: Sequence[Signature], seeds: Sequence[int]) -> None:
     """Measure what is missing in the file, seed by seed; store each value at once, so that it can be stopped."""
-    for seed in SEEDS:
-        for one in SIGNATURES:
+    for seed in seeds:
+        for one in chosen:
             for control in (False, True):
                 found: Found = json.loads(kept.read_text()) if kept.exists() else {}
                 if (run := key(one, seed, control)) not in found:
@@ -40,9 +44,11 @@ def measure_all(kept: Path) -> None:
                     print(run, *found[run], "" if one.good(found[run][0]) != control else "WRONG", flush=True)
 
 
-def row(one: Signature, found: Found) -> str:
-    """Return the table row of a signature."""
+def row(one: Signature, found: Found, before: Mapping[tuple[str, str], str]) -> str | None:
+    """Return the table row of a signature: the one before if it was not measured, None if there was none."""
     runs = [[found[k] for seed in SEEDS if (k := key(one, seed, control)) in found] for control in (False, True)]
+    if not any(runs):
+        return before.get((one.variant, one.what))
     good, bad = ([value for value, _ in arm] for arm in runs)
     holds = all(map(one.good, good)) and not any(map(one.good, bad)) and good and bad
     seconds = [time for arm in runs for _, time in arm]
@@ -57,16 +63,25 @@ def spread(values: list[float]) -> str:
     return f"{min(values):.3g} … {max(values):.3g}" if values else "not run"
 
 
+def rows_of(table: str) -> dict[tuple[str, str], str]:
+    """Return the rows of a table by variant and what is measured."""
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    return {(cells[1].strip(), cells[2].strip()): line for line in rows if (cells := line.split("|"))}
+
+
 def main() -> None:
     """Measure, and write the table between its marks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kept", type=Path, required=True, help="file for the values; a stopped run continues with it")
+    parser.add_argument("--only", nargs="+", metavar="VARIANT", help="only the signatures of these variants")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many seeds to measure")
     parser.add_argument("--page-only", action="store_true", help="only write the table, from the values in the file")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     if not options.page_only:
-        measure_all(options.kept)
+        chosen = [one for one in SIGNATURES if not options.only or one.variant in options.only]
+        measure_all(options.kept, chosen, SEEDS[: options.seeds])
     found = json.loads(options.kept.read_text())
     titles = (
         "variant",
@@ -78,10 +93,13 @@ def main() -> None:
         "s per run",
         "holds (number of seeds, if not five)",
     )
-    lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *(row(one, found) for one in SIGNATURES)]
     head, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    table = "\n".join(lines)
-    PAGE.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    before, tail = rest.split(END)
+    rows = [row(one, found, rows_of(before)) for one in SIGNATURES]
+    table = "\n".join([f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *filter(None, rows)])
+    if missing := [f"`{one.variant}` ({one.what})" for one, line in zip(SIGNATURES, rows) if not line]:
+        table += f"\n\nNot measured yet: {', '.join(missing)}."
+    PAGE.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,16 @@
 `python -m tests.variants.signatures --kept FILE` writes docs/signature.md.
 """
 
-from tests.variants.signatures import codes, growing, labels, objectives, pairs_and_holes, points_and_images
+from tests.variants.signatures import (
+    attention,
+    codes,
+    growing,
+    labels,
+    objectives,
+    pairs_and_holes,
+    points_and_images,
+    stacked,
+)
 
 SEEDS = range(5)
 SIGNATURES = [
@@ -14,4 +23,6 @@ SIGNATURES = [
     *codes.table,
     *pairs_and_holes.table,
     *growing.table,
+    *attention.table,
+    *stacked.table,
 ]
