@@ -63,8 +63,9 @@ def run_folder(model: str) -> Folder | None:
     A folder without a run, such as one of images, hides neither a run under ./runs nor a published model.
     """
     there = [Folder(path) for path in (Path(model).expanduser(), RUNS / model) if path.is_dir()]
-    runs_first = [folder for folder in there if folder.holds_run] or ([] if published.find(model) else there)
-    return next(iter(runs_first), None)
+    if of_runs := [folder for folder in there if folder.holds_run]:
+        return of_runs[0]
+    return there[0] if there and not published.find(model) else None
 
 
 def _published(model: str) -> Path:
