@@ -230,7 +230,7 @@ def said(entry: Entry, about: dict) -> str:
     minutes, seconds = divmod(round(about.get("seconds", 0)), 60)
     took = f" in {minutes} min {seconds} s" if minutes else f" in {seconds} s" if seconds else ""
     scores = "".join(f"; {k.replace('_', ' ')} {v:.3g}" for k, v in about["metrics"].items() if k not in LOUD)
-    return f"{about['images'] / 1000:.3g} kimg{took}{scores}. Shown: {entry.caption}."
+    return f"{round(about['images'] / 1000):,} kimg{took}{scores}. Shown: {entry.caption}."
 
 
 def write_page() -> None:
