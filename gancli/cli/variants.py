@@ -33,9 +33,7 @@ class VariantCommand(TyperCommand):
         return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the options; raise UserError for other words, most often data or a run, and for data twice."""
-        if sum(word == "--data" or word.startswith("--data=") for word in args) > 1:
-            raise UserError("--data is given twice, and one would be lost; a second domain is --data-b")
+        """Parse the options; raise UserError for other words, which most often are data, or a run."""
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if ctx.args:

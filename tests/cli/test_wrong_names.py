@@ -32,10 +32,6 @@ def test_data_without_its_option(cli: Cli, group: str) -> None:
     assert "only options; give data as --data ./a" in refused(cli, group, "gan", "./a", "./b")
 
 
-def test_data_given_twice(cli: Cli) -> None:
-    assert "a second domain is --data-b" in refused(cli, "train", "cyclegan", "--data", "./a", "--data=./b")
-
-
 def test_a_run_to_resume_without_its_option(cli: Cli) -> None:
     assert "only options; give the run as --out runs/a" in refused(cli, "train", "gan", "--resume", "runs/a")
 
