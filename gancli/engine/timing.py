@@ -12,6 +12,7 @@ from gancli.system import dist
 from gancli.system.devices import wait_for
 
 GROWTH = 4  # factor from one timing window to the next
+COLD = 10.0  # seconds; a first step that takes at most this long may be slow only because it is the first
 
 
 class Window(NamedTuple):
@@ -43,14 +44,18 @@ def window(step: Callable[[], object], seconds: float, device: torch.device) -> 
 def step_cost(step: Callable[[], object], device: torch.device, most: int, seconds: float) -> StepCost:
     """Time one to `most` steps in about so many seconds; all processes run the same number.
 
-    They are timed in growing windows, and only the last one counts: during the first ones memory is allocated,
-    kernels are chosen and CUDA graphs are captured.
+    They are timed in growing windows, and only the last one counts: during the first ones libraries are loaded, memory
+    is allocated, kernels are chosen and CUDA graphs are captured. So a second step follows even a first one that used
+    all the seconds, unless that took very long.
     """
     done, spent, count = 0, 0.0, 1
     while True:
         took = _took(step, count, device)
         done, spent = done + count, spent + took
-        following = dist.gathered(_following(count, took, most - done, seconds - spent))[0]
+        following = _following(count, took, most - done, seconds - spent)
+        if done == 1 and took <= COLD:
+            following = min(max(following, 1), most - done)
+        following = dist.gathered(following)[0]
         if not following:
             return StepCost(took / count, peak_memory(device))
         count = following

@@ -111,6 +111,8 @@ def test_a_trial_is_short_and_its_last_steps_count(costs: list[float], most: int
     assert 1 <= played[0] <= most
     assert played[0] == 1 or now[0] <= max(seconds, sum(costs)) + timing.GROWTH * max(costs) * len(costs)
     assert min(costs) * 0.999 <= found.seconds <= max(costs) * 1.001
+    if most > 1 and costs[0] <= timing.COLD:  # the first step, which may be slow, is not all that is known
+        assert played[0] > 1
     if played[0] >= 21:
         assert found.seconds == pytest.approx(costs[-1], rel=1e-3)
 
