@@ -29,7 +29,7 @@ def test_pose_and_colour_are_read_from_16_pixels() -> None:
     f = shapes.factors(growing.PLAIN, 3, np.arange(300))
     image = torch.from_numpy(shapes.render(growing.PLAIN, f)).float() / 127.5 - 1
     found = growing.factors(image)
-    assert min(np.corrcoef(found[name], f[name])[0, 1] for name in growing.POSES) > 0.95
+    assert min(np.corrcoef(found[name], f[name])[0, 1] for name in growing.PLACE) > 0.95
     assert (found["colour"] == f["colour"]).mean() > 0.99
 
 

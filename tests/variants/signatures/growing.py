@@ -53,27 +53,28 @@ def jump(seed: int, control: bool) -> float:
 
 
 COARSE = 4  # layers, of 4 and 8 pixels a side, of six
-POSES = ("x", "y", "size")
+PLACE = ("x", "y")  # not the size: scales of fine layers swell what coarse ones drew
 PLAIN = dataclasses.replace(
-    shapes.FULL, grounds={"black": (0, 0, 0)}, textures=("solid",), size=(0.35, 0.6), offset=(-0.35, 0.35), pixels=16
-)
+    shapes.FULL, colours={name: shapes.COLOURS[name] for name in ("red", "green", "blue")}, textures=("solid",),
+    grounds={"black": (0, 0, 0)}, size=(0.45, 0.55), angle=(0, 0), offset=(-0.4, 0.4), pixels=16,
+)  # fmt: skip
 
 
 def plain_shapes(count: int = 8000) -> Dataset[OptionallyLabelled]:
-    """Render shapes of all kinds, colours, sizes and positions on black."""
+    """Render shapes in three colours anywhere on black."""
     pixels = torch.from_numpy(shapes.render(PLAIN, shapes.factors(PLAIN, 7, np.arange(count))))
     return Dataset("plain", DataSpec(3, 16, 16), OptionallyLabelled, OptionallyLabelled.columns_of(pixels))
 
 
 @cache
 def steered(seed: int) -> Any:
-    """Train a StyleGAN, for both arms; styles are mixed as in the paper."""
-    return train("stylegan", plain_shapes(), 3000, seed, labels=False, mixing=0.9)[0]
+    """Train a StyleGAN at its full size, for both arms; styles are mixed as in the paper."""
+    return train("stylegan", plain_shapes(), 2500, seed, labels=False, mixing=0.9, grow=False)[0]
 
 
 @table.signature(
     "stylegan",
-    "lesser of: correlation of x, y, size with the image of coarse styles; agreement of colour with that of fine ones",
+    "least of: correlation of x and of y with the image of coarse styles, agreement of colour with that of fine ones",
     "layers are shuffled",
     0.8,
 )
@@ -88,10 +89,10 @@ def by_layer(seed: int, control: bool) -> float:
 
 @torch.no_grad()
 def kept_by(gan: Any, coarse: Tensor) -> dict[str, float]:
-    """Return how far mixed images have B's pose and A's colour, if B gives the styles of the layers (N, L)."""
+    """Return how far mixed images have B's place and A's colour, if B gives the styles of the layers (N, L)."""
     a, b = (gan.styles(noise(s, len(coarse), gan.hp.z_dim)) for s in (1, 2))
     of_a, of_b, of_mixed = (factors(gan.synthesise(w)) for w in (a, b, torch.where(coarse[..., None], b, a)))
-    found = {name: float(np.corrcoef(of_mixed[name], of_b[name])[0, 1]) for name in POSES}
+    found = {name: float(np.corrcoef(of_mixed[name], of_b[name])[0, 1]) for name in PLACE}
     return found | {"colour": float((of_mixed["colour"] == of_a["colour"]).mean())}
 
 
