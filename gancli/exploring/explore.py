@@ -14,10 +14,16 @@ from gancli.exploring.saving import Saved, SaveFolder, folder_of
 from gancli.exploring.server import Action, LocalServer, Site
 from gancli.exploring.views import Frame, Kept, Shown
 from gancli.images.writing import data_url
+from gancli.system.untrusted.door import check_folder
 
 
 def site_of(name: str, device: str, out: Path | None = None, *, best: bool = False) -> tuple[Site, Path]:
-    """Return the site of a model, and the folder where it saves. Raise UserError if the model generates no images."""
+    """Return the site of a model, and the folder where it saves.
+
+    Raise UserError if the model generates no images, or nothing can be saved in `out`.
+    """
+    if out:
+        check_folder(out)
     explorer = Explorer(name, device, best=best)
     folder = out or folder_of(explorer.model)
     saves, offers = SaveFolder(explorer, name, folder), explorer.offers()

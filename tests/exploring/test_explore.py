@@ -192,3 +192,10 @@ def test_other_models_are_refused_in_one_line(cli: Cli, trained: Trained) -> Non
         refused = cli("explore", run, "--no-open")
         assert (refused.code, refused.out, len(refused.err.splitlines())) == (2, "", 1)
         assert says in refused.err
+
+
+def test_a_folder_that_is_a_file_is_refused_at_once(cli: Cli, dcgan: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    refused = cli("explore", dcgan, "--no-open", "--out", tmp_path / "taken")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "is a file, but a folder is expected here" in refused.err
