@@ -22,7 +22,7 @@ def test_images_without_three_clear_glyphs_show_no_mode() -> None:
     some = stacked.stacked(torch.arange(1000))
     between = (some + some.roll(500, 0)) / 2
     assert len(stacked.modes_of(between)) == 0
-    assert len(stacked.modes_of(torch.rand(200, 3, 16, 16) * 2 - 1)) == 0
+    assert len(stacked.modes_of(torch.rand(200, 3, stacked.SIDE, stacked.SIDE) * 2 - 1)) == 0
 
 
 def test_pose_and_colour_are_read_from_16_pixels() -> None:

@@ -57,7 +57,7 @@ COARSE = 4  # layers, of 4 and 8 pixels a side, of six
 PLACE = ("x", "y")  # not the size: scales of fine layers swell what coarse ones drew
 PLAIN = dataclasses.replace(
     shapes.FULL, colours={name: shapes.COLOURS[name] for name in ("red", "green", "blue")}, textures=("solid",),
-    grounds={"black": (0, 0, 0)}, size=(0.45, 0.55), angle=(0, 0), offset=(-0.4, 0.4), pixels=16,
+    grounds={"black": (0, 0, 0)}, size=(0.4, 0.5), angle=(0, 0), offset=(-0.5, 0.5), pixels=16,
 )  # fmt: skip
 
 
@@ -69,8 +69,11 @@ def plain_shapes(count: int = 8000) -> Dataset[OptionallyLabelled]:
 
 @cache
 def steered(seed: int) -> Any:
-    """Train a StyleGAN at its full size, for both arms; styles are mixed as in the paper."""
-    return train("stylegan", plain_shapes(), 2500, seed, labels=False, mixing=0.9, grow=False)[0]
+    """Train a StyleGAN at its full size, for both arms; styles are mixed as in the paper.
+
+    It is narrow: of many shapes in as many channels, fine styles would choose one, and so decide its place.
+    """
+    return train("stylegan", plain_shapes(), 2500, seed, labels=False, mixing=0.9, grow=False, channel_base=128)[0]
 
 
 @table.signature(

@@ -20,16 +20,19 @@ from tests.variants.training import train
 
 table = Table()
 
-SIDE, GLYPHS, CHANNELS = 16, 10, 3
+SIDE, CHANNELS = 8, 3
+NAMES = tuple(name for name in shapes.SHAPES if name not in ("square", "triangle"))  # those that differ most
+GLYPHS = len(NAMES)
 MODES = GLYPHS**CHANNELS
 COUNT = 26_000  # samples that are read, as in PacGAN's protocol (Lin et al. 2018, section 4.2)
 
 
 @cache
 def glyphs() -> Tensor:
-    """Render the first ten shapes in white (10, H, W), in [-1, 1]."""
+    """Render ten shapes in white (10, H, W), in [-1, 1]."""
     still = np.zeros(GLYPHS, np.float32)
-    f = {"shape": np.arange(GLYPHS), "x": still, "y": still, "angle": still, "size": still + 0.8}
+    which = np.array([shapes.SHAPES.index(name) for name in NAMES])
+    f = {"shape": which, "x": still, "y": still, "angle": still, "size": still + 1}
     return torch.from_numpy(shapes.coverage(f, SIDE)) * 2 - 1
 
 
@@ -67,10 +70,10 @@ def plain(gan: Any) -> None:
     gan.g_terms = lambda fake, real, label: {"adversarial": loss.g(gan.logit(fake, label))}
 
 
-OPTIONS: dict[str, Any] = {"batch": 32, "width": 64, "wide": 2, "patch": 2, "lr": 1e-3, "gamma": 1.0}
+OPTIONS: dict[str, Any] = {"batch": 32, "width": 64, "wide": 2, "patch": 1, "lr": 3e-3, "gamma": 0.3}
 
 
-@table.signature("r3gan", "modes of stacked glyphs (of 1,000)", "the loss of gan, no penalties", 500)
+@table.signature("r3gan", "modes of stacked glyphs (of 1,000)", "the loss of gan, no penalties", 100)
 def modes_of_stacked(seed: int, control: bool) -> float:
-    gan = train("r3gan", data(), 3000, seed, plain if control else None, **OPTIONS)[0]
+    gan = train("r3gan", data(), 2000, seed, plain if control else None, **OPTIONS)[0]
     return float((found(gan) > 0).sum())
