@@ -81,7 +81,7 @@ def steered(seed: int) -> Any:
     "stylegan",
     "least of: correlation of x and of y with the image of coarse styles, agreement of colour with that of fine ones",
     "layers are shuffled",
-    0.8,
+    0.7,
 )
 def by_layer(seed: int, control: bool) -> float:
     """Coarse styles, up to 8 pixels a side, are B's, and those of 16 pixels A's; or as many, chosen for each image."""
