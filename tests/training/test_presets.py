@@ -46,3 +46,10 @@ def test_style_models_have_ada_as_their_authors_do_and_in_minutes_for_few_images
     assert "augment" not in {**kind.preset(photograph), **kind.few(photograph, 199)}
     assert kind.few(photograph, 201)["augment"] == "ada"
     assert kind.hparams().augment == "none"  # pyright: ignore[reportAttributeAccessIssue]  a run of an older version keeps it
+
+
+@pytest.mark.parametrize("name", ["rpgan", "ragan"])
+def test_the_high_learning_rate_of_small_images_is_theirs_alone(name: str) -> None:
+    """At 64 pixels it diverged (docs/quick.md)."""
+    rates = [load(name).preset(DataSpec(3, size, size))["lr"] for size in (28, 32, 33, 64)]
+    assert rates == [2e-3, 2e-3, 1e-3, 1e-3]
