@@ -113,7 +113,7 @@ REAL = {  # on real images
         360,
     ),
     "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
-    "fashion-aae": Entry("aae --data FASHION --z-dim 16 --kimg 600", PAIRS, 206),
+    "fashion-aae": Entry("aae --data FASHION --z-dim 16", PAIRS, 206),
     "emoji-ccgan": Entry(
         "ccgan --data EMOJI/by-class --size 32 --kimg 40",
         "rows: the image with a hole, the hole filled in, the original",
