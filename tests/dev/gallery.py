@@ -115,7 +115,7 @@ REAL = {  # on real images
     "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
     "fashion-aae": Entry("aae --data FASHION --z-dim 16", PAIRS, 206),
     "emoji-ccgan": Entry(
-        "ccgan --data EMOJI/by-class --size 32 --kimg 40",
+        "ccgan --data EMOJI/by-class --size 32 --kimg 150",
         "rows: the image with a hole, the hole filled in, the original",
         206,
     ),
