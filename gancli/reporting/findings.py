@@ -54,7 +54,7 @@ def _dominance(run: ReportedRun) -> Iterator[str]:
     check = DominanceCheck(said.append)
     for tick in run.log.ticks:
         if run.total and tick.get("D/adversarial") is not None:
-            check.tick({"D/adversarial": tick["D/adversarial"]}, tick["images"] / run.total)
+            check.tick({"D/adversarial": tick["D/adversarial"]}, tick["images"] / run.total, tick["step"])
     yield from (text.removeprefix("warning").strip() for text in said)
 
 

@@ -16,6 +16,7 @@ from gancli.gan import GAN
 Note = Callable[[str], None]
 
 WON, FOR_GOOD = 0.02, 0.1  # share of D's initial loss, and share of training
+EARLY = 100  # steps in which nobody has won yet
 LEAST_LOSS = 0.2  # D's initial loss: one that starts nearer to 0 is a distance, which may take any value
 ALIKE = 0.2  # share of the mean distance between two real images
 LOOKED_AT, SIDE = 64, 8  # number of images compared, and their side in pixels
@@ -27,7 +28,7 @@ class DominanceCheck:
     def __init__(self, note: Note) -> None:
         self._note, self._first, self._since, self._said = note, None, 0.0, False
 
-    def tick(self, means: Mapping[str, float], progress: float) -> None:
+    def tick(self, means: Mapping[str, float], progress: float, step: int) -> None:
         """Check the mean loss since the last tick."""
         loss = means.get("D/adversarial")
         if loss is None or self._said:
@@ -35,7 +36,7 @@ class DominanceCheck:
         self._first = loss if self._first is None else self._first
         if self._first < LEAST_LOSS or not 0 <= loss < WON * self._first:
             self._since = progress
-        elif progress - self._since >= FOR_GOOD:
+        elif progress - self._since >= FOR_GOOD and step > EARLY:
             self._said = True
             self._note(
                 f"warning   D overpowers G: its loss has been below {WON:.0%} of its initial value for "

@@ -97,7 +97,7 @@ class Watchers:
     display: Display
     evaluate: Evaluate | None = None  # measures the EMA networks
     look: Callable[[GAN[Any]], None] | None = None  # warns of problems in the generated images, at each evaluation
-    means: Callable[[Mapping[str, float], float], None] = lambda _means, _progress: None  # warns at each tick
+    means: Callable[[Mapping[str, float], float, int], None] = lambda _means, _progress, _step: None  # at each tick
 
 
 # ------------------------------------------------------------------------------------------------ the loop
@@ -202,7 +202,7 @@ class Training:
             self._note(f"{skipped} step{'s' * (skipped > 1)} skipped: loss or gradient not finite")
         self.recorder.log(tick)
         self.watchers.display.tick(tick)
-        self.watchers.means(means, state.clock.progress)
+        self.watchers.means(means, state.clock.progress, state.clock.step)
 
     def _place(self) -> dict[str, Any]:
         clock = self.state.clock

@@ -175,8 +175,17 @@ def test_a_loss_that_only_dips_is_no_victory() -> None:
     for dips in ([1.4, 0.01, 1.4, 0.01] * 50, [0.001] * 100, [-3.0] * 100, [1.4, *([-1.0] * 99)]):
         winner = DominanceCheck(said.append)
         for i, loss in enumerate(dips):
-            winner.tick({"D/adversarial": loss}, i / len(dips))
+            winner.tick({"D/adversarial": loss}, i / len(dips), 1000 * i)
     assert said == []
+
+
+@pytest.mark.parametrize("steps", [4, 4000])
+def test_nobody_wins_in_a_few_steps(steps: int) -> None:
+    said: list[str] = []
+    winner = DominanceCheck(said.append)
+    for i in range(1, 5):
+        winner.tick({"D/adversarial": 1.4 if i == 1 else 0.001}, i / 4, i * steps // 4)
+    assert bool(said) == (steps > 4)
 
 
 def test_a_collapsed_generator_is_said(cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
