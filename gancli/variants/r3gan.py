@@ -47,8 +47,9 @@ class R3GAN(OptionalLabels[HParams], FromLabels[HParams], Annealed[HParams]):
     hparams = HParams
     data = OptionallyLabelled
     on_small: ClassVar = {
-        "width": 64, "wide": 1, "blocks": 1, "z_dim": 16, "batch": 32, "kimg": 95.0, "ema_kimg": 10.0,
-        "lr": 1e-3, "beta2": 0.99, "gamma": 1.0, "final_gamma": 1.0, "anneal": 1.0, "augment": "none",
+        "width": 64, "wide": 2, "patch": 2, "blocks": 1, "z_dim": 16, "kimg": 65.0, "ema_kimg": 3.0,
+        "batch": 8,  # many small steps: docs/quick.md
+        "lr": 2e-3, "beta2": 0.99, "gamma": 1.0, "final_gamma": 1.0, "anneal": 1.0, "augment": "none",
     }  # fmt: skip
     on_points: ClassVar = {
         **Annealed.on_points, "width": 64, "z_dim": 16, "beta2": 0.99, "gamma": 1.0, "ema_kimg": 10.0

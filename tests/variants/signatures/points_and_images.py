@@ -72,7 +72,7 @@ def reals_alone(gan: Any) -> None:
 def turns_do_not_leak(seed: int, control: bool) -> float:
     """Of the reals that D sees, a quarter have their bright corner below. Mirrored fakes remain after so few steps."""
     options: dict[str, Any] = {"augment": "ada", "ada": "blit", "ada_p": 0.5, "anneal": 0.0, "final_lr": 1.0}
-    options |= {"width": 16, "wide": 4, "patch": 1, "batch": 64, "gamma": 0.1, "final_gamma": 1.0}
+    options |= {"width": 16, "wide": 4, "patch": 1, "batch": 64, "lr": 1e-3, "gamma": 0.1, "final_gamma": 1.0}
     gan = train("r3gan", corners(), 400, seed, reals_alone if control else None, **options)[0]
     with torch.no_grad():
         quarters = torch.nn.functional.avg_pool2d(gan.generate(gan.prior(500)), 4).flatten(1)
