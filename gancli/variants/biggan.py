@@ -26,7 +26,7 @@ class BigGAN(Big[HParams], Projection[HParams]):
     purpose = "images of a chosen class; large batches"
     hparams = HParams
     data = OptionallyLabelled
-    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "kimg": 120.0}
+    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16}
 
     def generator(self) -> nn.Module:
         """Split z into equal chunks; a block gets one of them beside the embedding (figure 15)."""

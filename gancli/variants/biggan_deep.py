@@ -27,7 +27,7 @@ class BigGANDeep(Big[HParams], Projection[HParams]):
     hparams = HParams
     data = OptionallyLabelled
     # blocks are four times narrower inside: with BigGAN's width of 8 there would be two channels
-    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "width": 24, "kimg": 45.0}
+    on_small: ClassVar = {**Projection.on_small, "attention": 16, "embedding": 16, "width": 24, "kimg": 40.0}
 
     def generator(self) -> Generator:
         """Give all of z and the embedding to all layers."""

@@ -38,7 +38,7 @@ class ProGAN(Grows[HParams], NoiseToImage[HParams]):
     hparams = HParams
     adversarial = losses.WASSERSTEIN
     on_small: ClassVar = {
-        "width": 32, "channel_base": 256, "z_dim": 16, "batch": 32, "kimg": 120.0, "ema_kimg": 5.0, "grow_share": 0.6,
+        "width": 32, "channel_base": 256, "z_dim": 16, "batch": 16, "kimg": 110.0, "ema_kimg": 5.0, "grow_share": 0.6,
         "lr": 1e-2,  # equalised weights are of size 1 and move by it: docs/quick.md
     }  # fmt: skip
 

@@ -19,8 +19,8 @@ from gancli.ops import losses, penalties
 
 FASTER = {128: 1.5, 256: 2.0, 512: 3.0}  # learning rates from so many pixels per side on, in the authors' code
 ON_SMALL: Mapping[str, Any] = {
-    "kimg": 120.0, "ema_kimg": 5.0, "lr": 1e-2, "r1": 1.0, "r1_every": 4, "mixing": 0.0,
-    "z_dim": 32, "w_dim": 32, "mapping": 4, "width": 32, "channel_base": 256, "grow_share": 0.6,
+    "kimg": 120.0, "ema_kimg": 5.0, "lr": 2e-2, "r1": 1.0, "r1_every": 4, "mixing": 0.0,
+    "z_dim": 32, "w_dim": 32, "mapping": 4, "width": 32, "channel_base": 256, "grow_share": 0.4,
 }  # fmt: skip
 
 

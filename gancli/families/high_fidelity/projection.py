@@ -69,10 +69,10 @@ class Projection(OptionalLabels[H], FromLabels[H], NoiseToImage[H]):
     D: resnet_gan.Discriminator
     adversarial = losses.HINGE
     on_small: ClassVar[Mapping[str, Any]] = {
-        "width": 8, "taper": True, "z_dim": 16, "batch": 32, "kimg": 140.0, "ema_kimg": 10.0, "n_critic": 1,
+        "width": 8, "taper": True, "z_dim": 16, "batch": 16, "kimg": 90.0, "ema_kimg": 10.0, "n_critic": 1,
         "lr": 1e-3, "g_lr": None, "beta2": 0.99, "decay": 0.4,
     }  # fmt: skip
-    on_points: ClassVar[Mapping[str, Any]] = on_small
+    on_points: ClassVar[Mapping[str, Any]] = {**on_small, "batch": 32, "kimg": 140.0}
 
     def __init__(self, hp: H, spec: DataSpec) -> None:
         if hp.rotation and spec.height != spec.width:
