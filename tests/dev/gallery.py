@@ -114,10 +114,11 @@ REAL = {  # on real images
     ),
     **{
         f"fashion-{name}": Entry(f"{name} --data FASHION --size 32", "one class of Fashion-MNIST per row", 360)
-        for name in ("biggan", "biggan-deep", "sagan", "sngan-proj", "stylegan", "stylegan2", "stylegan3")
+        for name in ("biggan", "biggan-deep", "sagan", "sngan-proj", "stylegan", "stylegan3")
     },
     "fashion-progan": Entry("progan --data FASHION --size 32", NOISE),
     "emoji-fastgan": Entry("fastgan --data EMOJI/A --size 32", NOISE),
+    "emoji-stylegan2": Entry("stylegan2 --data EMOJI/A --size 32", NOISE),
     "emoji-r3gan": Entry("r3gan --data EMOJI/A --size 32", NOISE),
     "fashion-bigan": Entry("bigan --data FASHION --kimg 1200", PAIRS, 206),
     "fashion-aae": Entry("aae --data FASHION --z-dim 16", PAIRS, 206),
