@@ -116,7 +116,7 @@ REAL = {  # on real images
         f"fashion-{name}": Entry(f"{name} --data FASHION --size 32", "one class of Fashion-MNIST per row", 360)
         for name in ("biggan", "biggan-deep", "sagan", "sngan-proj", "stylegan", "stylegan3")
     },
-    "fashion-progan": Entry("progan --data FASHION --size 32", NOISE),
+    "emoji-progan": Entry("progan --data EMOJI/A --size 32", NOISE),
     "emoji-fastgan": Entry("fastgan --data EMOJI/A --size 32", NOISE),
     "emoji-stylegan2": Entry("stylegan2 --data EMOJI/A --size 32", NOISE),
     "emoji-r3gan": Entry("r3gan --data EMOJI/A --size 32", NOISE),

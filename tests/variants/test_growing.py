@@ -110,6 +110,16 @@ def test_paces_share_out_the_run_by_levels(begin: int, total: int, phase: float 
 PACED = {phase: grown("progan", phase_kimg=phase) for phase in (None, 0.1, 1.0)}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_that_has_grown_trains_at_one_pace(name: str) -> None:
+    """A run that starts from it is planned as what it is: full size from the first step."""
+    fresh, model = grown(name), grown(name)
+    for network in networks(model):
+        network.grow(model.top, 1.0)
+    assert [pace.share for pace in model.paces(0, 1000)] == [1.0]
+    assert len(fresh.paces(0, 1000)) == fresh.top - fresh.start + 1 > 1
+
+
 # --------------------------------------------------------------------------------------------------------- steps
 
 

@@ -96,7 +96,7 @@ class Grows(GAN[H]):
 
     def paces(self, begin: int, total: int) -> list[Pace]:
         """Return one for each level that the networks are trained at."""
-        if self.start == self.top:
+        if self.start == self.top or self._continued().level == self.top:
             return super().paces(begin, total)
         ends = [(2 * i + 1) * self.phase(total) for i in range(self.top - self.start)]
         spans = list(pairwise([0, *ends, max(float(total), ends[-1])]))
@@ -105,7 +105,7 @@ class Grows(GAN[H]):
         return [Pace(int((start + end) / 2), images / sum(seen)) for (start, end), images in zip(spans, seen)]
 
     def _continued(self) -> Stage:
-        """Return the stage that this process began with: a run that is made longer must not shrink."""
+        """Return the stage that this process began with: a run that is made longer, or from a model, must not shrink."""
         network = next(self._networks())
         if network.level.is_meta:
             return Stage(self.start, 0.0)
