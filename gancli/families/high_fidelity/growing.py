@@ -105,7 +105,7 @@ class Grows(GAN[H]):
         return [Pace(int((start + end) / 2), images / sum(seen)) for (start, end), images in zip(spans, seen)]
 
     def _continued(self) -> Stage:
-        """Return the stage that this process began with: a run that is made longer, or from a model, must not shrink."""
+        """Return the stage that this process began with: a longer run, or one from a model, must not shrink."""
         network = next(self._networks())
         if network.level.is_meta:
             return Stage(self.start, 0.0)
