@@ -117,7 +117,8 @@ class Arrays(ImageSet):
 
 
 def _marks(labels: Tensor | None) -> list[int] | None:
-    return None if labels is None else labels.tolist()
+    """Return what is hashed of the labels: nothing if all are 0, which is how images without classes are labelled."""
+    return labels.tolist() if labels is not None and labels.any() else None
 
 
 @dataclass(frozen=True)

@@ -119,3 +119,11 @@ def test_the_protocol_names_the_version(scores: dict[str, Scores]) -> None:
     """Numbers of another version are refused: features have other units."""
     facts = extractor_facts(scores["digits"]._extractor)
     assert facts["weights"].startswith(f"v{-local.VERSION}-")
+
+
+def test_images_without_classes_have_one_network_however_they_are_labelled() -> None:
+    """Models that could use labels give images without classes the label 0: their scores are those of the others."""
+    images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
+    zeros, some = torch.zeros(4, dtype=torch.int64), torch.tensor([0, 1, 0, 1])
+    plain, zero, labelled = (Arrays("x", images, labels=labels).content() for labels in (None, zeros, some))
+    assert plain == zero != labelled
