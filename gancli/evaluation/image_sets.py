@@ -117,8 +117,8 @@ class Arrays(ImageSet):
 
 
 def _marks(labels: Tensor | None) -> list[int] | None:
-    """Return what is hashed of the labels: nothing if all are 0, which is how images without classes are labelled."""
-    return labels.tolist() if labels is not None and labels.any() else None
+    """Return what is hashed of the labels: nothing if no image has one (all are -1)."""
+    return labels.tolist() if labels is not None and bool((labels >= 0).any()) else None
 
 
 @dataclass(frozen=True)

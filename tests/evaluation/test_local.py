@@ -122,8 +122,8 @@ def test_the_protocol_names_the_version(scores: dict[str, Scores]) -> None:
 
 
 def test_images_without_classes_have_one_network_however_they_are_labelled() -> None:
-    """Models that could use labels give images without classes the label 0: their scores are those of the others."""
+    """Models that could use labels mark images without any with -1: their scores are those of the others."""
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
-    zeros, some = torch.zeros(4, dtype=torch.int64), torch.tensor([0, 1, 0, 1])
-    plain, zero, labelled = (Arrays("x", images, labels=labels).content() for labels in (None, zeros, some))
-    assert plain == zero != labelled
+    none, some = torch.full((4,), -1), torch.tensor([0, 1, 0, -1])
+    plain, marked, labelled = (Arrays("x", images, labels=labels).content() for labels in (None, none, some))
+    assert plain == marked != labelled
