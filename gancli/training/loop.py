@@ -97,7 +97,7 @@ class Watchers:
     display: Display
     evaluate: Evaluate | None = None  # measures the EMA networks
     look: Callable[[GAN[Any]], None] | None = None  # warns of problems in the generated images, at each evaluation
-    means: Callable[[Mapping[str, float], float, int], None] = lambda _means, _progress, _step: None  # at each tick
+    means: Callable[[Mapping[str, float], float, int], None] = lambda _means, _progress, _step: None  # warns
 
 
 # ------------------------------------------------------------------------------------------------ the loop

@@ -118,6 +118,9 @@ def test_a_model_that_has_grown_trains_at_one_pace(name: str) -> None:
         network.grow(model.top, 1.0)
     assert [pace.share for pace in model.paces(0, 1000)] == [1.0]
     assert len(fresh.paces(0, 1000)) == fresh.top - fresh.start + 1 > 1
+    for network in networks(fresh):  # weights that are loaded after it was planned
+        network.grow(fresh.top, 1.0)
+    assert fresh.stage(Clock(0, 0, 1000)).level == fresh.top
 
 
 # --------------------------------------------------------------------------------------------------------- steps

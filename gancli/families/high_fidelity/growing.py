@@ -96,7 +96,8 @@ class Grows(GAN[H]):
 
     def paces(self, begin: int, total: int) -> list[Pace]:
         """Return one for each level that the networks are trained at."""
-        if self.start == self.top or self._continued().level == self.top:
+        begun = self._begun or self._reached()  # not kept: weights may be loaded after this
+        if begun.level == self.top:
             return super().paces(begin, total)
         ends = [(2 * i + 1) * self.phase(total) for i in range(self.top - self.start)]
         spans = list(pairwise([0, *ends, max(float(total), ends[-1])]))
@@ -106,12 +107,14 @@ class Grows(GAN[H]):
 
     def _continued(self) -> Stage:
         """Return the stage that this process began with: a longer run, or one from a model, must not shrink."""
-        network = next(self._networks())
-        if network.level.is_meta:
-            return Stage(self.start, 0.0)
         if self._begun is None:  # once: it waits for the device
-            self._begun = Stage(network.grown(), float(network.alpha))
+            self._begun = self._reached()
         return self._begun
+
+    def _reached(self) -> Stage:
+        """Return the stage of the networks."""
+        network = next(self._networks())
+        return Stage(self.start, 0.0) if network.level.is_meta else Stage(network.grown(), float(network.alpha))
 
     # ---------------------------------------------------------------------------------------------- in a step
 
