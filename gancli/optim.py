@@ -1,10 +1,11 @@
 """torch's optimisers without the import of its compiler, which takes 1.5 s only to exclude them from compiling."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
 
@@ -30,7 +31,11 @@ class Adam(_Lean, torch.optim.Adam):
 
 
 class RMSprop(_Lean, torch.optim.RMSprop):
-    """Tieleman and Hinton 2012, lecture 6.5."""
+    """Tieleman and Hinton 2012, lecture 6.5. On a GPU its count of steps is there too, so that no step waits for it."""
+
+    def __init__(self, params: Iterable[nn.Parameter], lr: float, decay: float = 0.99) -> None:
+        weights = list(params)
+        super().__init__(weights, lr, alpha=decay, capturable=weights[0].is_cuda)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

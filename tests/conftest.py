@@ -125,6 +125,14 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def two_folders(tmp_path: Path) -> Path:
+    """Data of every kind at once: two classes, two domains, pairs by name."""
+    for name in ("A", "B"):
+        noise_images(tmp_path / "data" / name, size=(16, 16))
+    return tmp_path / "data"
+
+
+@pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of the test's own, with nothing in it yet."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))

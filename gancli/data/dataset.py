@@ -116,10 +116,14 @@ def _content(columns: dict[str, Tensor]) -> str:
 
 
 def _ready(column: Tensor, index: Tensor, device: torch.device) -> Tensor:
-    rows = column[index.to(column.device)]
-    if device.type == "cuda" and not rows.is_cuda:
-        rows = rows.pin_memory()  # so that the copy overlaps with computation
-    rows = rows.to(device, non_blocking=True)
+    rows = _sent(column[_sent(index, column.device)], device)
     if rows.dtype != torch.uint8:
         return rows
     return to_floats(rows.contiguous(memory_format=torch.channels_last))
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor to the device without waiting: to a GPU from pinned memory, so that the copy overlaps with work."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

@@ -78,9 +78,9 @@ class Cuda:
         return log
 
     def capture(self, play: Callable[[], Log]) -> tuple[Callable[[], object], Log]:
-        """Capture on the same stream."""
+        """Capture on the same stream; other threads, such as one that prefetches batches, may use the device."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
             log = play()
         return graph.replay, log
 

@@ -16,7 +16,7 @@ def petals(noise: Tensor, label: Tensor) -> Tensor:
     Only the first two axes change (Makhzani et al. 2015, figure 4).
     """
     plane, rest = noise.tensor_split([2], 1)
-    outwards, across = (plane * noise.new_tensor(SPREAD)).unbind(1)
+    outwards, across = (axis * deviation for axis, deviation in zip(plane.unbind(1), SPREAD))
     angle = torch.arange(label.shape[1], device=noise.device) * (2 * math.pi / label.shape[1])
     everywhere = _turned(RADIUS + outwards[:, None], across[:, None], angle)  # (N, K, 2)
     return torch.cat([(label[:, :, None] * everywhere).sum(1), rest], 1)

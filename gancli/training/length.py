@@ -34,11 +34,10 @@ from gancli.training.setup import Data
 from gancli.training.state import State
 
 LEAST = 50  # steps: the time of a shorter run is not measured
-FEW, MANY = (
-    5,
-    100,
-)  # steps of a trial on a CPU and a GPU: there they take milliseconds, and the first use no CUDA graph
-MOST_SECONDS = 1.0  # the longest trial for the training plan
+# the most steps and seconds of a trial for the training plan, on a CPU and on a GPU: there steps take milliseconds, but
+# the first ones set up libraries and capture graphs
+FEW, MANY = 5, 300
+SHORT, LONGER = 1.0, 3.0
 SHARE, ENOUGH = 0.05, 10.0  # the longest trial for --minutes: a share of them, and in seconds
 MARGIN = 0.03  # share of --minutes for grids, checkpoints and means
 
@@ -98,8 +97,8 @@ def settled(
         return known
     # without compiling: a trial is short
     training = _ready(data, state, dataclasses.replace(options, compile="off"), choice)
-    most = MANY if data.device.type == "cuda" else FEW
-    costs = _costs(training, known.total, data.device, most, MOST_SECONDS)
+    most, seconds = (MANY, LONGER) if data.device.type == "cuda" else (FEW, SHORT)
+    costs = _costs(training, known.total, data.device, most, seconds)
     return dataclasses.replace(known, cost=_mean(costs, state.gan.paces(so_far.images, known.total)))
 
 

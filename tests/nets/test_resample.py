@@ -1,6 +1,6 @@
 """Filtered resampling, against zeros inserted, padding and a sum over taps written out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -9,10 +9,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from gancli.nets.layers.resampling.resample import blur, downsample, fir, upsample
+from gancli.nets.layers.resampling import resample as spelling
+from gancli.nets.layers.resampling.resample import blur, downsample, fir, gather, spread, upsample
 
 TAPS = st.lists(st.floats(0.1, 3), min_size=2, max_size=7)
 SIDES = st.sampled_from([(4, 4), (6, 5), (7, 8), (3, 9)])
+
+
+@pytest.fixture(params=["depthwise", "in bands"], autouse=True, scope="module")
+def spelled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As on a CPU, and as on a GPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spelling, "in_bands", lambda _: request.param == "in bands")
+        yield
 
 
 def upfirdn(x: Tensor, f: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int] = (0, 0)) -> Tensor:
@@ -26,6 +35,19 @@ def upfirdn(x: Tensor, f: Tensor, up: int = 1, down: int = 1, pad: tuple[int, in
     taps = [(i, j) for i in range(k) for j in range(k)]
     y = sum(f[k - 1 - i, k - 1 - j] * z[:, :, i : i + rows, j : j + columns] for i, j in taps)
     return torch.as_tensor(y)[:, :, ::down, ::down]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("shape", "stride"), [((5, 1), (2, 1)), ((1, 4), (1, 3)), ((6, 1), (1, 1))])
+def test_one_axis_at_a_time(shape: tuple[int, int], stride: tuple[int, int], layout: torch.memory_format) -> None:
+    x = torch.randn(2, 8, 9, 10, dtype=torch.double).to(memory_format=layout)
+    taps = torch.randn(shape, dtype=torch.double)
+    margin = (1, 0) if shape[1] == 1 else (0, 1)
+    kernel = taps.expand(8, 1, -1, -1)
+    expected = F.conv2d(x, kernel, None, stride, margin, groups=8)
+    torch.testing.assert_close(gather(x, taps, stride, margin), expected)
+    expected = F.conv_transpose2d(x, kernel, None, stride, margin, groups=8)
+    torch.testing.assert_close(spread(x, taps, stride, margin), expected)
 
 
 def images(sides: tuple[int, int]) -> Tensor:

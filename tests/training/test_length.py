@@ -14,7 +14,7 @@ from gancli.engine import timing
 from gancli.engine.timing import StepCost
 from gancli.training import length
 from tests import forked
-from tests.conftest import Cli, noise_images
+from tests.conftest import Cli
 
 QUICK = ("--batch", 4, "--width", 4, "--sample-every", 1000, "--metrics", "none")
 STEPS = 60  # enough to be worth a trial
@@ -28,13 +28,6 @@ def final(folder: str | Path) -> bytes:
 
 def total(folder: str | Path) -> int:
     return json.loads((Path(folder) / "run.json").read_text())["measured"]["images"]
-
-
-@pytest.fixture
-def two_folders(tmp_path: Path) -> Path:
-    for name in ("A", "B"):
-        noise_images(tmp_path / "data" / name, size=(16, 16))
-    return tmp_path / "data"
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from gancli.families import contrastive
 from gancli.nets.patchgan import PatchGAN
 from gancli.training.loop import Training
 from tests import forked
-from tests.conftest import Cli, noise_images
+from tests.conftest import Cli
+from tests.variants.small import small_options
 
 QUICK = ("--batch", 4, "--width", 4, "--z-dim", 6, "--sample-every", 1000)
 
@@ -23,29 +24,9 @@ def final(folder: str | Path) -> bytes:
     return max((Path(folder) / "checkpoints").glob("*.safetensors")).read_bytes()
 
 
-@pytest.fixture
-def two_folders(tmp_path: Path) -> Path:
-    """Data of every kind at once: two classes, two domains, pairs by name."""
-    for name in ("A", "B"):
-        noise_images(tmp_path / "data" / name, size=(16, 16))
-    return tmp_path / "data"
-
-
 @pytest.mark.parametrize("name", registry.names())
 def test_7_steps_and_5_more_are_12(cli: Cli, two_folders: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = registry.hyperparameters(name).__dataclass_fields__
-    small = {
-        "batch": 4,
-        "width": 4,
-        "z_dim": 6,
-        "depth": 1,
-        "blocks": 1,
-        "pool": 8,
-        "patches": 8,
-        "labels_per_class": 4,
-    }
-    options = [o for k, v in small.items() if k in fields for o in (f"--{k.replace('_', '-')}", v)]
-    command = ("train", name, "--data", two_folders, *options, "--steps", 12, "--metrics", "none")
+    command = ("train", name, "--data", two_folders, *small_options(name), "--steps", 12, "--metrics", "none")
     result = cli(*command, "--out", "whole")
     assert result.code == 0, result.err
     with monkeypatch.context() as patch:

@@ -35,6 +35,15 @@ SMALL |= {"enlarge": 0.0, "mirror": False}  # so that what a game is given is wh
 SPEC = DataSpec(3, 16, 16)
 CLASSES = ("cat", "dog", "bird")
 
+ON_THE_COMMAND_LINE = {"batch": 4, "depth": 1, "blocks": 1, "pool": 8, "labels_per_class": 4}
+
+
+def small_options(name: str) -> list[object]:
+    """Return options of `gancli train` that make a variant as small."""
+    fields = registry.hyperparameters(name).__dataclass_fields__
+    sizes = {key: SMALL[key] for key in ("width", "z_dim", "patches")} | ON_THE_COMMAND_LINE
+    return [o for k, v in sizes.items() if k in fields for o in (f"--{k.replace('_', '-')}", v)]
+
 
 def make(name: str, spec: DataSpec = SPEC, **options: Any) -> GAN[Any]:
     kind = registry.load(name)

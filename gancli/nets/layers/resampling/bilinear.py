@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
+from gancli.nets.layers.resampling import resample
+
 
 def doubled(x: Tensor) -> Tensor:
     """Interpolate: (N, C, H, W) -> (N, C, 2H, 2W)."""
@@ -55,4 +57,7 @@ def _halved(x: Tensor) -> Tensor:
     line = (
         0.5 - (torch.arange(4, device=x.device, dtype=x.dtype) - 1.5).abs() / 4
     )  # [1, 3, 3, 1] / 8, made on the device
-    return F.conv2d(x, torch.outer(line, line).expand(x.shape[1], 1, 4, 4), None, 2, 1, 1, x.shape[1])
+    kernel = torch.outer(line, line)
+    if resample.in_bands(x):
+        return resample.downsample(x, kernel)
+    return F.conv2d(x, kernel.expand(x.shape[1], 1, 4, 4), None, 2, 1, 1, x.shape[1])

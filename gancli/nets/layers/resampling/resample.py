@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional as F
 
+from gancli.nets.layers.resampling import band
 from gancli.system.devices import full_precision
 
 TAPS = (1.0, 3.0, 3.0, 1.0)  # StyleGAN2's, and R3GAN's
@@ -29,26 +30,46 @@ def fir(taps: Sequence[float] = TAPS) -> Tensor:
     return torch.outer(line, line)
 
 
+def in_bands(x: Tensor) -> bool:
+    """Return whether separable filters are products with band matrices: see `gancli.nets.layers.resampling.band`."""
+    return x.is_cuda
+
+
 def upsample(x: Tensor, taps: Tensor) -> Tensor:
-    """Double the sides of images (N, C, H, W): zeros between pixels, then the filter (K, K) times four."""
+    """Double the sides of images (N, C, H, W): zeros between pixels, then a separable filter (K, K) times four."""
     kernel = _even(taps)
     margin = len(kernel) // 2 - 1
+    if in_bands(x):
+        down, across = _lines(kernel * 4)
+        return band.spread(band.spread(x, down, 2, 2, margin), across, 3, 2, margin)
     return spread(x, kernel * 4, (2, 2), (margin, margin))
 
 
 def downsample(x: Tensor, taps: Tensor) -> Tensor:
-    """Halve the sides of images (N, C, H, W): the filter (K, K), then every second pixel."""
+    """Halve the sides of images (N, C, H, W): a separable filter (K, K), then every second pixel."""
     kernel = _even(taps)
     margin = len(kernel) // 2 - 1
-    return gather(x, kernel.flip(0, 1), (2, 2), (margin, margin))
+    return _filtered(x, kernel.flip(0, 1), 2, margin, margin)
 
 
 def blur(x: Tensor, taps: Tensor, padding: int | tuple[int, int]) -> Tensor:
-    """Filter images (N, C, H, W) with zeros around them: as many on all sides, or before and behind."""
+    """Apply a separable filter (K, K) to images (N, C, H, W), with zeros on all sides or as many before and behind."""
     before, behind = (padding, padding) if isinstance(padding, int) else padding
+    return _filtered(x, taps.flip(0, 1), 1, before, behind)
+
+
+def _filtered(x: Tensor, kernel: Tensor, stride: int, before: int, behind: int) -> Tensor:
+    if in_bands(x):
+        down, across = _lines(kernel)
+        return band.gathered(band.gathered(x, down, 2, stride, before, behind), across, 3, stride, before, behind)
     if before != behind:
         x, before = F.pad(x, [before, behind, before, behind]), 0
-    return gather(x, taps.flip(0, 1), (1, 1), (before, before))
+    return gather(x, kernel, (stride, stride), (before, before))
+
+
+def _lines(kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """Split a separable filter (K, L) into its taps down (K,) and across (L,)."""
+    return kernel.sum(1), kernel.sum(0) / kernel.sum()
 
 
 def _even(taps: Tensor) -> Tensor:
@@ -61,12 +82,22 @@ Pair = tuple[int, int]  # along height and width
 
 def gather(x: Tensor, kernel: Tensor, stride: Pair, padding: Pair) -> Tensor:
     """Correlate each channel of (N, C, H, W) with a kernel (K, L), at every stride-th pixel; zeros are around it."""
+    if in_bands(x) and (axis := _only_axis(kernel)):
+        edge = padding[axis - 2]
+        return band.gathered(x, kernel.flatten(), axis, stride[axis - 2], edge, edge)
     return _Down.apply(x, kernel, stride, padding)  # pyright: ignore[reportReturnType]  apply is untyped
 
 
 def spread(x: Tensor, kernel: Tensor, stride: Pair, crop: Pair) -> Tensor:
     """Add each pixel of (N, C, H, W) times a kernel (K, L) to a map, `stride` apart: `gather` transposed."""
+    if in_bands(x) and (axis := _only_axis(kernel)):
+        return band.spread(x, kernel.flatten(), axis, stride[axis - 2], crop[axis - 2])
     return _Up.apply(x, kernel, stride, crop, (0, 0))  # pyright: ignore[reportReturnType]
+
+
+def _only_axis(kernel: Tensor) -> int:
+    """Return the only axis of an image (N, C, H, W) along which a kernel (K, L) acts; 0 if it acts along both."""
+    return 3 if len(kernel) == 1 else 2 if kernel.shape[1] == 1 else 0
 
 
 class _Down(Function):
