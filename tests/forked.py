@@ -97,6 +97,7 @@ def together(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     everyone = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
+    everyone |= {"CUDA_VISIBLE_DEVICES": ""}  # few machines have a GPU for each
     everyone |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     return _end([start(*words, program=program, RANK=rank, LOCAL_RANK=rank, **everyone) for rank in range(processes)])
 

@@ -20,7 +20,14 @@ def choose_device(name: str) -> torch.device:
         raise UserError(
             f"--device {name} is not available: this machine has {', '.join(d for d, p in there.items() if p)}"
         )
-    return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
+    if name != "cuda":
+        return torch.device(name)
+    if int(os.environ.get("LOCAL_RANK", "0")) >= (gpus := torch.cuda.device_count()):
+        raise UserError(
+            f"torchrun started {os.environ.get('LOCAL_WORLD_SIZE', 'more')} processes on this machine, which has "
+            f"{gpus} GPU{'s' * (gpus > 1)}: start at most that many, or give --device cpu"
+        )
+    return torch.device(name, torch.cuda.current_device())
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -161,11 +161,11 @@ def joined() -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or td.is_initialized():
         yield
         return
-    cuda = torch.cuda.is_available()
-    if cuda:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    gpus, mine = torch.cuda.device_count(), int(os.environ["LOCAL_RANK"])
+    if mine < gpus:
+        torch.cuda.set_device(mine)
     with _stdout_elsewhere():
-        td.init_process_group("nccl" if cuda else "gloo")
+        td.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")  # with --device cpu, GPUs are left alone
     _watch = watch_all()
     try:
         yield

@@ -174,7 +174,7 @@ def in_small_batches() -> None:
 @pytest.mark.processes
 def test_two_processes_give_the_numbers_of_one(cli: Cli, real: Path, tmp_path: Path) -> None:
     fake = blocks(tmp_path / "x", 33, 1)
-    options = ("--data", real, "--metrics", "fid,kid,precision-recall")
+    options = ("--data", real, "--metrics", "fid,kid,precision-recall", "--device", "cpu")
     alone = report(cli, fake, *options)
     shutil.rmtree(cache.root() / "features")
     done = forked.together(2, "eval", fake, *options, "--extractor", "local", "--json", program=in_small_batches)

@@ -22,7 +22,7 @@ def test_two_processes_keep_the_pool_that_one_keeps(cli: Cli, tmp_path: Path) ->
     for domain in "AB":
         noise_images(tmp_path / "data" / domain, 8, (16, 16))
     options = ["cyclegan", "--data", "data", "--width", "4", "--blocks", "1", "--batch", "4", "--pool", "6"]
-    options += ["--steps", "6", "--decay", "0", "--precision", "fp32"]
+    options += ["--steps", "6", "--decay", "0", "--precision", "fp32", "--device", "cpu"]
     done = forked.together(2, "train", *options, "--out", "two")
     assert done.returncode == 0, done.stderr[-2000:]
     assert cli("train", *options, "--out", "one").code == 0

@@ -13,6 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gancli.errors import UserError
+from gancli.system.devices import choose_device
 from gancli.system.processes.spread import spread_over
 from gancli.system.processes.watchdog import BEAT, Watch
 from gancli.training.batch_size import largest
@@ -21,7 +23,8 @@ from tests.conftest import Cli
 from tests.training import agreeing
 
 # bf16 rounds a sum of parts otherwise than the whole: what agrees to the bit or nearly so does in fp32
-QUICK = ("--batch", 8, "--width", 4, "--z-dim", 6, "--sample-every", 1000, "--precision", "fp32")
+# and on CPUs: few machines have a GPU for each process
+QUICK = ("--batch", 8, "--width", 4, "--z-dim", 6, "--sample-every", 1000, "--precision", "fp32", "--device", "cpu")
 # Adam moves a weight by up to the learning rate a step, whatever the size of its gradient: what learns from other rows
 # or other noise ends about that far away; rounding (eps times the root of some 10^4 terms) does not come near 1 % of it
 WAY = 5 * 2e-4  # steps x learning rate, at the default
@@ -206,6 +209,18 @@ def test_gpus_that_are_not_there_are_an_error(
     assert result.code == 2
     assert len(result.err.splitlines()) == 1
     assert f"--gpus 3: torch finds {found}" in result.err
+
+
+def test_a_process_without_a_gpu_of_its_own_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    assert choose_device("auto") == torch.device("cuda", 0)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="torchrun started 2 processes on this machine, which has 1 GPU: start at most"):
+        choose_device("auto")
+    assert choose_device("cpu") == torch.device("cpu")
 
 
 def test_several_gpus_start_what_torchrun_would(monkeypatch: pytest.MonkeyPatch) -> None:
