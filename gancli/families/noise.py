@@ -53,7 +53,7 @@ class SlopeHParams(SizeHParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseHParams(SlopeHParams, DiffAugmentHParams, LatentHParams, AdamHParams):
+class NoiseHParams(LatentHParams, SlopeHParams, DiffAugmentHParams, AdamHParams):
     """The same, for variants trained with Adam."""
 
 

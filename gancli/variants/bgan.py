@@ -21,7 +21,7 @@ from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(SlopeHParams, LatentHParams):
+class HParams(LatentHParams, SlopeHParams):
     """The authors' code for discrete images, but with fully connected networks."""
 
     lr: float = 1e-4

@@ -21,7 +21,7 @@ from gancli.ops import masks
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(FewLabelsHParams, SquareHParams):
+class HParams(SquareHParams, FewLabelsHParams):
     """The hole moves about, and D has a head for the classes."""
 
     class_weight: float = hparam(

@@ -18,7 +18,7 @@ from gancli.ops import losses
 
 
 @dataclass(frozen=True, kw_only=True)
-class HParams(FewLabelsHParams, ConvHParams):
+class HParams(ConvHParams, FewLabelsHParams):
     """How it learns from images without labels."""
 
     # batches of examples, of unlabelled images and of fakes would shift a batch norm each its way

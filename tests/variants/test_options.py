@@ -92,6 +92,15 @@ def acts(name: str, option: str, value: Any, given: dict[str, Any]) -> bool:
         return False
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_a_default_is_that_of_the_nearest_class_that_states_one(name: str) -> None:
+    """As for any attribute. A dataclass takes it from the first base, which may only have inherited an older one."""
+    kind = registry.hyperparameters(name)
+    for field in dataclasses.fields(kind):
+        nearest = next(base for base in kind.__mro__ if field.name in base.__dict__.get("__annotations__", {}))
+        assert field.default == vars(nearest)[field.name], f"{field.name}: order the bases of {kind.__mro__[0]}"
+
+
 @pytest.mark.parametrize(("name", "option"), CASES)
 def test_every_option_changes_something(name: str, option: str) -> None:
     if option == "labels_per_class":
