@@ -1,5 +1,6 @@
 """Choose how steps run: in which precision, and eagerly, as CUDA graphs or with compiled loss terms."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -8,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gancli.engine.compile import CompileWhenLong, compile_terms
+from gancli.engine.compile import CompileWhenLong, compile_terms, uncompile
 from gancli.engine.cuda_graphs import Cuda, Graphs
 from gancli.engine.step import Amp, play_step
 from gancli.gan import GAN, Clock
+from gancli.system.devices import wait_for
 
 
 def stepper(
@@ -26,14 +28,22 @@ def stepper(
     graphs = Graphs(gan, players, context, Cuda(gan.device), note) if cuda and graph == "auto" else None
     play = graphs or eagerly
 
-    def begin() -> None:
-        compile_terms(gan, players, note)
+    def begin() -> Callable[[], object]:
+        made = compile_terms(gan, players, note)
+        forget()
+        return lambda: (uncompile(gan, made), forget())
+
+    def forget() -> None:
         if graphs:
             graphs.forget()
 
+    def now() -> float:
+        wait_for(gan.device)
+        return time.monotonic()
+
     if compile == "on":
         begin()
-    return CompileWhenLong(play, begin) if cuda and compile == "auto" else play
+    return CompileWhenLong(play, begin, now, note) if cuda and compile == "auto" else play
 
 
 def amp(precision: str, device: torch.device) -> Callable[[], Any]:

@@ -4,7 +4,6 @@ Loss terms are compiled, not networks: torch cannot differentiate a compiled net
 gradient is inside the compiled function is differentiated only once (`penalties.input_gradient`).
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +21,7 @@ TERMS = {"d_terms": "D", "g_terms": "G"}  # the functions of a game that can be 
 ALIKE = 1e-4  # relative difference of gradients that rounding explains in full precision
 ROUNDED = 3.0  # most of their error in the run's precision, as a multiple of that of the uncompiled ones
 LONG = 20 * 60  # seconds of remaining training that justify minutes of compiling
-FIRST, LAST = 20, 60  # the speed is measured between these steps
+SETTLED, WINDOW = 80, 48  # steps until all kinds are graphs, and then steps to time: each kind of step is due in both
 
 Note = Callable[[str], None]
 
@@ -128,19 +127,44 @@ def compile_terms(
     return made
 
 
-class CompileWhenLong:
-    """Play steps, and compile once the measured speed predicts a long run."""
+def uncompile(gan: GAN[Any], made: Mapping[str, Terms]) -> None:
+    """Give a game its own loss functions back."""
+    for name in made:
+        del vars(gan)[name]
 
-    def __init__(self, play: Callable[..., dict[str, Tensor]], begin: Callable[[], object]) -> None:
-        self._play, self._begin, self._count, self._began = play, begin, 0, (0.0, 0)
+
+class CompileWhenLong:
+    """Play steps, compile once the measured speed predicts a long run, and stop using that if it is no faster.
+
+    `begin` compiles, and returns what undoes it; `now` is the time in seconds when the device has done all work.
+    """
+
+    def __init__(
+        self,
+        play: Callable[..., dict[str, Tensor]],
+        begin: Callable[[], Callable[[], object]],
+        now: Callable[[], float],
+        note: Note,
+    ) -> None:
+        self._play, self._begin, self._now, self._note = play, begin, now, note
+        self._count, self._started = 0, 0.0
+        self._plain, self._undo = 0.0, None  # seconds of a window without compiling; undoes compiling
 
     def __call__(self, parts: Sequence[Any], clock: Clock, slower: float = 1.0) -> dict[str, Tensor]:
         """Play one step."""
         self._count += 1
-        if self._count == FIRST:
-            self._began = time.monotonic(), clock.images
-        elif self._count == LAST:
-            took, seen = time.monotonic() - self._began[0], clock.images - self._began[1]
-            if took / max(seen, 1) * (clock.total - clock.images) > LONG:
-                self._begin()
+        if self._count == SETTLED:
+            self._started = self._now()
+        elif self._count == SETTLED + WINDOW:
+            self._window_done(self._now() - self._started, clock)
         return self._play(parts, clock, slower)
+
+    def _window_done(self, seconds: float, clock: Clock) -> None:
+        if self._undo is not None:
+            if seconds >= self._plain:
+                self._undo()
+                self._note(f"not compiled: {self._plain / WINDOW:.2g} s per step, compiled {seconds / WINDOW:.2g} s")
+            return
+        left = (clock.total - clock.images) / (clock.images / clock.step) if clock.images else 0
+        if seconds / WINDOW * left > LONG:
+            self._plain, self._undo, self._count = seconds, self._begin(), 0

@@ -48,7 +48,7 @@ class SetUp:
         panel=RUN,
     )
     compile: Literal["auto", "on", "off"] = hparam(
-        "auto", "torch.compile the loss terms; auto: on a GPU if over 20 minutes of training remain", panel=RUN
+        "auto", "torch.compile the loss terms; auto: on a GPU, if over 20 minutes remain and it is faster", panel=RUN
     )
     graph: Literal["auto", "off"] = hparam(
         "auto", "CUDA graphs; auto: on a GPU, capture the whole training step when possible; off: never", panel=RUN

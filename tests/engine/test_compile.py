@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli.engine.compile import FIRST, LAST, CompileWhenLong, compile_terms
+from gancli.engine.compile import SETTLED, WINDOW, CompileWhenLong, compile_terms, uncompile
 from gancli.engine.step import play_step
 from gancli.gan import GAN, Clock
 from gancli.system.seeds import seed_all
@@ -103,11 +103,44 @@ def test_in_bf16_compiled_terms_may_round_elsewhere_but_not_be_further_off(facto
     assert (terms.why_not is None) == compiled
 
 
-@pytest.mark.parametrize(("total", "begun"), [(10**15, 1), (1000, 0)])
-def test_auto_compiles_when_the_measured_speed_says_that_it_takes_long(total: int, begun: int) -> None:
-    began: list[int] = []
-    play = CompileWhenLong(lambda *_: {}, lambda: began.append(1))
-    for step in range(LAST + 10):
-        play([], Clock(step, 8 * step, total))
-    assert len(began) == begun
-    assert FIRST < LAST
+@pytest.mark.parametrize(
+    ("total", "compiled", "begun", "undone"),
+    [(10**15, 0.5, 1, 0), (10**15, 2.0, 1, 1), (1000, 0.5, 0, 0)],
+    ids=["long", "long and slower compiled", "short"],
+)
+def test_auto_compiles_a_long_run_and_keeps_what_is_faster(
+    total: int, compiled: float, begun: int, undone: int
+) -> None:
+    pace, time, events, notes = 1.0, 0.0, [], []
+
+    def begin() -> Any:
+        nonlocal pace
+        events.append("begin")
+        pace = compiled
+
+        def undo() -> None:
+            nonlocal pace
+            events.append("undo")
+            pace = 1.0
+
+        return undo
+
+    def step(*_: Any) -> dict[str, Tensor]:
+        nonlocal time
+        time += pace
+        return {}
+
+    play = CompileWhenLong(step, begin, lambda: time, notes.append)
+    for i in range(4 * (SETTLED + WINDOW)):
+        play([], Clock(i, 8 * i, total))
+    assert events == ["begin"] * begun + ["undo"] * undone
+    assert notes == ["not compiled: 1 s per step, compiled 2 s"] * undone
+    assert pace == (compiled if begun and not undone else 1.0)
+
+
+def test_what_was_compiled_can_be_given_back() -> None:
+    gan = make("dcgan")
+    made = compile_terms(gan, gan.players(), lambda _: None, BACKEND)
+    assert gan.d_terms is made["d_terms"]  # pyright: ignore[reportAttributeAccessIssue]
+    uncompile(gan, made)
+    assert gan.d_terms.__func__ is type(gan).d_terms  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,6 +1,7 @@
 """Every hyperparameter of every variant does something: with another value, something else is learnt."""
 
 import dataclasses
+import inspect
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_a_default_is_that_of_the_nearest_class_that_states_one(name: str) -> No
     """As for any attribute. A dataclass takes it from the first base, which may only have inherited an older one."""
     kind = registry.hyperparameters(name)
     for field in dataclasses.fields(kind):
-        nearest = next(base for base in kind.__mro__ if field.name in base.__dict__.get("__annotations__", {}))
+        nearest = next(base for base in kind.__mro__ if field.name in inspect.get_annotations(base))
         assert field.default == vars(nearest)[field.name], f"{field.name}: order the bases of {kind.__mro__[0]}"
 
 
