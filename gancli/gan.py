@@ -34,6 +34,10 @@ class Clock:
         """Return the finished share of training, in [0, 1]."""
         return min(self.images / max(self.total, 1), 1.0)
 
+    def falling(self, share: float) -> float:
+        """Return a factor that is 1 at first and falls linearly to 0 over the final share of training."""
+        return min(1.0, (1 - self.progress) / share) if share else 1.0
+
     def every(self, n: int) -> bool:
         """Return whether this step is the last of `n`, for actions after the first `n` steps and every `n` then."""
         return self.step % n == n - 1

@@ -80,3 +80,10 @@ class AdamHParams(HParams):
     beta1: float = hparam(0.5, "Adam's beta1: decay of the mean gradient", min=0, max=0.99999)
     beta2: float = hparam(0.999, "Adam's beta2: decay of the mean squared gradient", min=0, max=0.99999)
     weight_decay: float = hparam(0.0, "weight decay: this share of a weight is added to its gradient", min=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecayHParams(HParams):
+    """Learning rates that fall at the end (`gancli.gan.Clock.falling`)."""
+
+    decay: float = hparam(0.0, "final share of training in which learning rates fall linearly to 0", min=0, max=1)

@@ -14,14 +14,14 @@ from gancli.data.spec import DataSpec
 from gancli.families.high_fidelity.augmented import DiffAugmentHParams, augmentation, for_few
 from gancli.families.latents import FromLatents, SizeHParams
 from gancli.gan import Clock, Turn, mixing
-from gancli.hparams import AdamHParams, hparam
+from gancli.hparams import AdamHParams, DecayHParams, hparam
 from gancli.nets import dcgan, mlp
 from gancli.nets.layers import spectral
 from gancli.ops import losses, penalties
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentHParams(SizeHParams):
+class LatentHParams(SizeHParams, DecayHParams):
     """Hyperparameters of every variant of the family."""
 
     kimg: float = 5000.0  # as long as a paper's: 40,000 G steps of 128 images
@@ -33,7 +33,6 @@ class LatentHParams(SizeHParams):
     )
     n_critic: int = hparam(1, "D updates per G update", min=1)
     g_lr: float | None = hparam(None, "learning rate of G; default: --lr", min=0)
-    decay: float = hparam(0.0, "final share of training in which learning rates fall linearly to 0", min=0, max=1)
 
     @property
     def units(self) -> list[int]:
@@ -153,7 +152,7 @@ class NoiseToImage(FromLatents[H]):
         """Keep the learning rates constant, then let them fall to zero."""
         if not self.hp.decay:
             return {}
-        left = min(1.0, (1 - clock.progress) / self.hp.decay)
+        left = clock.falling(self.hp.decay)
         return {"D": {"lr": left * self.hp.lr}, "G": {"lr": left * self.g_lr}}
 
     def play(self, batch: Images, clock: Clock) -> Iterator[Turn]:

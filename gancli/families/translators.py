@@ -66,8 +66,7 @@ class Translator(GAN[H]):
 
     def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
         """Keep the learning rate constant, then let it fall to zero (Zhu et al. 2017, section 4)."""
-        left, decay = 1 - clock.progress, self.hp.decay
-        lr = self.hp.lr * min(1.0, left / decay) if decay else self.hp.lr
+        lr = self.hp.lr * clock.falling(self.hp.decay)
         return {"D": {"lr": lr}, "G": {"lr": lr}}
 
 

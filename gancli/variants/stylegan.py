@@ -19,7 +19,7 @@ from gancli.ops import losses, penalties
 
 FASTER = {128: 1.5, 256: 2.0, 512: 3.0}  # learning rates from so many pixels per side on, in the authors' code
 ON_SMALL: Mapping[str, Any] = {
-    "kimg": 120.0, "ema_kimg": 5.0, "lr": 2e-2, "r1": 1.0, "r1_every": 4, "mixing": 0.0,
+    "kimg": 120.0, "ema_kimg": 5.0, "lr": 2e-2, "decay": 0.4, "r1": 1.0, "r1_every": 4, "mixing": 0.0,
     "z_dim": 32, "w_dim": 32, "mapping": 4, "width": 32, "channel_base": 256, "grow_share": 0.4,
 }  # fmt: skip
 
@@ -57,11 +57,11 @@ class StyleGAN(Grows[HParams], Styles[HParams]):
         """Return an Adam each; the mapping network's layers scale its steps themselves."""
         return {"D": self.adam(self.D), "G": self.adam(self.G)}
 
-    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
+    def rates(self, clock: Clock) -> Mapping[str, float]:
         """Learn faster at higher resolutions."""
         pixels = min(self.spec.height, self.spec.width) >> (self.top - self.stage(clock).level)
         lr = self.hp.lr * max([1.0, *(times for side, times in FASTER.items() if pixels >= side)])
-        return {"D": {"lr": lr}, "G": {"lr": lr}}
+        return {"D": lr, "G": lr}
 
     def play(self, batch: OptionallyLabelled, clock: Clock) -> Iterator[Turn]:
         """Play both at the level of the clock."""

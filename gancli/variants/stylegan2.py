@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
-from gancli.families.high_fidelity.styles import StyleHParams, Styles
+from gancli.families.high_fidelity.styles import StyleHParams, Styles, lazily
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets.high_fidelity import stylegan2
@@ -21,7 +21,7 @@ LARGE = 512  # pixels per side from which on the authors double the channels
 # Weights of equalised layers are of size 1 and move by the learning rate: in so few steps 0.0025 does not change them.
 # With more styles than noise, or labels of more weight than it, each class is drawn in one colour: docs/quick.md
 ON_SMALL: Mapping[str, Any] = {
-    "kimg": 120.0, "ema_kimg": 3.0, "lr": 1e-2, "r1": 1.0, "r1_every": 8, "path": 0.0, "mixing": 0.0,
+    "kimg": 120.0, "ema_kimg": 3.0, "lr": 1e-2, "decay": 0.4, "r1": 1.0, "r1_every": 8, "path": 0.0, "mixing": 0.0,
     "z_dim": 32, "w_dim": 32, "mapping": 2, "width": 64, "channel_base": 256,
 }  # fmt: skip
 
@@ -76,6 +76,12 @@ class StyleGAN2(Styles[HParams]):
         """Return an Adam each."""
         hp = self.hp
         return {"D": self.lazy_adam(self.D, hp.r1, hp.r1_every), "G": self.lazy_adam(self.G, hp.path, hp.path_every)}
+
+    def rates(self, clock: Clock) -> Mapping[str, float]:
+        """Return the learning rates of lazily regularised players."""
+        del clock
+        hp = self.hp
+        return {"D": hp.lr * lazily(hp.r1, hp.r1_every), "G": hp.lr * lazily(hp.path, hp.path_every)}
 
     def play(self, batch: OptionallyLabelled, clock: Clock) -> Iterator[Turn]:
         """Play both, and the lazy regularisation of both in turns of its own (section 3.1)."""

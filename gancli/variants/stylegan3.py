@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from gancli.data.kinds.labelled import OptionallyLabelled
 from gancli.data.spec import DataSpec
-from gancli.families.high_fidelity.styles import StyleHParams, Styles
+from gancli.families.high_fidelity.styles import StyleHParams, Styles, lazily
 from gancli.gan import Clock, Turn
 from gancli.hparams import hparam
 from gancli.nets.high_fidelity import stylegan2, stylegan3
@@ -18,8 +18,8 @@ from gancli.ops import losses, penalties
 
 SMALL = 512  # pixels per side below which the authors halve the channels
 ON_SMALL: Mapping[str, Any] = {
-    "batch": 16, "kimg": 24.0, "ema_kimg": 3.0, "lr": 1e-2, "g_lr": 1e-2, "r1": 1.0, "r1_every": 8, "blur": 1.0,
-    "blur_kimg": 4.0, "z_dim": 32, "w_dim": 32, "g_layers": 6, "width": 32, "channel_base": 256,
+    "batch": 16, "kimg": 24.0, "ema_kimg": 3.0, "lr": 1e-2, "g_lr": 1e-2, "decay": 0.4, "r1": 1.0, "r1_every": 8,
+    "blur": 1.0, "blur_kimg": 4.0, "z_dim": 32, "w_dim": 32, "g_layers": 6, "width": 32, "channel_base": 256,
 }  # fmt: skip
 
 
@@ -81,6 +81,11 @@ class StyleGAN3(Styles[HParams]):
             "D": self.lazy_adam(self.D, self.hp.r1, self.hp.r1_every),
             "G": self.adam(self.G, lr=self.hp.g_lr),
         }
+
+    def rates(self, clock: Clock) -> Mapping[str, float]:
+        """Return the learning rates; only D is regularised lazily."""
+        del clock
+        return {"D": self.hp.lr * lazily(self.hp.r1, self.hp.r1_every), "G": self.hp.g_lr}
 
     def play(self, batch: OptionallyLabelled, clock: Clock) -> Iterator[Turn]:
         """Play both, and D's lazy regularisation in a turn of its own; blurred images first, if rotations matter."""

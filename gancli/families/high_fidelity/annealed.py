@@ -63,9 +63,8 @@ class Annealed(NoiseToImage[H]):
         if self.augmentation.ada:
             self.augmentation.ada.p.fill_(hp.ada_p * far)
         self.gamma.fill_(self.first_gamma * _between(1.0, hp.final_gamma, far))
-        left = min(1.0, (1 - clock.progress) / hp.decay) if hp.decay else 1.0
-        share, beta2 = left * _between(1.0, hp.final_lr, far), _between(hp.beta2, hp.final_beta2, far)
-        betas = (hp.beta1, beta2)
+        share = clock.falling(hp.decay) * _between(1.0, hp.final_lr, far)
+        betas = hp.beta1, _between(hp.beta2, hp.final_beta2, far)
         return {"D": {"lr": share * hp.lr, "betas": betas}, "G": {"lr": share * self.g_lr, "betas": betas}}
 
     def augment_before(self) -> None:

@@ -12,14 +12,15 @@ from gancli.data.spec import DataSpec
 from gancli.families.high_fidelity.augmented import AdaptiveHParams, augmentation, for_few
 from gancli.families.high_fidelity.optional_labels import OptionalLabels, OptionalLabelsHParams
 from gancli.families.latents import FromLabels, SizeHParams
-from gancli.hparams import AdamHParams, hparam
+from gancli.gan import Clock
+from gancli.hparams import AdamHParams, DecayHParams, hparam
 from gancli.nets.high_fidelity.mapping import mixed
 from gancli.optim import Adam
 from gancli.system import dist
 
 
 @dataclass(frozen=True, kw_only=True)
-class StyleHParams(AdaptiveHParams, SizeHParams, OptionalLabelsHParams, AdamHParams):
+class StyleHParams(AdaptiveHParams, SizeHParams, OptionalLabelsHParams, DecayHParams, AdamHParams):
     """Hyperparameters of every variant of the family."""
 
     batch: int = 32
@@ -33,6 +34,11 @@ class StyleHParams(AdaptiveHParams, SizeHParams, OptionalLabelsHParams, AdamHPar
 
 
 H = TypeVar("H", bound=StyleHParams)
+
+
+def lazily(weight: float, every: int) -> float:
+    """Return what share of its learning rate a player keeps that is regularised every so many steps, if at all."""
+    return every / (every + 1) if weight else 1.0
 
 
 class Styles(OptionalLabels[H], FromLabels[H]):
@@ -91,11 +97,21 @@ class Styles(OptionalLabels[H], FromLabels[H]):
 
     def lazy_adam(self, network: nn.Module, weight: float, every: int) -> Adam:
         """Make an Adam that takes `every` + 1 steps in the time of `every` and is that much slower (appendix B)."""
-        share = every / (every + 1) if weight else 1.0
+        share = lazily(weight, every)
         adam = self.adam(network, lr=self.hp.lr * share)
         for group in adam.param_groups:
             group["betas"] = tuple(beta**share for beta in group["betas"])
         return adam
+
+    def rates(self, clock: Clock) -> Mapping[str, float]:
+        """Return the learning rate of each player before it falls at the end."""
+        del clock
+        return {"D": self.hp.lr, "G": self.hp.lr}
+
+    def schedule(self, clock: Clock) -> Mapping[str, Mapping[str, Any]]:
+        """Keep the learning rates, then let them fall to zero."""
+        left = clock.falling(self.hp.decay)
+        return {player: {"lr": left * rate} for player, rate in self.rates(clock).items()}
 
     # ------------------------------------------------------------------------------------------ in evaluation
 
