@@ -1,8 +1,8 @@
 """FIR filters along one axis of an image as products with band matrices.
 
-On a GPU a depthwise convolution is by far the slowest part of a step of StyleGAN2: cuDNN 9 takes about 20 times as long
-as the memory needs for a pass. Products with matrices of mostly zeros cost tensor cores next to nothing, and torch
-differentiates them as often as it takes.
+On a GPU, depthwise convolutions of cuDNN took 61 % of a step of StyleGAN2 (H100, 64 pixels, bf16: docs/benchmarks.md).
+Products with matrices of mostly zeros cost tensor cores next to nothing, and torch differentiates them as often as it
+takes.
 """
 
 from functools import lru_cache
