@@ -43,7 +43,7 @@ class FastGAN(NoiseToImage[HParams]):
     hparams = HParams
     adversarial = losses.HINGE
     on_small: ClassVar = {
-        "width": 8, "z_dim": 16, "batch": 16, "kimg": 60.0, "skip": 2, "lr": 1e-3, "augment": "none"
+        "width": 8, "z_dim": 16, "batch": 16, "kimg": 60.0, "skip": 2, "lr": 1e-3, "decay": 0.4, "augment": "none"
     }  # fmt: skip
 
     def generator(self) -> nn.Module:

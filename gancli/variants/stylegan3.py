@@ -18,8 +18,8 @@ from gancli.ops import losses, penalties
 
 SMALL = 512  # pixels per side below which the authors halve the channels
 ON_SMALL: Mapping[str, Any] = {
-    "batch": 16, "kimg": 24.0, "ema_kimg": 3.0, "lr": 1e-2, "g_lr": 1e-2, "decay": 0.4, "r1": 1.0, "r1_every": 8,
-    "blur": 1.0, "blur_kimg": 4.0, "z_dim": 32, "w_dim": 32, "g_layers": 6, "width": 32, "channel_base": 256,
+    "batch": 16, "kimg": 24.0, "ema_kimg": 3.0, "lr": 1e-2, "g_lr": 1e-2, "r1": 1.0, "r1_every": 8, "blur": 1.0,
+    "blur_kimg": 4.0, "z_dim": 32, "w_dim": 32, "g_layers": 6, "width": 32, "channel_base": 256,
 }  # fmt: skip
 
 
