@@ -67,7 +67,8 @@ def steered(seed: int) -> Any:
     It grows fast, so that coarse layers place the shape before there are others; and training is short, because nothing
     in the loss keeps some layers from taking over what others do: after 2,500 steps the colour was coarse too.
     """
-    return train("stylegan", plain_shapes(), 1000, seed, labels=False, lr=1e-2, mixing=0.9, phase_kimg=4.8)[0]
+    rates: dict[str, Any] = {"lr": 1e-2, "decay": 0.0}
+    return train("stylegan", plain_shapes(), 1000, seed, labels=False, mixing=0.9, phase_kimg=4.8, **rates)[0]
 
 
 @table.signature(

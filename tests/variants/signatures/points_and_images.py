@@ -104,7 +104,7 @@ def upwards(x: Tensor) -> Tensor:
 def the_right_way_up(seed: int, control: bool) -> float:
     """At p = 1 all ways up are equally frequent in both data sets as D sees them, and G takes to one of them."""
     options: dict[str, Any] = {"augment": "ada", "ada": "blit", "ada_p": 1.0 if control else 0.5, "labels": False}
-    options |= {"width": 16, "channel_base": 128, "z_dim": 8, "w_dim": 16, "batch": 32, "path": 0.0}
+    options |= {"width": 16, "channel_base": 128, "z_dim": 8, "w_dim": 16, "batch": 32, "path": 0.0, "decay": 0.0}
 
     def share(up: float) -> float:
         gan = train("stylegan2", ramps(up), 200, seed, **options)[0]
