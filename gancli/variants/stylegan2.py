@@ -21,7 +21,7 @@ LARGE = 512  # pixels per side from which on the authors double the channels
 # Weights of equalised layers are of size 1 and move by the learning rate: in so few steps 0.0025 does not change them.
 # With more styles than noise, or labels of more weight than it, each class is drawn in one colour: docs/quick.md
 ON_SMALL: Mapping[str, Any] = {
-    "kimg": 120.0, "ema_kimg": 3.0, "lr": 1e-2, "decay": 0.4, "r1": 1.0, "r1_every": 8, "path": 0.0, "mixing": 0.0,
+    "kimg": 120.0, "ema_kimg": 3.0, "lr": 1e-2, "r1": 1.0, "r1_every": 8, "path": 0.0, "mixing": 0.0,
     "z_dim": 32, "w_dim": 32, "mapping": 2, "width": 64, "channel_base": 256,
 }  # fmt: skip
 
