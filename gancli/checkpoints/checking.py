@@ -19,6 +19,7 @@ from gancli.checkpoints.run_folder import Folder
 from gancli.errors import UserError
 from gancli.system import cache
 from gancli.system.untrusted.door import check_regular, reading
+from gancli.system.untrusted.names import expanded
 
 CACHE = "cache"
 OF_OTHERS = "wandb"  # the folder of W&B in a run, where it makes links
@@ -27,7 +28,7 @@ MOST_OF_A_LOG = 20  # faults reported for one log
 
 def faults(what: str) -> Iterator[str]:
     """Find the faults of a run, a model or the cache; raise UserError for anything else."""
-    path = Path(what).expanduser()
+    path = expanded(what)
     if what == CACHE:
         return cache.check()
     folder = None if path.is_file() else run_folder(what)

@@ -7,6 +7,7 @@ from gancli.checkpoints import checkpoint, published
 from gancli.checkpoints.about import About
 from gancli.checkpoints.run_folder import CHECKPOINTS, RUNS, Folder, runs
 from gancli.errors import UserError, missing
+from gancli.system.untrusted.names import expanded
 
 FEW_RUNS = 8  # named in an error
 
@@ -50,7 +51,7 @@ def _opened(path: Path) -> Model:
 
 def local(model: str, *, best: bool = False) -> Path | None:
     """Find the file that MODEL names on this machine: itself, or that of a run; return None for other names."""
-    path = Path(model).expanduser()
+    path = expanded(model)
     if path.is_file():
         return path
     folder = run_folder(model)
@@ -62,7 +63,7 @@ def run_folder(model: str) -> Folder | None:
 
     A folder without a run, such as one of images, hides neither a run under ./runs nor a published model.
     """
-    there = [Folder(path) for path in (Path(model).expanduser(), RUNS / model) if path.is_dir()]
+    there = [Folder(path) for path in (expanded(model), RUNS / model) if path.is_dir()]
     if of_runs := [folder for folder in there if folder.holds_run]:
         return of_runs[0]
     return there[0] if there and not published.find(model) else None

@@ -29,6 +29,7 @@ from gancli.evaluation.translations import Translation, open_domains
 from gancli.gan import GAN
 from gancli.images.sizes import parse_size
 from gancli.metrics import table
+from gancli.system.untrusted.names import expanded
 
 DEFAULT = 50_000  # images that a model generates
 
@@ -85,7 +86,7 @@ class Trial:
 
 def is_model(name: str) -> bool:
     """Return whether `name` is a checkpoint, a run folder or the name of a run, not a source of images."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     run = (path / "run.json").is_file() or (path / "checkpoints").is_dir()
     return path.suffix == SUFFIX or run or (not path.exists() and (RUNS / name).is_dir())
 
@@ -95,7 +96,7 @@ def _check_there(names: list[str]) -> None:
     images = [*builtin.names(), *NAMED]
     mine = [f"{RUNS.name}/{name}" for name in runs()]
     for name in names:
-        if name not in images and not Path(name).expanduser().exists():
+        if name not in images and not expanded(name).exists():
             raise missing("model or images", name, [*mine, *images], runs_here(mine))
 
 

@@ -14,6 +14,7 @@ from gancli.errors import UserError
 from gancli.images.pixels import to_floats
 from gancli.images.reading import open_picture, to_array
 from gancli.system.untrusted.door import reading
+from gancli.system.untrusted.names import expanded
 
 
 def read_image(item: Item, spec: DataSpec) -> Tensor:
@@ -32,7 +33,7 @@ def images_at(path: Path, spec: DataSpec, option: str) -> Iterator[tuple[Path, T
     Raise UserError, which names the option, if one cannot be read or there are none.
     """
     try:
-        items = pictures_in(path.expanduser())
+        items = pictures_in(expanded(path))
     except UserError as error:
         raise UserError(f"{option} {error}") from None
     for item in items:

@@ -16,6 +16,7 @@ from gancli.data.spec import DataSpec
 from gancli.errors import UserError, missing
 from gancli.system import atomic
 from gancli.system.untrusted.door import LARGEST_JSON, parse_nulled, printable, read_bytes, reading
+from gancli.system.untrusted.names import expanded
 from gancli.training.output import kept
 from gancli.training.output.kept import KeptWarning
 
@@ -84,7 +85,7 @@ def read_runs(names: list[str]) -> list[ReportedRun]:
 
 
 def _folder(name: str) -> Folder:
-    if Path(name).expanduser().is_file():
+    if expanded(name).is_file():
         raise UserError(f"report {name}: that is a file: give the folder of a run")
     folder = run_folder(name)
     if folder is None:

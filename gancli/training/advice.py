@@ -11,6 +11,7 @@ from gancli.data.inspection.inspect import Inspection
 from gancli.data.inspection.splits import TRAIN
 from gancli.images.sizes import LARGEST_COMMON
 from gancli.system.devices import choose_device
+from gancli.system.untrusted.names import expanded
 from gancli.training.output.plan_warnings import LARGE
 from gancli.training.setup import FEW, preset_name
 
@@ -63,7 +64,7 @@ def _data(seen: Inspection, src: str) -> str:
     if len(seen.count("split")) < 2 or len(seen.count("domain")) > 1:
         return src
     train = next(item.name for item, place in zip(seen.items, seen.places) if place.split == TRAIN)
-    folder = Path(src).expanduser()
+    folder = expanded(src)
     return str(Path(src) / train.partition("/")[0]) if folder.is_dir() else src
 
 

@@ -18,6 +18,7 @@ from gancli.errors import UserError
 from gancli.gan import GAN, Clock
 from gancli.system import atomic, dist
 from gancli.system.untrusted.door import parse_nulled, printable, to_json
+from gancli.system.untrusted.names import expanded
 from gancli.training.options import RunOptions
 from gancli.training.state import State
 
@@ -27,7 +28,7 @@ Note = Callable[[str], None]
 def choose(variant: str, data: str, options: RunOptions) -> Folder:
     """Choose the run folder from the options. Raise UserError if this run cannot use it."""
     if options.out:
-        folder = Folder(options.out.expanduser())
+        folder = Folder(expanded(options.out))
     else:
         folder = (options.resume and newest_folder(variant, data)) or next_folder(variant, data)
     if not is_text(folder.path):
@@ -199,7 +200,7 @@ def _same_place(before: Recorded, now: Recorded) -> bool:
         return True
     if not names.isdisjoint({None, *builtin.names(), *NAMED}):
         return False
-    places = {Path(about.folder or "", str(about.data)).expanduser().resolve() for about in (before, now)}
+    places = {expanded(Path(about.folder or "", str(about.data))).resolve() for about in (before, now)}
     return len(places) == 1
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -139,6 +139,7 @@ def test_the_user_may_name_the_model(cli: Cli, drawn: dict[str, Any], run_of_gan
     assert "give its MODEL" in cli("sample", "--like", "x.png", run_of_gan).err
 
 
+@example("~0")  # the home folder of nobody
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=4))
 def test_any_value_for_any_field_is_a_request_or_a_user_error(
     run_of_gan: Path, tmp_path_factory: pytest.TempPathFactory, value: Any

@@ -16,6 +16,7 @@ from gancli.errors import UserError
 from gancli.images.reading import has_alpha, upright
 from gancli.system import atomic
 from gancli.system.progress import Tell
+from gancli.system.untrusted.names import expanded
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM", "TGA")
 PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
@@ -47,7 +48,7 @@ def check_target(target: Path, src: str, option: str = "--fix") -> None:
         raise UserError(f"{option} {target} is not a folder: give the name of a new folder")
     if target.is_dir() and any(target.iterdir()):
         raise UserError(f"{option} {target} is not empty: give the name of a new folder")
-    source = Path(src).expanduser()
+    source = expanded(src)
     if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
         raise UserError(f"{option} {target} lies in {src}, which must stay as it is: give a folder outside of it")
 

@@ -18,6 +18,7 @@ from gancli.data.sources.open import Listing, list_source
 from gancli.errors import UserError
 from gancli.images.reading import UNREADABLE, open_picture
 from gancli.system.progress import Tell
+from gancli.system.untrusted.names import expanded
 
 MOST_OTHERS = 10_000  # files without an image's name that are looked into
 NO_LIBRARY = "near-duplicates are not checked: pip install 'gancli[data]'"
@@ -97,7 +98,7 @@ def _hidden(listing: Listing, src: str) -> tuple[list[Item], Counter[str]]:
     """List the images of a folder that training does not read for their names, and count the other files."""
     if not isinstance(listing.items, folders.Files):
         return [], Counter()
-    folder = Path(src).expanduser()
+    folder = expanded(src)
     names = folders.others_in(folder)
     hidden = [name for name in names[:MOST_OTHERS] if _is_image(folder / name)]
     classes = {name: i for i, name in enumerate(listing.classes)}

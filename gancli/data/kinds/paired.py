@@ -23,6 +23,7 @@ from gancli.data.spec import DataSpec
 from gancli.data.synthetic.pairs import MAKERS
 from gancli.errors import UserError
 from gancli.images.reading import UNREADABLE
+from gancli.system.untrusted.names import expanded
 
 Rows = NDArray[np.uint8]  # (N, C, H, W)
 Open = Callable[[], Image.Image]
@@ -85,9 +86,9 @@ def _open(request: Request) -> Found:
         rows = builtin.domains(data, request.wanted, matched=True)
         content = builtin.domains_digest(data, request.wanted, matched=True)
         return Found(data, builtin.DOMAINS, rows, (f"{len(rows[0]):,} generated pairs",), content)
-    path = Path(split_of(data, request.split)).expanduser()
+    path = expanded(split_of(data, request.split))
     if request.data_b is not None:
-        other = Path(request.data_b).expanduser()
+        other = expanded(request.data_b)
         a, b = _listed(path, data), _listed(other, request.data_b)
         sides = a.items, b.items
         found = _decode(f"{path.name}-{other.name}", (path.name, other.name), sides, [a.key, b.key], request)
@@ -100,7 +101,7 @@ def _open(request: Request) -> Found:
 def _in_one(listed: Listed, request: Request) -> Found:
     """Decode a source that holds both sides, in two sub-folders or side by side."""
     data, items, folders, key = request.data, listed.items, listed.classes, listed.key
-    name = Path(data).expanduser().resolve().name.split(".")[0]
+    name = expanded(data).resolve().name.split(".")[0]
     if folders:
         first, second = two_of(tuple(folders), request)
         sides = [item for item in items if item.label == first], [item for item in items if item.label == second]

@@ -1,15 +1,15 @@
 """The folder layouts of data sets with two domains."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from gancli.data.request import Request
 from gancli.errors import UserError
+from gancli.system.untrusted.names import expanded
 
 
 def split_of(data: str, split: str) -> str:
     """Return the sub-folder of a split if the folder has one, else the folder itself."""
-    below = Path(data).expanduser() / split
+    below = expanded(data) / split
     return str(below) if below.is_dir() else data
 
 

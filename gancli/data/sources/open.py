@@ -17,6 +17,7 @@ from gancli.data.sources.torchvision import NAMED, open_named
 from gancli.errors import UserError, missing
 from gancli.images.reading import check_pixels
 from gancli.system.untrusted.door import check_regular, reading
+from gancli.system.untrusted.names import expanded
 
 MOST_CLASSES = 2**16
 MOST_CHANNELS = 4
@@ -48,7 +49,7 @@ def list_source(request: Request) -> Listing:
     if src in NAMED:
         items, classes = open_named(src, request.split)
         return Listing(src, items, classes, f"{src}:{request.split}:{len(items)}", request.split)
-    path = Path(src).expanduser()
+    path = expanded(src)
     if path.is_dir():
         return _list_folder(path, request)
     if path.exists():

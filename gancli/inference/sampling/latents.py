@@ -22,6 +22,7 @@ from gancli.inference.sampling.styles import is_styled, styles_of
 from gancli.system import atomic
 from gancli.system.seeds import aside
 from gancli.system.untrusted.door import check_regular, parse_json, printable, reading, to_json
+from gancli.system.untrusted.names import expanded
 from gancli.system.untrusted.terminal import warn
 
 SUFFIX = ".latent"
@@ -59,7 +60,7 @@ def load(path: Path, gan: GAN[Any], model: Model, kind: str = "latent") -> tuple
 
     It may have been found for another checkpoint, such as the one that a model was fine-tuned from: warn of that.
     """
-    values, about = _read(path.expanduser())
+    values, about = _read(expanded(path))
     if about.kind != kind:
         raise UserError(f"{path} holds a {about.kind}, but a {kind} is expected here")
     if tuple(values.shape) != (expected := _shape(gan, about.space)):

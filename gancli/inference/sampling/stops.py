@@ -19,6 +19,7 @@ from gancli.inference.sampling.projection import Projected, Projecting, error_of
 from gancli.inference.sampling.styles import steered, styles_of
 from gancli.inference.sampling.truncation import chooser
 from gancli.inference.user_images import pictures_in
+from gancli.system.untrusted.names import expanded
 from gancli.system.untrusted.terminal import tell
 
 Stop = int | Path  # a seed, or the file of a saved latent
@@ -96,7 +97,7 @@ def read_files(gan: GAN[Any], model: Model, paths: Sequence[Path], option: str) 
 def names_of(paths: Sequence[Path]) -> list[str]:
     """Return the captions of the same files: their names without the ending."""
     files = (
-        [path] if path.suffix == latents.SUFFIX else [Path(item.name) for item in pictures_in(path.expanduser())]
+        [path] if path.suffix == latents.SUFFIX else [Path(item.name) for item in pictures_in(expanded(path))]
         for path in paths
     )
     return [file.stem for some in files for file in some]

@@ -12,6 +12,7 @@ from gancli.data.sources.folders import SUFFIXES
 from gancli.errors import UserError
 from gancli.images.animation import ANIMATED
 from gancli.images.sheets import PLAIN, View
+from gancli.system.untrusted.names import expanded
 
 STANDARD = "-"
 
@@ -84,7 +85,7 @@ def _only(path: Path, out: Path | None, model: str) -> Job:
 
 def _expand(source: str) -> Iterator[tuple[Path, Path]]:
     """Yield the images of a source, with their paths relative to the output folder."""
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_dir():
         for parent, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
